@@ -1,0 +1,201 @@
+"""Settings: built once by the CLI, passed down; the only reader of the environment and of asyncflow.toml.
+
+Order of precedence: command-line flag, environment (`ASYNCFLOW_<NAME>`), `asyncflow.toml` in the home directory,
+default. Airflow's own `AIRFLOW__SECTION__KEY` variables are honoured for the settings that name one.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from asyncflow.errors import InvalidInput
+
+DEFAULT_HOME = "~/.asyncflow"
+
+
+def _setting(default: Any, doc: str, airflow: str = "") -> Any:
+    return field(default=default, metadata={"doc": doc, "airflow": airflow})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Every setting, with its default. Durations are float seconds, sizes are MiB unless the name says otherwise."""
+
+    home: Path = _setting(Path(DEFAULT_HOME), "Directory of the database, logs, sockets and secrets.")
+    dags: Path = _setting(Path("dags"), "Folder of the DAG files.", "core.dags_folder")
+    host: str = _setting("127.0.0.1", "Address the web server listens on.")
+    port: int = _setting(8080, "Port the web server listens on.")
+    executor: str = _setting("local", 'Where tries run: "local", or "sequential" (one at a time).')
+    concurrency: int = _setting(
+        0, "How many tries may run at once; 0 = four per CPU core, at least 8.", "core.parallelism"
+    )
+    start_mode: str = _setting("fork", 'How task processes start: "fork" (fast) or "spawn" (a fresh interpreter).')
+    max_hosts: int = _setting(128, "How many DAG hosts may stay alive while nothing of theirs runs.")
+    parse_concurrency: int = _setting(2, "How many DAG files are imported at once.", "dag_processor.parsing_processes")
+    dagbag_import_timeout: float = _setting(
+        30.0, "Seconds the import of a DAG file may take.", "core.dagbag_import_timeout"
+    )
+    dag_memory_limit_mb: int = _setting(
+        1024, "Memory (MiB of address space beyond the start) an import may take; 0 = no limit."
+    )
+    dag_output_limit_kb: int = _setting(1024, "KiB an import may print.")
+    dag_refresh_interval: float = _setting(
+        300.0, "Seconds after which a file that reads what cannot be watched is loaded again."
+    )
+    dag_discovery_safe_mode: bool = _setting(
+        True,
+        'Look only at files that contain "dag" and "airflow" or "asyncflow".',
+        "core.dag_discovery_safe_mode",
+    )
+    dag_ignore_file_syntax: str = _setting("regexp", '"regexp" or "glob".', "core.dag_ignore_file_syntax")
+    poll_files: bool = _setting(False, "Poll the DAG folder instead of using inotify (network file systems).")
+    poll_interval: float = _setting(1.0, "Seconds between two looks when polling.")
+    dags_are_paused_at_creation: bool = _setting(
+        True, "A DAG seen for the first time starts paused.", "core.dags_are_paused_at_creation"
+    )
+    catchup_by_default: bool = _setting(False, "`catchup` of DAGs that do not say.", "scheduler.catchup_by_default")
+    default_timezone: str = _setting("UTC", "Time zone of start dates that name none.", "core.default_timezone")
+    max_active_runs_per_dag: int = _setting(
+        16, "`max_active_runs` of DAGs that do not say.", "core.max_active_runs_per_dag"
+    )
+    max_active_tasks_per_dag: int = _setting(
+        16, "`max_active_tasks` of DAGs that do not say.", "core.max_active_tasks_per_dag"
+    )
+    default_pool_slots: int = _setting(
+        128, "Slots of default_pool when it is first made.", "core.default_pool_task_slot_count"
+    )
+    default_task_retries: int = _setting(0, "`retries` of tasks that do not say.", "core.default_task_retries")
+    default_task_retry_delay: float = _setting(
+        300.0, "`retry_delay` of tasks that do not say, in seconds.", "core.default_task_retry_delay"
+    )
+    max_task_retry_delay: float = _setting(86400.0, "Cap of the exponential back-off.", "core.max_task_retry_delay")
+    default_task_execution_timeout: float = _setting(
+        0.0, "`execution_timeout` of tasks that do not say; 0 = none.", "core.default_task_execution_timeout"
+    )
+    killed_task_cleanup_time: float = _setting(
+        5.0, "Seconds between SIGTERM and SIGKILL of a task that is ended.", "core.killed_task_cleanup_time"
+    )
+    adoption_timeout: float = _setting(10.0, "Seconds a restarted server waits for a live DAG host to reconnect.")
+    durability: str = _setting("normal", '"normal" survives a crash of the process, "full" also a power loss.')
+    max_map_length: int = _setting(1024, "Longest list a task may be mapped over.", "core.max_map_length")
+    log_level: str = _setting("INFO", "Level of the server's own log.", "logging.logging_level")
+
+    @property
+    def database(self) -> Path:
+        return self.home / "asyncflow.db"
+
+    @property
+    def logs(self) -> Path:
+        return self.home / "logs"
+
+    @property
+    def xcom_dir(self) -> Path:
+        return self.home / "xcom"
+
+    @property
+    def spool(self) -> Path:
+        return self.home / "spool"
+
+    @property
+    def run_dir(self) -> Path:
+        return self.home / "run"
+
+    @property
+    def socket(self) -> Path:
+        return self.run_dir / "server.sock"
+
+    @property
+    def lock(self) -> Path:
+        return self.run_dir / "server.lock"
+
+    @property
+    def slots(self) -> int:
+        """How many tries may run at once, with the default worked out."""
+        if self.executor == "sequential":
+            return 1
+        return self.concurrency or max(8, 4 * (os.cpu_count() or 1))
+
+
+def load_settings(overrides: Mapping[str, Any] | None = None, environ: Mapping[str, str] | None = None) -> Settings:
+    """The settings of this process: flags in `overrides` (None = not given), then environment, then toml, then defaults.
+
+    Raises InvalidInput, naming the setting, where it was set, and what it accepts.
+    """
+    env = os.environ if environ is None else environ
+    given = {k: v for k, v in (overrides or {}).items() if v is not None}
+    home = Path(given.get("home") or env.get("ASYNCFLOW_HOME") or DEFAULT_HOME).expanduser().absolute()
+    toml = _read_toml(home / "asyncflow.toml")
+    hints = get_type_hints(Settings)
+    values: dict[str, Any] = {}
+    for item in fields(Settings):
+        name = item.name
+        if name in given:
+            values[name] = _convert(name, hints[name], given[name], "the command line")
+        elif (text := env.get(f"ASYNCFLOW_{name.upper()}")) is not None:
+            values[name] = _convert(name, hints[name], text, f"ASYNCFLOW_{name.upper()}")
+        elif (text := _airflow_variable(item.metadata["airflow"], env)) is not None:
+            values[name] = _convert(name, hints[name], text, "an AIRFLOW__ variable")
+        elif name in toml:
+            values[name] = _convert(name, hints[name], toml.pop(name), str(home / "asyncflow.toml"))
+        toml.pop(name, None)
+    if toml:
+        raise InvalidInput(f"{home / 'asyncflow.toml'} has settings that do not exist: {', '.join(sorted(toml))}.")
+    values["home"] = home
+    if "dags" in values:
+        values["dags"] = values["dags"].absolute()
+    else:
+        values["dags"] = Path("dags").absolute()
+    settings = Settings(**values)
+    _check(settings)
+    return settings
+
+
+def _check(settings: Settings) -> None:
+    choices = {
+        "executor": ("local", "sequential"),
+        "start_mode": ("fork", "spawn"),
+        "durability": ("normal", "full"),
+        "dag_ignore_file_syntax": ("regexp", "glob"),
+    }
+    for name, accepted in choices.items():
+        if getattr(settings, name) not in accepted:
+            raise InvalidInput(f"Setting {name}={getattr(settings, name)!r}: accepted are {', '.join(accepted)}.")
+
+
+def _airflow_variable(name: str, env: Mapping[str, str]) -> str | None:
+    if not name:
+        return None
+    section, key = name.split(".")
+    return env.get(f"AIRFLOW__{section.upper()}__{key.upper()}")
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text())
+    except FileNotFoundError:
+        return {}
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"{path} cannot be read: {error}.") from error
+
+
+def _convert(name: str, kind: type, value: Any, where: str) -> Any:
+    try:
+        if kind is bool and isinstance(value, str):
+            lowered = value.strip().lower()
+            if lowered not in ("true", "false", "1", "0", "t", "f", "yes", "no"):
+                raise ValueError(lowered)
+            return lowered in ("true", "1", "t", "yes")
+        if kind is Path:
+            return Path(value).expanduser()
+        return kind(value)
+    except (TypeError, ValueError):
+        raise InvalidInput(f"Setting {name} from {where}: {value!r} is not {_words(kind)}.") from None
+
+
+def _words(kind: type) -> str:
+    return {int: "a whole number", float: "a number", bool: "true or false"}.get(kind, "valid")

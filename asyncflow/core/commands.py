@@ -1,0 +1,193 @@
+"""What goes into the scheduler (facts, past tense) and what comes out of it (commands, imperative).
+
+Pure data. The engine turns messages, timers and people's actions into facts, hands them to `core.world.World`, commits the
+writes among the commands in one transaction, and only then carries out the rest.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from asyncflow.core.messages import TryResult
+from asyncflow.core.models import DagRun, TaskInstance, TaskKey
+from asyncflow.core.states import RunState, TaskState
+
+
+class _Data(msgspec.Struct, frozen=True, kw_only=True):
+    pass
+
+
+# ---- facts ----------------------------------------------------------------------------------------------------------
+
+
+class TryStartedFact(_Data, frozen=True, kw_only=True):
+    token: str
+    at: datetime
+    pid: int
+    pid_started: int
+    host_pid: int | None = None
+    host_pid_started: int | None = None
+
+
+class TryEndedFact(_Data, frozen=True, kw_only=True):
+    """A try ended. `result` is None when its process died without a word (`reason` says how)."""
+
+    token: str
+    at: datetime
+    result: TryResult | None = None
+    exit_code: int | None = None
+    signal: int | None = None
+    reason: str = ""
+    cpu_seconds: float = 0.0
+    peak_rss_kb: int = 0
+    #: lost: the server does not know what became of it (restart, host killed)
+    lost: bool = False
+
+
+# ---- commands: writes (committed together, in order) ------------------------------------------------------------
+
+
+class SaveRun(_Data, frozen=True, kw_only=True):
+    """Insert or update one dag run. `expected` is the state the row must have (None = it must not exist yet)."""
+
+    run: DagRun
+    expected: RunState | None = None
+
+
+class SaveTask(_Data, frozen=True, kw_only=True):
+    """Insert or update one task instance. `expected` as in SaveRun."""
+
+    ti: TaskInstance
+    expected: TaskState | None = None
+
+
+class DeleteTask(_Data, frozen=True, kw_only=True):
+    """A task instance that is no more (an unexpanded one replaced by its copies)."""
+
+    key: TaskKey
+
+
+class SaveTry(_Data, frozen=True, kw_only=True):
+    """Insert or update the record of one try (`task_try`): one row per (task instance, try_number)."""
+
+    key: TaskKey
+    try_number: int
+    token: str
+    state: TaskState
+    queued_at: datetime | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    pid: int | None = None
+    exit_code: int | None = None
+    signal: int | None = None
+    reason: str = ""
+    error: str = ""
+    cpu_seconds: float | None = None
+    peak_rss_kb: int | None = None
+    version: str = ""
+
+
+class SaveXComs(_Data, frozen=True, kw_only=True):
+    """XComs that came with a result: key -> encoded JSON."""
+
+    key: TaskKey
+    values: dict[str, str]
+
+
+class ClearXComs(_Data, frozen=True, kw_only=True):
+    """A new try begins (or an instance is cleared): what earlier tries left is deleted."""
+
+    key: TaskKey
+
+
+class SaveRendered(_Data, frozen=True, kw_only=True):
+    key: TaskKey
+    fields: dict[str, Any]
+
+
+class Journal(_Data, frozen=True, kw_only=True):
+    """One line of the journal: what happened, to what, by whom."""
+
+    at: datetime
+    event: str  #: "task.queued", "task.running", "run.success", "run.created", "task.cleared", "dag.paused", ...
+    dag_id: str = ""
+    run_id: str = ""
+    task_id: str = ""
+    map_index: int = -1
+    try_number: int = 0
+    before: str = ""
+    after: str = ""
+    actor: str = "scheduler"
+    details: dict[str, Any] = {}
+
+
+class SaveDagState(_Data, frozen=True, kw_only=True):
+    """Scheduling state of a DAG: paused flag and the next run planned."""
+
+    dag_id: str
+    paused: bool
+    next_logical_date: datetime | None = None
+    next_interval_start: datetime | None = None
+    next_interval_end: datetime | None = None
+    next_run_after: datetime | None = None
+
+
+Write = SaveRun | SaveTask | DeleteTask | SaveTry | SaveXComs | ClearXComs | SaveRendered | Journal | SaveDagState
+
+# ---- commands: acts (after the commit) ------------------------------------------------------------------------------
+
+
+class LaunchTry(_Data, frozen=True, kw_only=True):
+    """Start the process of a try; the instance is `queued` and holds its slots."""
+
+    key: TaskKey
+    token: str
+
+
+class EndTry(_Data, frozen=True, kw_only=True):
+    """Kill a running try (execution timeout passed on the server side, cleared, marked, run failed)."""
+
+    key: TaskKey
+    token: str
+    reason: str
+
+
+class CallBack(_Data, frozen=True, kw_only=True):
+    """Run DAG-level callbacks, or task-level ones whose own process can no longer do it."""
+
+    kind: str  #: as RunCallback.kind
+    dag_id: str
+    run_id: str
+    task_id: str | None = None
+    map_index: int = -1
+    reason: str = ""
+
+
+class NeedTimetable(_Data, frozen=True, kw_only=True):
+    """A DAG with a custom timetable needs its next run: the engine asks the host, then calls `World.set_next_run`."""
+
+    dag_id: str
+
+
+class RunEnded(_Data, frozen=True, kw_only=True):
+    """A run reached its end; the engine may forget it once nothing refers to it."""
+
+    dag_id: str
+    run_id: str
+    state: RunState
+
+
+Act = LaunchTry | EndTry | CallBack | NeedTimetable | RunEnded
+
+
+class Effects(msgspec.Struct):
+    """What one turn came to: `writes` go into one transaction, `acts` follow it."""
+
+    writes: list[Write] = []
+    acts: list[Act] = []
+
+    def __bool__(self) -> bool:
+        return bool(self.writes or self.acts)

@@ -1,0 +1,105 @@
+"""Rows as the scheduler sees them: dag runs, task instances, pools. Mutable, changed only by `core` itself.
+
+The store writes them and reads them back; the UI and CLI get copies.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import msgspec
+
+from asyncflow.core.states import RunState, RunType, TaskState
+
+
+class TaskKey(NamedTuple):
+    """Names one task instance. map_index is -1 for a task that is not mapped (or not yet expanded)."""
+
+    dag_id: str
+    run_id: str
+    task_id: str
+    map_index: int = -1
+
+
+class DagRun(msgspec.Struct, kw_only=True):
+    """One execution of a DAG."""
+
+    dag_id: str
+    run_id: str
+    run_type: RunType = RunType.MANUAL
+    state: RunState = RunState.QUEUED
+    logical_date: datetime | None = None
+    data_interval_start: datetime | None = None
+    data_interval_end: datetime | None = None
+    run_after: datetime  #: earliest real time at which it may start
+    queued_at: datetime | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    conf: dict[str, Any] = {}
+    external_trigger: bool = False
+    #: content hash of the DAG version it was made with
+    version: str = ""
+    #: who or what made it: "scheduler", "cli:<user>", "ui:<user>", "dag:<dag_id>/<task_id>"
+    triggered_by: str = "scheduler"
+    note: str | None = None
+    #: how often it was cleared as a whole or in part
+    clear_number: int = 0
+    #: "dags backfill" settings that travel with the run (priority, ignore flags)
+    backfill_id: int | None = None
+
+
+class TaskInstance(msgspec.Struct, kw_only=True):
+    """One task in one dag run (one copy of it, when mapped)."""
+
+    dag_id: str
+    run_id: str
+    task_id: str
+    map_index: int = -1
+    state: TaskState = TaskState.NONE
+    #: 0 before the first attempt, +1 each time it is scheduled to run; a reschedule or deferral adds none
+    try_number: int = 0
+    #: an attempt that fails with try_number <= max_tries is retried
+    max_tries: int = 0
+    #: random name of the current (or last) try; a message with another one is refused
+    token: str | None = None
+    scheduled_at: datetime | None = None
+    queued_at: datetime | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    #: when an up_for_retry or up_for_reschedule instance is due again
+    not_before: datetime | None = None
+    #: start of the first poke of a rescheduled sensor in this try: its timeout counts from here
+    first_poke_at: datetime | None = None
+    poke_count: int = 0
+    #: process identity of the running try
+    pid: int | None = None
+    pid_started: int | None = None  #: clock ticks since boot, field 22 of /proc/pid/stat
+    host_pid: int | None = None
+    host_pid_started: int | None = None
+    #: length of the pushed value when downstream tasks map over it
+    map_length: int | None = None
+    #: set by `map_index_template`
+    rendered_map_index: str | None = None
+    #: method and kwargs with which a deferred task resumes
+    next_method: str | None = None
+    next_kwargs: dict[str, Any] | None = None
+    #: priority for the slot queue, taken from the spec when scheduled
+    priority_weight: int = 1
+    pool: str = "default_pool"
+    pool_slots: int = 1
+    operator: str = ""
+    note: str | None = None
+
+    @property
+    def key(self) -> TaskKey:
+        return TaskKey(self.dag_id, self.run_id, self.task_id, self.map_index)
+
+
+class Pool(msgspec.Struct, kw_only=True, frozen=True):
+    """A named capacity. slots = -1 means without limit."""
+
+    name: str
+    slots: int
+    description: str = ""
+    include_deferred: bool = False
