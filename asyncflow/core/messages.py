@@ -67,6 +67,10 @@ class RunContext(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     clear_number: int = 0
     #: data interval and start of the last successful run before this one, for prev_*_success
     prev_success: dict[str, datetime | None] = {}
+    #: filled where runs of other DAGs are asked for
+    dag_id: str = ""
+    ended_at: datetime | None = None
+    note: str | None = None
 
 
 class TryResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
