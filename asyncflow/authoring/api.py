@@ -131,12 +131,12 @@ class TaskApi(Protocol):
         note: str | None = None,
         triggered_by: str = "",
     ) -> RunContext:
-        """Make a manual run. An existing one (same run_id or logical date) is Conflict, or cleared if `reset_dag_run`."""
+        """Make a manual run. One with the same run_id or logical date is a Conflict, or cleared if `reset_dag_run`."""
         ...
 
 
 class NoServer:
-    """The api of a file that runs on its own (`python my_dag.py`): no Variables, no Connections, nothing to write to."""
+    """The api of a file that runs on its own (`python my_dag.py`): no Variables, no Connections, nowhere to write."""
 
     def variable_get(self, name: str) -> str | None:
         return None
