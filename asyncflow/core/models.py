@@ -79,6 +79,8 @@ class TaskInstance(msgspec.Struct, kw_only=True):
     host_pid_started: int | None = None
     #: length of the pushed value when downstream tasks map over it
     map_length: int | None = None
+    #: task ids that its last try decided to skip (branch, short circuit): they stay skipped when cleared alone
+    skips: tuple[str, ...] = ()
     #: set by `map_index_template`
     rendered_map_index: str | None = None
     #: method and kwargs with which a deferred task resumes
