@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-from asyncflow.cli.session import Moment, Session
+from asyncflow.cli.session import Session, iso_moment
 from asyncflow.errors import AsyncflowError
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -39,8 +39,8 @@ task_argument = click.argument("task_id", shell_complete=_complete_task)
 def date_range_options(function: Function) -> Function:
     """Adds -s/--start-date and -e/--end-date, both inclusive."""
     for option in (
-        click.option("-e", "--end-date", type=Moment(), help="Latest logical date."),
-        click.option("-s", "--start-date", type=Moment(), help="Earliest logical date."),
+        click.option("-e", "--end-date", metavar="DATE", callback=iso_moment, help="Latest logical date."),
+        click.option("-s", "--start-date", metavar="DATE", callback=iso_moment, help="Earliest logical date."),
     ):
         function = option(function)
     return function

@@ -12,7 +12,15 @@ import click
 from asyncflow.cli.app import Group
 from asyncflow.cli.arguments import dag_argument, date_range_options
 from asyncflow.cli.output import output_option, pick_columns, print_mapping, print_rows
-from asyncflow.cli.session import ExitCode, Moment, Session, json_object, moment_or_none, pass_session, shared_options
+from asyncflow.cli.session import (
+    ExitCode,
+    Session,
+    iso_moment,
+    json_object,
+    moment_or_none,
+    pass_session,
+    shared_options,
+)
 from asyncflow.errors import NotFound
 
 _LIST_DEFAULT = ("dag_id", "fileloc", "owners", "is_paused", "schedule", "next_run", "last_run_state")
@@ -103,7 +111,15 @@ def details(session: Session, dag_id: str, output: str) -> None:
 @dag_argument
 @click.option("-c", "--conf", callback=json_object, help="JSON object that the run's tasks see as dag_run.conf.")
 @click.option("-r", "--run-id", help="Name of the run; made from the date if not given.")
-@click.option("-e", "--exec-date", "--logical-date", "logical_date", type=Moment(), help="Logical date of the run.")
+@click.option(
+    "-e",
+    "--exec-date",
+    "--logical-date",
+    "logical_date",
+    metavar="DATE",
+    callback=iso_moment,
+    help="Logical date of the run.",
+)
 @click.option("--note", help="A remark that is kept with the run.")
 @click.option("--no-replace-microseconds", is_flag=True, hidden=True)  # Airflow's; the date is never cut here
 @shared_options

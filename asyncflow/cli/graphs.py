@@ -32,8 +32,7 @@ def _lines(by_id: Mapping[str, Mapping[str, Any]], roots: Sequence[str]) -> Iter
 def as_dot(dag: Mapping[str, Any]) -> str:
     """The whole graph, left to right."""
     lines = [f"digraph {_quoted(dag['dag_id'])} {{", "\trankdir=LR", f"\tlabel={_quoted(dag['dag_id'])}"]
-    for task in dag["tasks"]:
-        lines.append(f"\t{_quoted(task['task_id'])} [shape=rectangle style=rounded]")
+    lines.extend(f"\t{_quoted(task['task_id'])} [shape=rectangle style=rounded]" for task in dag["tasks"])
     for task in dag["tasks"]:
         lines.extend(f"\t{_quoted(task['task_id'])} -> {_quoted(below)}" for below in sorted(task["downstream"]))
     return "\n".join([*lines, "}\n"])

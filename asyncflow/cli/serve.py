@@ -23,7 +23,7 @@ from asyncflow.cli.session import Session, pass_session, shared_options
 @click.option("--stop-tasks", is_flag=True, help="End running tasks on shutdown; else they go on and are adopted.")
 @shared_options
 @pass_session
-def serve(session: Session, folder: Path | None, stop_tasks: bool, **flags: Any) -> None:
+def serve(session: Session, /, folder: Path | None, stop_tasks: bool, **flags: Any) -> None:
     """Run the scheduler and the web page over the DAG files in FOLDER (default ./dags)."""
     import anyio
 

@@ -47,11 +47,18 @@ _CODES: tuple[tuple[type[AsyncflowError], ExitCode], ...] = (
 )
 
 
+class Failure(click.ClickException):
+    """Ends a command with a sentence on stderr and a code."""
+
+    def __init__(self, sentence: str, code: ExitCode = ExitCode.FAILED) -> None:
+        super().__init__(sentence)
+        self.exit_code = code  # type: ignore[misc]  # click declares a class variable, reads it from the instance
+
+
 def failure_of(error: AsyncflowError) -> click.ClickException:
     """The click exception that prints the error's sentence and ends with its code."""
-    failure = click.ClickException(str(error))
-    failure.exit_code = next((code for kind, code in _CODES if isinstance(error, kind)), ExitCode.FAILED)
-    return failure
+    code = next((code for kind, code in _CODES if isinstance(error, kind)), ExitCode.FAILED)
+    return Failure(str(error), code)
 
 
 class Connect(Protocol):
@@ -171,17 +178,16 @@ def moment_or_none(text: str, default_timezone: str) -> datetime | None:
     return moment.replace(tzinfo=UTC if default_timezone == "UTC" else ZoneInfo(default_timezone))
 
 
-class Moment(click.ParamType):
-    """A date option: `2024-01-31`, `2024-01-31T10:00`, with or without zone; gives ISO text with its zone."""
-
-    name = "date"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        zone = ctx.ensure_object(Session).settings.default_timezone if ctx else "UTC"
-        moment = moment_or_none(str(value), zone)
-        if moment is None:
-            self.fail(f"{value!r} is not a date: write 2024-01-31 or 2024-01-31T10:00:00+00:00.", param, ctx)
-        return moment.isoformat()
+def iso_moment(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """Option callback: `2024-01-31` or `2024-01-31T10:00`, with or without zone, as ISO text with its zone."""
+    if value is None:
+        return None
+    moment = moment_or_none(value, ctx.ensure_object(Session).settings.default_timezone)
+    if moment is None:
+        raise click.BadParameter(
+            f"{value!r} is not a date: write 2024-01-31 or 2024-01-31T10:00:00+00:00.", param=param
+        )
+    return moment.isoformat()
 
 
 def json_object(_ctx: click.Context, param: click.Parameter, value: str | None) -> dict[str, Any] | None:

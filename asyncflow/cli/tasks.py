@@ -142,7 +142,7 @@ def states_for_dag_run(session: Session, dag_id: str, date_or_run_id: str, outpu
 @shared_options
 @pass_session
 def clear(
-    session: Session, dag_id: str, dag_regex: bool, dry_run: bool, yes: bool, exclude_subdags: bool, **chosen: Any
+    session: Session, /, dag_id: str, dag_regex: bool, dry_run: bool, yes: bool, exclude_subdags: bool, **chosen: Any
 ) -> None:
     """Put task instances back to no state, so that they run again."""
     params = {**chosen, "start": chosen["start_date"], "end": chosen["end_date"]}
