@@ -1,6 +1,6 @@
 """Skipping downstream tasks: what branches, short circuits and `latest only` say to the scheduler.
 
-They do not write states: the task ids are collected on the running task instance (`ti.request_skip`) and travel with the
+They do not write states: task ids are collected on the running task instance (`ti.request_skip`) and travel with the
 result of the try (`TryResult.skip_tasks`), so that they count only if the try succeeds, and once.
 """
 
