@@ -1,0 +1,192 @@
+"""Cron texts: the moments they name, in which zone, and in words. The only user of croniter.
+
+Dialect: whatever croniter accepts (5, 6 or 7 fields, names, `L`, `5#2`, `?`, `@midnight`, wrap-around ranges), as in
+Airflow; only its `R` (random) is refused, since a schedule must give the same answer each time it is asked.
+
+Clock changes follow Airflow 2.11 (`airflow.timetables._cron`, recorded in tests/golden/data/timetables.json):
+
+- a wall-clock time inside a skipped hour runs that much later (02:30 becomes 03:30);
+- a wall-clock time inside a repeated hour runs at its second occurrence;
+- only a cron whose hour field means "every hour" runs in both repeated hours: there the distance on the wall clock
+  is added to the moment itself.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from functools import lru_cache
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from croniter import CroniterError, croniter
+
+from asyncflow.errors import InvalidTimetable
+
+PRESETS = {
+    "@hourly": "0 * * * *",
+    "@daily": "0 0 * * *",
+    "@weekly": "0 0 * * 0",
+    "@monthly": "0 0 1 * *",
+    "@quarterly": "0 0 1 */3 *",
+    "@yearly": "0 0 1 1 *",
+}
+"""Airflow's own names; others that start with @ are croniter's."""
+
+_RANDOM_FIELD = re.compile(r"r(\(.*\))?(/\d+)?$", re.IGNORECASE)
+_OFFSET = re.compile(r"([+-])(\d\d):?(\d\d)$")
+_DAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
+_MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October") + (
+    "November",
+    "December",
+)
+
+
+class NoSuchTime(Exception):
+    """A schedule names no moment in the direction looked at; never leaves `core.timetable`."""
+
+
+class CronTicks(NamedTuple):
+    """The moments of one cron text in one zone, as aware UTC datetimes. All four raise NoSuchTime."""
+
+    expression: str
+    timezone: str
+
+    def after(self, moment: datetime) -> datetime:
+        """The first tick later than `moment`."""
+        return self._step(moment, "get_next")
+
+    def before(self, moment: datetime) -> datetime:
+        """The last tick before `moment`; in the hour that follows a skipped one it may lie after it, as in Airflow."""
+        return self._step(moment, "get_prev")
+
+    def ceil(self, moment: datetime) -> datetime:
+        """`moment` if it is a tick, else the next one."""
+        later = self.after(moment)
+        return moment if self.before(later) == moment else later
+
+    def floor(self, moment: datetime) -> datetime:
+        """`moment` if it is a tick, else the one before it."""
+        earlier = self.before(moment)
+        return moment if self.after(earlier) == moment else earlier
+
+    def _step(self, moment: datetime, direction: str) -> datetime:
+        zone = zone_of(self.timezone)
+        wall = moment.astimezone(zone).replace(tzinfo=None, fold=0)
+        found = _search(self.expression, wall, direction)
+        if _runs_every_hour(self.expression):
+            return moment.astimezone(UTC) + (found - wall)
+        return _wall_to_utc(found, zone)
+
+
+def check_cron(expression: str) -> None:
+    """Raises InvalidTimetable, with a sentence, if the text is not a cron expression."""
+    _parsed(expression)
+
+
+@lru_cache(maxsize=256)
+def zone_of(name: str) -> tzinfo:
+    """The zone of an IANA name, "UTC", or a fixed offset such as "+05:30". Raises InvalidTimetable."""
+    if name.upper() == "UTC":
+        return UTC
+    if match := _OFFSET.match(name):
+        sign, hours, minutes = match.groups()
+        offset = timedelta(hours=int(hours), minutes=int(minutes))
+        return timezone(-offset if sign == "-" else offset)
+    try:
+        return ZoneInfo(name)
+    except (LookupError, ValueError, OSError):
+        raise InvalidTimetable(f"There is no time zone {name!r}; names are like 'Europe/Amsterdam'.") from None
+
+
+def _wall_to_utc(wall: datetime, zone: tzinfo) -> datetime:
+    # Of the two offsets around a clock change the smaller one is right both times: in a skipped hour it is the one
+    # from before the change (so the time shifts), in a repeated hour the one from after it (the second occurrence).
+    offsets = (wall.replace(tzinfo=zone, fold=fold).utcoffset() or timedelta(0) for fold in (0, 1))
+    return (wall - min(offsets)).replace(tzinfo=UTC)
+
+
+@lru_cache(maxsize=512)
+def _parsed(expression: str) -> croniter:
+    if any(_RANDOM_FIELD.match(field) for field in expression.split()):
+        raise InvalidTimetable(f"The cron expression {expression!r} asks for a random time; a schedule must be fixed.")
+    try:
+        return croniter(expression, datetime(2000, 1, 1, tzinfo=UTC))
+    except (CroniterError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InvalidTimetable(f"{expression!r} is not a cron expression: {error}") from error
+
+
+def _search(expression: str, wall: datetime, direction: str) -> datetime:
+    # A parsed croniter costs 90 us to build and a few to copy; searching changes it, so the cached one stays untouched.
+    cron = copy.copy(_parsed(expression))
+    try:
+        found: datetime = getattr(cron, direction)(datetime, start_time=wall)
+    except (CroniterError, OverflowError, ValueError) as error:
+        raise NoSuchTime(f"the cron expression {expression!r} names no time there: {error}") from None
+    return found.replace(tzinfo=None)
+
+
+def _runs_every_hour(expression: str) -> bool:
+    return bool(_parsed(expression).expanded[1] == ["*"])
+
+
+# ---- words ----------------------------------------------------------------------------------------------------------
+
+
+def describe_cron(expression: str) -> str:
+    """The usual shapes in words ("Every day at 02:30"); the text itself for the others."""
+    cron = _parsed(expression)
+    fields = cron.expanded
+    if len(fields) > 5 or cron.nth_weekday_of_month or any(isinstance(x, str) and x != "*" for f in fields for x in f):
+        return expression
+    minutes, hours, days, months, weekdays = fields
+    time = _time_words(minutes, hours)
+    if time is None:
+        return expression
+    day = _day_words(days, weekdays)
+    if not day and time.startswith("at "):
+        time = f"every day {time}"
+    month = "" if months == ["*"] else "in " + _listed([_MONTHS[m - 1] for m in months])
+    text = " ".join(part for part in (time, day, month) if part)
+    return text[0].upper() + text[1:]
+
+
+def _time_words(minutes: list[int | str], hours: list[int | str]) -> str | None:
+    at = "" if minutes == [0] else f" at minute {_listed(minutes)}"
+    if hours == ["*"]:
+        if minutes == ["*"]:
+            return "every minute"
+        step = _even_step(minutes, 60)
+        return f"every {step} minutes" if step else f"every hour{at}"
+    if minutes == ["*"]:
+        return None
+    step = _even_step(hours, 24)
+    if step and len(minutes) == 1:
+        return f"every {step} hours{at}"
+    times = [f"{int(h):02}:{int(m):02}" for h in hours for m in minutes]
+    return f"at {_listed(times)}" if len(times) <= 4 else None
+
+
+def _even_step(values: list[int | str], size: int) -> int:
+    """The distance of evenly spread values from 0 that fill `size`; 0 if there is none or just one value."""
+    step = size // len(values)
+    return step if len(values) > 1 and values == list(range(0, size, step)) else 0
+
+
+def _day_words(days: list[int | str], weekdays: list[int | str]) -> str:
+    parts = []
+    if days != ["*"]:
+        parts.append(f"on day {_listed(days)} of the month")
+    if weekdays != ["*"]:
+        numbers = [int(day) for day in weekdays]
+        if len(numbers) > 2 and numbers == list(range(numbers[0], numbers[-1] + 1)):
+            parts.append(f"on {_DAYS[numbers[0]]} to {_DAYS[numbers[-1]]}")
+        else:
+            parts.append("on " + _listed([_DAYS[number] for number in numbers]))
+    return " or ".join(parts)
+
+
+def _listed(items: list[int | str] | list[str]) -> str:
+    words = [str(item) for item in items]
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
