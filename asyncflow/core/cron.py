@@ -73,11 +73,21 @@ class CronTicks(NamedTuple):
 
     def _step(self, moment: datetime, direction: str) -> datetime:
         zone = zone_of(self.timezone)
+        moment = plain_utc(moment)
         wall = moment.astimezone(zone).replace(tzinfo=None, fold=0)
         found = _search(self.expression, wall, direction)
         if _runs_every_hour(self.expression):
-            return moment.astimezone(UTC) + (found - wall)
+            return moment + (found - wall)
         return _wall_to_utc(found, zone)
+
+
+def plain_utc(moment: datetime) -> datetime:
+    """The same moment as a plain `datetime` in UTC: pendulum's subclass has an arithmetic of its own."""
+    if type(moment) is datetime and moment.tzinfo is UTC:
+        return moment
+    there = moment.astimezone(UTC)
+    day = (there.year, there.month, there.day)
+    return datetime(*day, there.hour, there.minute, there.second, there.microsecond, tzinfo=UTC)
 
 
 def check_cron(expression: str) -> None:

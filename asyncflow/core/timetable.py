@@ -34,7 +34,7 @@ from typing import Any, NamedTuple
 import msgspec
 from dateutil.relativedelta import relativedelta, weekday
 
-from asyncflow.core.cron import CronTicks, NoSuchTime, check_cron, describe_cron, zone_of
+from asyncflow.core.cron import CronTicks, NoSuchTime, check_cron, describe_cron, plain_utc, zone_of
 from asyncflow.core.states import RunType
 from asyncflow.errors import AsyncflowError, InvalidTimetable
 
@@ -173,7 +173,13 @@ def next_run(
     Its `run_after` may be past or future. Moments in and out are aware; what comes out is UTC.
     Raises InvalidTimetable for a spec that `validate` refuses, OnlyHostKnows for a custom timetable.
     """
-    look = _Look(last, earliest, latest, catchup, now)
+    look = _Look(
+        None if last is None else DataInterval(plain_utc(last.start), plain_utc(last.end)),
+        None if earliest is None else plain_utc(earliest),
+        None if latest is None else plain_utc(latest),
+        catchup,
+        plain_utc(now),
+    )
     try:
         return _next_run(spec, look)
     except (NoSuchTime, OverflowError):
@@ -186,7 +192,7 @@ def manual_interval(spec: TimetableSpec, run_after: datetime) -> DataInterval:
     Raises InvalidTimetable if the schedule has no interval that far back, OnlyHostKnows for a custom timetable.
     """
     try:
-        return _manual_interval(spec, run_after.astimezone(UTC))
+        return _manual_interval(spec, plain_utc(run_after))
     except (NoSuchTime, OverflowError) as error:
         raise InvalidTimetable(f"A run at {run_after.isoformat()} has no data interval: {error}.") from None
 
@@ -215,7 +221,7 @@ def validate(spec: TimetableSpec) -> None:
 
 def run_id(run_type: RunType | str, logical_date: datetime) -> str:
     """The id of a run that was not given one: `scheduled__2024-01-01T00:00:00+00:00`."""
-    return f"{RunType(run_type)}__{logical_date.astimezone(UTC).isoformat()}"
+    return f"{RunType(run_type)}__{plain_utc(logical_date).isoformat()}"
 
 
 def run_type_of(run_id: str) -> RunType:
@@ -294,7 +300,7 @@ def _interval_of(spec: CronTriggerTimetable | DeltaTriggerTimetable) -> timedelt
 
 def _shift(moment: datetime, delta: timedelta | relativedelta) -> datetime:
     try:
-        shifted: datetime = moment.astimezone(UTC) + delta
+        shifted: datetime = plain_utc(moment) + delta
     except (ValueError, OverflowError) as error:
         raise NoSuchTime(f"the calendar ends before {moment.isoformat()} plus {delta!r} ({error})") from None
     return shifted
@@ -313,7 +319,7 @@ def _epoch_floor(moment: datetime, delta: timedelta | relativedelta) -> datetime
     if size <= timedelta(0):
         raise NoSuchTime(f"{delta!r} has no length that could be counted from the epoch")
     epoch = datetime(1970, 1, 1, tzinfo=UTC)
-    return moment.astimezone(UTC) - (moment - epoch) % size
+    return plain_utc(moment) - (plain_utc(moment) - epoch) % size
 
 
 def _check_delta(delta: timedelta | relativedelta) -> None:
@@ -370,7 +376,7 @@ def _next_run(spec: TimetableSpec, look: _Look) -> DagRunInfo | None:
 
 
 def _run(start: datetime, end: datetime) -> DagRunInfo:
-    start, end = start.astimezone(UTC), end.astimezone(UTC)
+    start, end = plain_utc(start), plain_utc(end)
     return DagRunInfo(start, DataInterval(start, end), end)
 
 
@@ -403,7 +409,7 @@ def _next_tick(ticks: Ticks, look: _Look, *, run_immediately: bool | timedelta) 
 
 
 def _first_tick(ticks: Ticks, now: datetime, run_immediately: bool | timedelta) -> datetime:
-    """The first run of a DAG without a start date: the tick just past or the coming one (Airflow 3's run_immediately)."""
+    """The first run of a DAG without a start date: the tick just past, or the coming one (`run_immediately`)."""
     past, coming = ticks.floor(now), ticks.ceil(now)
     if run_immediately is True:
         return past
@@ -464,7 +470,7 @@ def _manual_interval(spec: TimetableSpec, run_after: datetime) -> DataInterval:
             return DataInterval(_shift(run_after, -_interval_of(spec)), run_after)
         case EventsTimetable() if spec.restrict_to_events and spec.dates:
             past = [event for event in spec.dates if event <= run_after]
-            return DataInterval.exact((past[-1] if past else spec.dates[0]).astimezone(UTC))
+            return DataInterval.exact(plain_utc(past[-1] if past else spec.dates[0]))
         case DatasetOrTimeTimetable():
             return _manual_interval(spec.inner, run_after)
         case CustomTimetable():
