@@ -8,8 +8,7 @@ from typing import Any
 
 import click
 
-from asyncflow.cli.session import Session, failure_of, shared_options
-from asyncflow.errors import AsyncflowError
+from asyncflow.cli.session import Session, failure_of, sentence_in, shared_options
 
 
 class Group(click.Group):
@@ -47,8 +46,11 @@ class Group(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except AsyncflowError as error:
-            raise failure_of(error) from error
+        except Exception as error:
+            known = sentence_in(error)
+            if known is None:
+                raise
+            raise failure_of(known) from error
 
 
 _COMMANDS = {
@@ -68,4 +70,4 @@ _COMMANDS = {
 @click.pass_context
 def cli(ctx: click.Context) -> None:
     """Airflow's DAG files, on one host, from one process."""
-    ctx.ensure_object(Session)
+    ctx.call_on_close(ctx.ensure_object(Session).close)

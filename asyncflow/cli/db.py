@@ -43,7 +43,7 @@ def migrate(session: Session) -> None:
 
 
 async def _problems_of(settings: Settings) -> list[str]:
-    from asyncflow.store import Store
+    from asyncflow.store.database import Store
 
     store = await Store.open(settings.database, durability=settings.durability)
     try:
@@ -53,7 +53,7 @@ async def _problems_of(settings: Settings) -> list[str]:
 
 
 async def _migrate(settings: Settings) -> None:
-    from asyncflow.store import Store
+    from asyncflow.store.database import Store
 
     settings.home.mkdir(parents=True, exist_ok=True)
     store = await Store.open(settings.database, durability=settings.durability)

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from asyncflow.cli.session import Session, pass_session, shared_options
+from asyncflow.errors import InvalidInput
 
 
 @click.command()
@@ -34,11 +35,25 @@ def serve(session: Session, /, folder: Path | None, stop_tasks: bool, **flags: A
     if folder is not None:
         session.flags["dags"] = folder
     settings = session.settings
+    _log_to_stderr(settings.log_level)
 
     async def run() -> None:
-        await run_server(settings, make_app, stop_tasks=stop_tasks)
+        await run_server(settings, make_app, stop_tasks=stop_tasks, on_ready=_announce)
 
     anyio.run(run, backend_options=_backend())
+
+
+def _announce(address: str) -> None:
+    click.echo(f"asyncflow serves {address}")
+
+
+def _log_to_stderr(level: str) -> None:
+    import logging
+
+    try:
+        logging.basicConfig(level=level.upper(), format="%(asctime)s %(levelname)-7s %(name)s  %(message)s")
+    except ValueError:
+        raise InvalidInput(f"Setting log_level={level!r}: accepted are DEBUG, INFO, WARNING, ERROR.") from None
 
 
 def _backend() -> dict[str, Any]:

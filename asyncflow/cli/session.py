@@ -7,8 +7,10 @@ the same action runs in this process on the database file.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from enum import IntEnum
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -55,54 +57,76 @@ class Failure(click.ClickException):
         self.exit_code = code  # type: ignore[misc]  # click declares a class variable, reads it from the instance
 
 
+def sentence_in(error: BaseException) -> AsyncflowError | None:
+    """The error of ours that an exception is, or holds: task groups wrap what passes through them."""
+    if isinstance(error, AsyncflowError):
+        return error
+    if isinstance(error, BaseExceptionGroup):
+        return next((found for inner in error.exceptions if (found := sentence_in(inner))), None)
+    return None
+
+
 def failure_of(error: AsyncflowError) -> click.ClickException:
     """The click exception that prints the error's sentence and ends with its code."""
     code = next((code for kind, code in _CODES if isinstance(error, kind)), ExitCode.FAILED)
     return Failure(str(error), code)
 
 
-class Connect(Protocol):
-    """Calls one action of the server that owns `settings.home` and gives its JSON-able answer."""
+class Connection(Protocol):
+    """Calls actions by name and gives their JSON-able answers. Errors are those of `asyncflow.errors`."""
 
-    def __call__(self, settings: Settings, method: str, params: dict[str, Any]) -> Any: ...
+    def call(self, method: str, **params: Any) -> Any: ...
+    def close(self) -> None: ...
 
 
-def call_action(settings: Settings, method: str, params: dict[str, Any]) -> Any:
-    """Over the socket of the running server, else in this process (see `engine.offline`).
+def connect(settings: Settings) -> Connection:
+    """To the server that owns `settings.home`, or, when none runs, to the same actions in this process.
 
     Raises ServerUnreachable when a server owns the home directory but does not answer.
     """
     from asyncflow.worker.client import Client
 
     if settings.socket.exists():
+        client = Client(settings.socket)
         try:
-            return Client(settings.socket).call(method, **params)
+            client.call("version")
         except ServerUnreachable:
-            pass  # a socket file that a killed server left behind; a live but silent one still holds the lock
-    return _call_offline(settings, method, params)
-
-
-def _call_offline(settings: Settings, method: str, params: dict[str, Any]) -> Any:
-    import anyio
-
-    from asyncflow.engine.offline import open_actions
-
-    async def run() -> Any:
-        async with open_actions(settings) as actions:
-            return await getattr(actions, method)(**params)
-
+            client.close()  # a socket that a killed server left behind; a live but silent one still holds the lock
+        else:
+            return client
     try:
-        return anyio.run(run)
-    except HomeLocked as error:
-        raise ServerUnreachable(f"The server that owns {settings.home} does not answer. {error}") from error
+        return OfflineActions(settings)
+    except* HomeLocked as errors:
+        raise ServerUnreachable(f"The server that owns {settings.home} does not answer.") from errors
+
+
+class OfflineActions:
+    """The actions in this process, kept open in an event loop of its own until `close`."""
+
+    def __init__(self, settings: Settings) -> None:
+        from anyio.from_thread import start_blocking_portal
+
+        from asyncflow.engine.offline import open_actions
+
+        with ExitStack() as opened:
+            self._portal = opened.enter_context(start_blocking_portal())
+            self._actions = opened.enter_context(self._portal.wrap_async_context_manager(open_actions(settings)))
+            self._stack = opened.pop_all()
+
+    def call(self, method: str, **params: Any) -> Any:
+        return self._portal.call(partial(getattr(self._actions, method), **params))
+
+    def close(self) -> None:
+        self._stack.close()
 
 
 class Session:
-    """The state of one command line: what flags said, and the settings they lead to (read once, when first needed)."""
+    """The state of one command line: what flags said, the settings they lead to, the connection. Each made when needed."""
 
-    def __init__(self, connect: Connect = call_action) -> None:
+    def __init__(self, opener: Callable[[Settings], Connection] = connect) -> None:
         self.flags: dict[str, Any] = {}
-        self._connect = connect
+        self._open = opener
+        self._connection: Connection | None = None
         self._settings: Settings | None = None
 
     @property
@@ -114,7 +138,15 @@ class Session:
 
     def call(self, method: str, **params: Any) -> Any:
         """The answer of one action. Raises the errors of `asyncflow.errors`."""
-        return self._connect(self.settings, method, params)
+        if self._connection is None:
+            self._connection = self._open(self.settings)
+        return self._connection.call(method, **params)
+
+    def close(self) -> None:
+        """Drop the connection, if there is one."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
     def run_of(self, dag_id: str, date_or_run_id: str) -> dict[str, Any]:
         """The dag run with this run id or logical date. Raises NotFound with near run ids."""

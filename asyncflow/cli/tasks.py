@@ -14,6 +14,7 @@ from asyncflow.cli.session import Session, pass_session, shared_options
 from asyncflow.errors import InvalidInput, NotFound
 
 _STATE_COLUMNS = ("dag_id", "logical_date", "task_id", "state", "try_number", "start_date", "end_date")
+_LOG_PART = 1_000_000  #: bytes asked for at once
 map_index_option = click.option("--map-index", type=int, default=-1, help="Which copy of a mapped task.")
 
 
@@ -52,7 +53,7 @@ def list_tasks(session: Session, dag_id: str, tree: bool, output: str) -> None:
 @pass_session
 def state(session: Session, dag_id: str, task_id: str, date_or_run_id: str, map_index: int) -> None:
     """Print the state of a task instance."""
-    click.echo(_instance(session, dag_id, task_id, date_or_run_id, map_index)["state"])
+    click.echo(str(_instance(session, dag_id, task_id, date_or_run_id, map_index)["state"]))
 
 
 @tasks.command("why")
@@ -82,14 +83,11 @@ def logs(
     """Print the log of a try."""
     run_id = session.run_of(dag_id, date_or_run_id)["run_id"]
     where = {"dag_id": dag_id, "run_id": run_id, "task_id": task_id, "map_index": map_index, "try_number": try_number}
-    offset = 0
-    while True:
-        part = session.call("read_log", **where, offset=offset)
+    offset, size = 0, 1
+    while offset < size:
+        part = session.call("read_log", **where, offset=offset, limit=_LOG_PART)
         click.echo(part["text"], nl=False)
-        following = part["offset"]
-        if following <= offset or following >= part["size"]:
-            return
-        offset = following
+        offset, size = offset + _LOG_PART, part["size"]
 
 
 def _instance(session: Session, dag_id: str, task_id: str, date_or_run_id: str, map_index: int) -> dict[str, Any]:
