@@ -122,7 +122,7 @@ class Settings:
 
 
 def load_settings(overrides: Mapping[str, Any] | None = None, environ: Mapping[str, str] | None = None) -> Settings:
-    """The settings of this process: flags in `overrides` (None = not given), then environment, then toml, then defaults.
+    """The settings of this process: flags in `overrides` (None = not given), environment, toml, defaults.
 
     Raises InvalidInput, naming the setting, where it was set, and what it accepts.
     """
@@ -199,3 +199,12 @@ def _convert(name: str, kind: type, value: Any, where: str) -> Any:
 
 def _words(kind: type) -> str:
     return {int: "a whole number", float: "a number", bool: "true or false"}.get(kind, "valid")
+
+
+def secret_from_environment(kind: str, name: str) -> str | None:
+    """A Variable (kind "VAR") or Connection (kind "CONN") that the environment defines, as Airflow names it."""
+    for prefix in ("AIRFLOW", "ASYNCFLOW"):
+        text = os.environ.get(f"{prefix}_{kind}_{name.upper()}")
+        if text is not None:
+            return text
+    return None

@@ -1,0 +1,142 @@
+"""Hiding of secrets in logs and rendered fields.
+
+Values become known by `mask_secret`: passwords of connections that were asked for, Variables with a sensitive name,
+what user code registers itself. From the first one on, everything this process prints passes through `redact`.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from collections.abc import Iterable, Mapping
+from typing import Any, TextIO
+
+#: a name that contains one of these holds a secret (Airflow's list)
+SENSITIVE_NAMES = (
+    "access_token",
+    "api_key",
+    "apikey",
+    "authorization",
+    "keyfile_dict",
+    "passphrase",
+    "passwd",
+    "password",
+    "private_key",
+    "secret",
+    "service_account",
+    "token",
+)
+MASK = "***"
+#: shorter texts are not hidden: they would garble every line
+_SHORTEST = 3
+
+_secrets: set[str] = set()
+_pattern: re.Pattern[str] | None = None
+
+
+def is_sensitive(name: Any) -> bool:
+    """Does a field or variable with this name hold a secret?"""
+    return isinstance(name, str) and any(word in name.strip().lower() for word in SENSITIVE_NAMES)
+
+
+def mask_secret(secret: Any, name: str | None = None) -> None:
+    """Hide this text from now on; of a dict, the values under sensitive names; of other collections, each member.
+
+    With a `name`, only if the name is sensitive.
+    """
+    if isinstance(secret, Mapping):
+        for key, value in secret.items():
+            mask_secret(value, str(key))
+    elif isinstance(secret, str):
+        if name is None or is_sensitive(name):
+            _add(secret)
+    elif isinstance(secret, Iterable):
+        for item in secret:
+            mask_secret(item, name)
+
+
+def _add(secret: str) -> None:
+    global _pattern
+    if len(secret) < _SHORTEST or secret in _secrets:
+        return
+    forms = {secret, repr(secret)[1:-1], secret.replace("\\", "\\\\")}
+    _secrets.update(forms)
+    longest_first = sorted(_secrets, key=len, reverse=True)
+    _pattern = re.compile("|".join(re.escape(text) for text in longest_first))
+    _cover_streams()
+
+
+def forget_secrets() -> None:
+    """Start without secrets again; for tests."""
+    global _pattern
+    _secrets.clear()
+    _pattern = None
+
+
+def mask_text(text: str) -> str:
+    """`text` with every known secret replaced."""
+    return _pattern.sub(MASK, text) if _pattern else text
+
+
+def redact(value: Any, name: str | None = None, max_depth: int = 5) -> Any:
+    """`value` with known secrets replaced in its texts, and texts under sensitive names replaced altogether."""
+    if name is not None and is_sensitive(name) and value and not isinstance(value, bool):
+        return _all_masked(value)
+    if isinstance(value, str):
+        return mask_text(value)
+    if max_depth <= 0:
+        return value
+    if isinstance(value, Mapping):
+        return {key: redact(item, str(key), max_depth - 1) for key, item in value.items()}
+    if isinstance(value, list | set):
+        return type(value)(redact(item, None, max_depth - 1) for item in value)
+    if isinstance(value, tuple):
+        return tuple(redact(item, None, max_depth - 1) for item in value)
+    return value
+
+
+def _all_masked(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _all_masked(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set):
+        return [_all_masked(item) for item in value]
+    return MASK if isinstance(value, str) else value
+
+
+class SecretsMasker(logging.Filter):
+    """Airflow's name for what is done everywhere here; as a log filter it has nothing left to do."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return True
+
+    def add_mask(self, secret: Any, name: str | None = None) -> None:
+        mask_secret(secret, name)
+
+    def redact(self, item: Any, name: str | None = None, max_depth: int | None = None) -> Any:
+        return redact(item, name, max_depth or 5)
+
+
+class _MaskedStream:
+    """A text stream that hides secrets in what is written to it."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        self._stream.write(mask_text(text))
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+def _cover_streams() -> None:
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is not None and not isinstance(stream, _MaskedStream):
+            setattr(sys, name, _MaskedStream(stream))
