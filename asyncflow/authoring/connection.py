@@ -1,4 +1,4 @@
-"""`Connection`: where and how to reach another system, as `BaseHook.get_connection` and `conn.<id>` in templates give it.
+"""`Connection`: where and how to reach another system; what `BaseHook.get_connection` and `conn.<id>` give.
 
 A connection comes from the environment (`AIRFLOW_CONN_<ID>`, as URI or JSON) or from the server.
 """
