@@ -47,7 +47,7 @@ def _segment(text: str) -> str:
 _env = _environment()
 
 
-def page(request: Request, name: str, *, status_code: int = 200, **context: Any) -> Response:
+def page(request: Request, name: str, /, *, status_code: int = 200, **context: Any) -> Response:
     """A whole page."""
     html = _env.get_template(name).render(form_token=form_token(request), **context)
     response = HTMLResponse(html, status_code=status_code)
@@ -55,7 +55,7 @@ def page(request: Request, name: str, *, status_code: int = 200, **context: Any)
     return response
 
 
-def fragment(request: Request, name: str, **context: Any) -> Response:
+def fragment(request: Request, name: str, /, **context: Any) -> Response:
     """One fragment for a page that polls: 204 without a body when the page has it already.
 
     The page says what it has in `?have=`, the fingerprint that the fragment carries in its own polling address.
