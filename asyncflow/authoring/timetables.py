@@ -21,6 +21,7 @@ from asyncflow.authoring.types import is_arg_set
 from asyncflow.core import timetable as core
 from asyncflow.core.cron import PRESETS, CronTicks, zone_of
 from asyncflow.core.messages import AskTimetable, TimetableAnswer
+from asyncflow.core.ticks import DeltaTicks, Ticks, newest_start
 from asyncflow.core.timetable import DataInterval as DataInterval
 from asyncflow.errors import InvalidTimetable
 
@@ -184,7 +185,7 @@ class _Described(_BuiltIn):
 class _Ticking:
     """Airflow's inner steps, which users' subclasses of the cron and delta timetables call."""
 
-    def _ticks(self) -> core.Ticks:
+    def _ticks(self) -> Ticks:
         raise NotImplementedError
 
     def _get_next(self, current: dt.datetime) -> pendulum.DateTime:
@@ -200,7 +201,7 @@ class _Ticking:
         return _utc(self._ticks().floor(current))
 
     def _skip_to_latest(self, earliest: dt.datetime | None) -> pendulum.DateTime:
-        newest = _utc(core.newest_start(self._ticks(), _now()))
+        newest = _utc(newest_start(self._ticks(), _now()))
         return newest if earliest is None else max(newest, self._align_to_next(earliest))
 
 
@@ -286,7 +287,7 @@ class CronDataIntervalTimetable(_Ticking, _Described):
     def _spec(self) -> core.CronIntervalTimetable:
         return core.CronIntervalTimetable(expression=self._expression, timezone=self._timezone_name)
 
-    def _ticks(self) -> core.Ticks:
+    def _ticks(self) -> Ticks:
         return core.ticks_of(self._spec())
 
     def serialize(self) -> dict[str, Any]:
@@ -304,8 +305,8 @@ class DeltaDataIntervalTimetable(_Ticking, _Described):
         span, fields = _span(self._delta)
         return core.DeltaIntervalTimetable(delta=span) if fields is None else core.RelativeDeltaTimetable(fields=fields)
 
-    def _ticks(self) -> core.Ticks:
-        return core.DeltaTicks(self._delta)
+    def _ticks(self) -> Ticks:
+        return DeltaTicks(self._delta)
 
     def serialize(self) -> dict[str, Any]:
         """The arguments as JSON values."""
@@ -349,7 +350,7 @@ class CronTriggerTimetable(_Ticking, _Described):
             run_immediately=self._run_immediately,
         )
 
-    def _ticks(self) -> core.Ticks:
+    def _ticks(self) -> Ticks:
         return CronTicks(self._expression, self._timezone_name)
 
     def serialize(self) -> dict[str, Any]:
@@ -409,8 +410,8 @@ class DeltaTriggerTimetable(_Ticking, _Described):
             delta=delta, delta_fields=delta_fields, interval=interval, interval_fields=interval_fields
         )
 
-    def _ticks(self) -> core.Ticks:
-        return core.DeltaTicks(self._delta)
+    def _ticks(self) -> Ticks:
+        return DeltaTicks(self._delta)
 
     def serialize(self) -> dict[str, Any]:
         """The arguments as JSON values."""

@@ -1,4 +1,4 @@
-"""Cron texts: the moments they name, in which zone, and in words. The only user of croniter.
+"""Cron texts: the moments they name, in which zone. The only user of croniter.
 
 Dialect: whatever croniter accepts (5, 6 or 7 fields, names, `L`, `5#2`, `?`, `@midnight`, wrap-around ranges), as in
 Airflow; only its `R` (random) is refused, since a schedule must give the same answer each time it is asked.
@@ -36,11 +36,6 @@ PRESETS = {
 
 _RANDOM_FIELD = re.compile(r"r(\(.*\))?(/\d+)?$", re.IGNORECASE)
 _OFFSET = re.compile(r"([+-])(\d\d):?(\d\d)$")
-_DAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
-_MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October") + (
-    "November",
-    "December",
-)
 
 
 class NoSuchTime(Exception):
@@ -90,11 +85,6 @@ def plain_utc(moment: datetime) -> datetime:
     return datetime(*day, there.hour, there.minute, there.second, there.microsecond, tzinfo=UTC)
 
 
-def check_cron(expression: str) -> None:
-    """Raises InvalidTimetable, with a sentence, if the text is not a cron expression."""
-    _parsed(expression)
-
-
 @lru_cache(maxsize=256)
 def zone_of(name: str) -> tzinfo:
     """The zone of an IANA name, "UTC", or a fixed offset such as "+05:30". Raises InvalidTimetable."""
@@ -118,7 +108,8 @@ def _wall_to_utc(wall: datetime, zone: tzinfo) -> datetime:
 
 
 @lru_cache(maxsize=512)
-def _parsed(expression: str) -> croniter:
+def parsed(expression: str) -> croniter:
+    """The shared croniter of a text: copy before use, `expanded` may be read. Raises InvalidTimetable."""
     if any(_RANDOM_FIELD.match(field) for field in expression.split()):
         raise InvalidTimetable(f"The cron expression {expression!r} asks for a random time; a schedule must be fixed.")
     try:
@@ -129,7 +120,7 @@ def _parsed(expression: str) -> croniter:
 
 def _search(expression: str, wall: datetime, direction: str) -> datetime:
     # A parsed croniter costs 90 us to build and a few to copy; searching changes it, so the cached one stays untouched.
-    cron = copy.copy(_parsed(expression))
+    cron = copy.copy(parsed(expression))
     try:
         found: datetime = getattr(cron, direction)(datetime, start_time=wall)
     except (CroniterError, OverflowError, ValueError) as error:
@@ -138,65 +129,4 @@ def _search(expression: str, wall: datetime, direction: str) -> datetime:
 
 
 def _runs_every_hour(expression: str) -> bool:
-    return bool(_parsed(expression).expanded[1] == ["*"])
-
-
-# ---- words ----------------------------------------------------------------------------------------------------------
-
-
-def describe_cron(expression: str) -> str:
-    """The usual shapes in words ("Every day at 02:30"); the text itself for the others."""
-    cron = _parsed(expression)
-    fields = cron.expanded
-    if len(fields) > 5 or cron.nth_weekday_of_month or any(isinstance(x, str) and x != "*" for f in fields for x in f):
-        return expression
-    minutes, hours, days, months, weekdays = fields
-    time = _time_words(minutes, hours)
-    if time is None:
-        return expression
-    day = _day_words(days, weekdays)
-    if not day and time.startswith("at "):
-        time = f"every day {time}"
-    month = "" if months == ["*"] else "in " + _listed([_MONTHS[m - 1] for m in months])
-    text = " ".join(part for part in (time, day, month) if part)
-    return text[0].upper() + text[1:]
-
-
-def _time_words(minutes: list[int | str], hours: list[int | str]) -> str | None:
-    at = "" if minutes == [0] else f" at minute {_listed(minutes)}"
-    if hours == ["*"]:
-        if minutes == ["*"]:
-            return "every minute"
-        step = _even_step(minutes, 60)
-        return f"every {step} minutes" if step else f"every hour{at}"
-    if minutes == ["*"]:
-        return None
-    step = _even_step(hours, 24)
-    if step and len(minutes) == 1:
-        return f"every {step} hours{at}"
-    times = [f"{int(h):02}:{int(m):02}" for h in hours for m in minutes]
-    return f"at {_listed(times)}" if len(times) <= 4 else None
-
-
-def _even_step(values: list[int | str], size: int) -> int:
-    """The distance of evenly spread values from 0 that fill `size`; 0 if there is none or just one value."""
-    step = size // len(values)
-    return step if len(values) > 1 and values == list(range(0, size, step)) else 0
-
-
-def _day_words(days: list[int | str], weekdays: list[int | str]) -> str:
-    parts = []
-    if days != ["*"]:
-        parts.append(f"on day {_listed(days)} of the month")
-    if weekdays != ["*"]:
-        numbers = [int(day) for day in weekdays]
-        if len(numbers) > 2 and numbers == list(range(numbers[0], numbers[-1] + 1)):
-            parts.append(f"on {_DAYS[numbers[0]]} to {_DAYS[numbers[-1]]}")
-        else:
-            parts.append("on " + _listed([_DAYS[number] for number in numbers]))
-    return " or ".join(parts)
-
-
-def _listed(items: list[int | str] | list[str]) -> str:
-    words = [str(item) for item in items]
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+    return bool(parsed(expression).expanded[1] == ["*"])

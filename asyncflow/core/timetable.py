@@ -28,14 +28,15 @@ Limits: `CustomTimetable` is user code, so this module answers OnlyHostKnows for
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import msgspec
-from dateutil.relativedelta import relativedelta, weekday
 
-from asyncflow.core.cron import CronTicks, NoSuchTime, check_cron, describe_cron, plain_utc, zone_of
+from asyncflow.core.cron import CronTicks, NoSuchTime, parsed, plain_utc, zone_of
+from asyncflow.core.schedule_words import cron_words, span_words
 from asyncflow.core.states import RunType
+from asyncflow.core.ticks import DeltaTicks, Span, Ticks, check_span, newest_start, relativedelta_of, shift
 from asyncflow.errors import AsyncflowError, InvalidTimetable
 
 
@@ -202,15 +203,15 @@ def validate(spec: TimetableSpec) -> None:
     match spec:
         case CronIntervalTimetable():
             zone_of(spec.timezone)
-            check_cron(spec.expression)
+            parsed(spec.expression)
         case CronTriggerTimetable():
             zone_of(spec.timezone)
             if not spec.expressions:
                 raise InvalidTimetable("A cron trigger timetable needs at least one cron expression.")
             for expression in spec.expressions:
-                check_cron(expression)
+                parsed(expression)
         case DeltaIntervalTimetable() | RelativeDeltaTimetable() | DeltaTriggerTimetable():
-            _check_delta(_step_of(spec))
+            check_span(_step_of(spec))
         case DatasetOrTimeTimetable():
             if isinstance(spec.inner, DatasetTimetable | DatasetOrTimeTimetable):
                 raise InvalidTimetable("A dataset timetable cannot stand inside another one.")
@@ -232,40 +233,7 @@ def run_type_of(run_id: str) -> RunType:
     return RunType.MANUAL
 
 
-def relativedelta_of(fields: dict[str, Any]) -> relativedelta:
-    """The relativedelta of a spec's JSON-able fields. Raises InvalidTimetable."""
-    given = dict(fields)
-    try:
-        if "weekday" in given:
-            day, nth = given["weekday"]
-            given["weekday"] = weekday(day, nth)
-        return relativedelta(**given)
-    except (TypeError, ValueError, IndexError) as error:
-        raise InvalidTimetable(f"relativedelta({fields!r}) cannot be understood: {error}") from None
-
-
 # ---- ticks of the periodic schedules ---------------------------------------------------------------------------
-
-
-class DeltaTicks(NamedTuple):
-    """A fixed step without fixed moments: every moment counts as a tick."""
-
-    delta: timedelta | relativedelta
-
-    def after(self, moment: datetime) -> datetime:
-        return _shift(moment, self.delta)
-
-    def before(self, moment: datetime) -> datetime:
-        return _shift(moment, -self.delta)
-
-    def ceil(self, moment: datetime) -> datetime:
-        return moment
-
-    def floor(self, moment: datetime) -> datetime:
-        return moment
-
-
-Ticks = CronTicks | DeltaTicks
 
 
 def ticks_of(spec: CronIntervalTimetable | DeltaIntervalTimetable | RelativeDeltaTimetable) -> Ticks:
@@ -275,18 +243,9 @@ def ticks_of(spec: CronIntervalTimetable | DeltaIntervalTimetable | RelativeDelt
     return DeltaTicks(_step_of(spec))
 
 
-def newest_start(ticks: Ticks, now: datetime) -> datetime:
-    """Start of the newest interval that is complete at `now`."""
-    if isinstance(ticks, DeltaTicks):
-        return ticks.before(_epoch_floor(now, ticks.delta))
-    last = ticks.before(now)
-    # `<`, not `==`: around an odd clock change the tick after the last one can still lie in the past
-    return ticks.before(last) if ticks.after(last) > now else last
-
-
 def _step_of(
     spec: DeltaIntervalTimetable | RelativeDeltaTimetable | DeltaTriggerTimetable,
-) -> timedelta | relativedelta:
+) -> Span:
     if isinstance(spec, RelativeDeltaTimetable):
         return relativedelta_of(spec.fields)
     if isinstance(spec, DeltaTriggerTimetable) and spec.delta_fields is not None:
@@ -294,44 +253,8 @@ def _step_of(
     return spec.delta
 
 
-def _interval_of(spec: CronTriggerTimetable | DeltaTriggerTimetable) -> timedelta | relativedelta:
+def _interval_of(spec: CronTriggerTimetable | DeltaTriggerTimetable) -> Span:
     return spec.interval if spec.interval_fields is None else relativedelta_of(spec.interval_fields)
-
-
-def _shift(moment: datetime, delta: timedelta | relativedelta) -> datetime:
-    try:
-        shifted: datetime = plain_utc(moment) + delta
-    except (ValueError, OverflowError) as error:
-        raise NoSuchTime(f"the calendar ends before {moment.isoformat()} plus {delta!r} ({error})") from None
-    return shifted
-
-
-def _epoch_floor(moment: datetime, delta: timedelta | relativedelta) -> datetime:
-    if isinstance(delta, relativedelta):
-        size = timedelta(
-            days=delta.years * 365 + delta.months * 30 + delta.days,
-            hours=delta.hours,
-            minutes=delta.minutes,
-            seconds=delta.seconds,
-        )
-    else:
-        size = delta
-    if size <= timedelta(0):
-        raise NoSuchTime(f"{delta!r} has no length that could be counted from the epoch")
-    epoch = datetime(1970, 1, 1, tzinfo=UTC)
-    return plain_utc(moment) - (plain_utc(moment) - epoch) % size
-
-
-def _check_delta(delta: timedelta | relativedelta) -> None:
-    # Twice, since a relativedelta such as weekday=MO moves once and then stands still.
-    moments = [datetime(2000, 1, 1, tzinfo=UTC)]
-    for _ in range(2):
-        try:
-            moments.append(_shift(moments[-1], delta))
-        except NoSuchTime as error:
-            raise InvalidTimetable(f"A schedule of {delta!r} has no second run: {error}.") from None
-        if moments[-1] <= moments[-2]:
-            raise InvalidTimetable(f"The time between two runs must be positive, not {delta!r}.")
 
 
 # ---- the next run, kind by kind ----------------------------------------------------------------------------------
@@ -436,8 +359,8 @@ def _next_cron_trigger(spec: CronTriggerTimetable, look: _Look) -> DagRunInfo | 
     return _triggered(tick, _interval_of(spec), look)
 
 
-def _triggered(tick: datetime, interval: timedelta | relativedelta, look: _Look) -> DagRunInfo | None:
-    return None if look.too_late(tick) else _run(_shift(tick, -interval), tick)
+def _triggered(tick: datetime, interval: Span, look: _Look) -> DagRunInfo | None:
+    return None if look.too_late(tick) else _run(shift(tick, -interval), tick)
 
 
 def _next_continuous(look: _Look) -> DagRunInfo | None:
@@ -465,9 +388,9 @@ def _manual_interval(spec: TimetableSpec, run_after: datetime) -> DataInterval:
             end = cron.floor(run_after)
             return DataInterval(cron.before(end), end)
         case DeltaIntervalTimetable() | RelativeDeltaTimetable():
-            return DataInterval(_shift(run_after, -_step_of(spec)), run_after)
+            return DataInterval(shift(run_after, -_step_of(spec)), run_after)
         case CronTriggerTimetable() | DeltaTriggerTimetable():
-            return DataInterval(_shift(run_after, -_interval_of(spec)), run_after)
+            return DataInterval(shift(run_after, -_interval_of(spec)), run_after)
         case EventsTimetable() if spec.restrict_to_events and spec.dates:
             past = [event for event in spec.dates if event <= run_after]
             return DataInterval.exact(plain_utc(past[-1] if past else spec.dates[0]))
@@ -517,9 +440,9 @@ def describe(spec: TimetableSpec) -> str:
         case CronIntervalTimetable() | CronTriggerTimetable():
             texts = spec.expressions if isinstance(spec, CronTriggerTimetable) else (spec.expression,)
             zone = "" if spec.timezone.upper() == "UTC" else f" ({spec.timezone})"
-            return "; ".join(describe_cron(text) for text in texts) + zone
+            return "; ".join(cron_words(text) for text in texts) + zone
         case DeltaIntervalTimetable() | RelativeDeltaTimetable() | DeltaTriggerTimetable():
-            return f"Every {_delta_words(_step_of(spec))}"
+            return f"Every {span_words(_step_of(spec))}"
         case EventsTimetable():
             return spec.description or _events_words(spec)
         case DatasetTimetable():
@@ -530,21 +453,6 @@ def describe(spec: TimetableSpec) -> str:
             return spec.description or spec.summary or spec.name
         case _:
             return "Never, triggered by hand only"
-
-
-def _delta_words(delta: timedelta | relativedelta) -> str:
-    if isinstance(delta, relativedelta):
-        counts = {unit: getattr(delta, f"{unit}s") for unit in ("year", "month", "day", "hour", "minute", "second")}
-        if any(getattr(delta, unit) is not None for unit in (*counts, "weekday")):
-            return str(delta)
-    else:
-        minutes, seconds = divmod(delta.seconds, 60)
-        counts = {"day": delta.days, "hour": minutes // 60, "minute": minutes % 60, "second": seconds}
-    parts = [(f"{count} {unit}s" if count != 1 else unit) for unit, count in counts.items() if count]
-    # "day and 2 hours" reads badly: only a lone unit drops its 1
-    if len(parts) > 1:
-        parts = [part if part[0].isdigit() else f"1 {part}" for part in parts]
-    return " ".join(parts) or str(delta)
 
 
 def _events_words(spec: EventsTimetable) -> str:
