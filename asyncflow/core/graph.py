@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 
-from asyncflow.core.specs import DagSpec, LiteralInput, MapInput, TaskSpec
+from asyncflow.core.specs import DagSpec, ExpandSpec, LiteralInput, MapInput, TaskSpec
 from asyncflow.errors import CycleFound
 
 Edges = Mapping[str, Collection[str]]
@@ -94,6 +94,7 @@ class DagGraph:
     def __init__(self, spec: DagSpec) -> None:
         tasks = spec.tasks
         self.tasks: dict[str, TaskSpec] = tasks
+        self.groups = spec.groups
         self.upstream = {t: tuple(u for u in task.upstream if u in tasks) for t, task in tasks.items()}
         self.downstream = {t: tuple(d for d in task.downstream if d in tasks) for t, task in tasks.items()}
         #: mapped task groups around a task, innermost first
@@ -117,8 +118,36 @@ class DagGraph:
             self._find_setups()
         #: tasks that look at the run before
         self.depends_on_past = {t for t, task in tasks.items() if task.depends_on_past}
-        self.waits_for_downstream = {t for t, task in tasks.items() if task.depends_on_past and task.wait_for_downstream}
+        self.waits_for_downstream = {
+            t for t, task in tasks.items() if task.depends_on_past and task.wait_for_downstream
+        }
         self.all_ids = frozenset(tasks)
+
+    def expansions(self, task_id: str) -> tuple[ExpandSpec, ...]:
+        """How a task unrolls: its own expansion, then those of the mapped groups around it, innermost first."""
+        own = self.tasks[task_id].expand
+        outer = tuple(e for group in self.mapped_groups[task_id] if (e := self.groups[group].expand) is not None)
+        return (own, *outer) if own is not None else outer
+
+    def group_expansions(self, group_id: str) -> tuple[ExpandSpec, ...]:
+        """How the tasks directly in a mapped group unroll, innermost first."""
+        found = []
+        current: str | None = group_id
+        while current is not None:
+            group = self.groups[current]
+            if group.expand is not None:
+                found.append(group.expand)
+            current = group.parent
+        return tuple(found)
+
+    def all_map_sources(self, task_id: str) -> set[str]:
+        """Tasks whose outputs any expansion around a task refers to."""
+        return {
+            source
+            for expand in self.expansions(task_id)
+            for given in expand.inputs.values()
+            for source in input_sources(given)
+        }
 
     def _find_setups(self) -> None:
         for task_id, task in self.tasks.items():

@@ -1,0 +1,85 @@
+"""Which task instances a run should have: at its creation, and when its DAG changes under it (Airflow's verify_integrity)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from asyncflow.core.live import LiveRun
+from asyncflow.core.machine import Machine, new_instance
+from asyncflow.core.mapping import map_length, parse_time_length
+from asyncflow.core.models import TaskInstance
+from asyncflow.core.specs import TaskSpec
+from asyncflow.core.states import OCCUPYING, Event, RunType, TaskState
+
+
+def first_instances(live: LiveRun) -> list[TaskInstance]:
+    """The instances a new run starts with; those whose number is known are expanded already."""
+    made = []
+    for task_id, task in live.dag.graph.tasks.items():
+        if _belongs(live, task):
+            made += [new_instance(live, task_id, index) for index in _indexes(live, task_id)]
+    return made
+
+
+def _belongs(live: LiveRun, task: TaskSpec) -> bool:
+    """The task's own start and end date include the run; a backfill does not ask."""
+    date = live.run.logical_date
+    if date is None or live.run.run_type is RunType.BACKFILL:
+        return True
+    return (task.start_date is None or task.start_date <= date) and (task.end_date is None or date <= task.end_date)
+
+
+def _indexes(live: LiveRun, task_id: str) -> range:
+    """An empty list keeps one unexpanded instance, which is skipped when its turn comes (gotcha 18)."""
+    if task_id not in live.dag.graph.expands:
+        return range(-1, 0)
+    return range(length) if (length := parse_time_length(live, task_id)) else range(-1, 0)
+
+
+def bring_into_line(machine: Machine, live: LiveRun, now: datetime) -> None:
+    """An active run after its DAG has got a new version.
+
+    Instances of tasks that are gone become `removed` (one that runs may end first), those of tasks that are back
+    start again, missing ones are made, and mapped ones follow the new length.
+    """
+    live.index(list(live.instances()))
+    live.dirty = {}
+    graph = live.dag.graph
+    for ti in list(live.instances()):
+        if ti.task_id not in graph.tasks:
+            if ti.state is not TaskState.REMOVED and ti.state not in OCCUPYING:
+                machine.move(live, ti, Event.REMOVE, now)
+            continue
+        if ti.state is TaskState.REMOVED:
+            machine.move(live, ti, Event.RESTORE, now)
+        if ti.state is TaskState.SCHEDULED:  # limits and priority may have changed
+            machine.slots.withdraw(ti.key)
+            machine.enqueue(live, ti)
+    for task_id, task in graph.tasks.items():
+        if task_id in graph.expands:
+            _fit_mapped(machine, live, task_id, now)
+        elif any(index >= 0 for index in live.tis[task_id]):
+            _remove_beyond(machine, live, task_id, 0, now)
+        if not any(ti.state is not TaskState.REMOVED for ti in live.tis[task_id].values()) and _belongs(live, task):
+            for index in _indexes(live, task_id):
+                if index not in live.tis[task_id]:
+                    machine.add_instance(live, new_instance(live, task_id, index))
+    live.mark_all()
+    machine.look_again(live)
+
+
+def _fit_mapped(machine: Machine, live: LiveRun, task_id: str, now: datetime) -> None:
+    """Remove the copies that the present length has no place for, and the unexpanded one where the DAG tells the length."""
+    at_parse = parse_time_length(live, task_id)
+    length = at_parse if at_parse is not None else map_length(live, task_id)
+    _remove_beyond(machine, live, task_id, length or 0, now)
+    unexpanded = live.get(task_id, -1)
+    if at_parse and unexpanded is not None and unexpanded.state is not TaskState.REMOVED:
+        machine.move(live, unexpanded, Event.REMOVE, now)
+
+
+def _remove_beyond(machine: Machine, live: LiveRun, task_id: str, length: int, now: datetime) -> None:
+    for index, ti in list(live.tis[task_id].items()):
+        if index >= length and ti.state is not TaskState.REMOVED:
+            machine.kill(ti, "the task is no longer mapped over that many values")
+            machine.move(live, ti, Event.REMOVE, now)

@@ -1,0 +1,481 @@
+"""The scheduler's machinery: every move of an instance or run goes through here, with all that follows from it.
+
+`Machine` owns the live DAGs and runs, the slots, the timers and the ledger. `settle` looks again at what has changed until
+nothing moves any more; `launch` hands out slots. What the moves should be is decided elsewhere (`planner`, `retry`,
+`slots`, `ending`), what people want comes from `clearing` and `marking`.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from asyncflow.core import mapping, planner
+from asyncflow.core.calendar import Calendar
+from asyncflow.core.commands import CallBack, ClearXComs, EndTry, Journal, LaunchTry, RunEnded, SaveTry
+from asyncflow.core.ending import failed_in_a_row, outcome
+from asyncflow.core.ledger import Ledger
+from asyncflow.core.live import LiveDag, LiveRun, RunKey
+from asyncflow.core.models import TaskInstance, TaskKey
+from asyncflow.core.slots import Slots, bucket_of
+from asyncflow.core.states import FINISHED, OCCUPYING, SCHEDULABLE, Event, RunState, TaskState, move
+from asyncflow.core.timers import InstanceDue, RunDue, RunTimeout, Timer, Timers, TryTimeout
+from asyncflow.core.trigger_rules import Verdict
+
+#: how much longer than execution_timeout a try may take to end itself before the server ends it
+TIMEOUT_GRACE = timedelta(seconds=30)
+
+_BY_RULE = {
+    Verdict.SKIPPED: Event.RULE_SKIP,
+    Verdict.UPSTREAM_FAILED: Event.RULE_FAIL,
+    Verdict.REMOVED: Event.REMOVE,
+}
+_PAST_MATTERS = frozenset({TaskState.SUCCESS, TaskState.SKIPPED})
+
+
+class Machine:
+    """Live state and the moves over it; synchronous, no I/O, time comes in as `now`."""
+
+    def __init__(
+        self,
+        *,
+        parallelism: int,
+        new_token: Callable[[], str],
+        keep_ended: timedelta | None,
+        max_retry_delay: timedelta,
+    ) -> None:
+        self.parallelism = parallelism
+        self.new_token = new_token
+        self.keep_ended = keep_ended
+        self.max_retry_delay = max_retry_delay
+        self.dags: dict[str, LiveDag] = {}
+        self.ledger = Ledger()
+        self.slots = Slots()
+        self.timers = Timers()
+        self.calendar = Calendar(self.ledger, self.timers)
+        self.tokens: dict[str, tuple[TaskKey, int]] = {}  #: tries whose processes may exist -> instance, try number
+        self.lost: dict[TaskKey, int] = {}  #: how often in a row an instance was lost before its start
+        self._dirty: dict[RunKey, LiveRun] = {}
+        self._ended: dict[RunKey, LiveRun] = {}
+        self._run_seq = 0
+        self._to_start: dict[str, None] = {}  #: DAGs whose queued runs may be started
+
+    # ---- access -----------------------------------------------------------------------------------------------------
+
+    def find_run(self, key: RunKey) -> LiveRun | None:
+        dag = self.dags.get(key[0])
+        return dag.runs.get(key[1]) if dag else None
+
+    def find(self, key: TaskKey) -> tuple[LiveRun, TaskInstance] | None:
+        live = self.find_run((key.dag_id, key.run_id))
+        ti = live.get(key.task_id, key.map_index) if live else None
+        return (live, ti) if live and ti else None
+
+    def add_run(self, dag: LiveDag, live: LiveRun) -> None:
+        """Take a run with its instances into memory."""
+        dag.runs[live.run.run_id] = live
+        for ti in live.instances():
+            self.slots.count(ti, ti.state, 1)
+
+    def next_seq(self) -> int:
+        self._run_seq += 1
+        return self._run_seq
+
+    # ---- instances --------------------------------------------------------------------------------------------------
+
+    def move(
+        self, live: LiveRun, ti: TaskInstance, event: Event, now: datetime, *, actor: str = "scheduler", **details: Any
+    ) -> None:
+        """Move an instance, and note everything that must be written or looked at because of it."""
+        before = ti.state
+        after = move(before, event)
+        self.ledger.touch_task(ti, before)
+        if after is before:
+            return
+        if before is TaskState.SCHEDULED:
+            self.slots.withdraw(ti.key)
+        ti.state = after
+        if after in FINISHED:
+            ti.ended_at = now if event not in (Event.SUCCEED, Event.FAIL, Event.SKIP) else ti.ended_at
+        live.shift(ti, before)
+        self.slots.count(ti, before, -1)
+        self.slots.count(ti, after, 1)
+        self.ledger.journal_task(ti, f"task.{after.value}", now, before.value, actor, details)
+        if after in FINISHED or before in FINISHED:
+            live.mark_dependents(ti.task_id, ti.map_index)
+        self.look_again(live)
+        if after in _PAST_MATTERS:
+            self._mark_later_runs(live, ti.task_id)
+
+    def look_again(self, live: LiveRun) -> None:
+        """Have `settle` look at what is dirty in a run, and whether it has ended."""
+        self._dirty[live.key] = live
+
+    def _mark_later_runs(self, live: LiveRun, task_id: str) -> None:
+        graph = live.dag.graph
+        past = {task_id} & graph.depends_on_past
+        past |= graph.waits_for_downstream.intersection(graph.upstream.get(task_id, ()))
+        date = live.run.logical_date
+        if not past or date is None:
+            return
+        for other in live.dag.runs.values():
+            later = other.run.logical_date is not None and other.run.logical_date > date
+            if later and not other.is_finished:
+                for past_id in past:
+                    other.mark(past_id)
+                self.look_again(other)
+
+    def add_instance(self, live: LiveRun, ti: TaskInstance) -> None:
+        """A new instance in a live run."""
+        live.add(ti)
+        self.ledger.new_task(ti)
+        live.mark(ti.task_id, ti.map_index)
+
+    def kill(self, ti: TaskInstance, reason: str) -> None:
+        """End the process of an instance's try, if there may be one.
+
+        A try that has only been queued gives its executor slot back at once (its process may never come to be);
+        one that runs, when its end is reported.
+        """
+        token = ti.token
+        if token is None or token not in self.tokens:
+            return
+        self.ledger.act(EndTry(key=ti.key, token=token, reason=reason))
+        if ti.state is TaskState.QUEUED:
+            del self.tokens[token]
+
+    # ---- looking again ----------------------------------------------------------------------------------------------
+
+    def settle(self, now: datetime) -> None:
+        """Start queued runs and look again at what has changed, until nothing moves."""
+        while self._dirty or self._to_start:
+            for dag_id in list(self._to_start):
+                del self._to_start[dag_id]
+                self._start_runs(self.dags[dag_id], now)
+            if not self._dirty:
+                return
+            live = self._dirty.pop(next(iter(self._dirty)))
+            if live.dag.active and live.run.state is RunState.RUNNING:
+                self._look_at(live, now)
+                self._end_if_over(live, now)
+
+    def _look_at(self, live: LiveRun, now: datetime) -> None:
+        held: list[TaskInstance] = []
+        while live.dirty:
+            task_id = next(iter(live.dirty))
+            indexes = live.dirty.pop(task_id)
+            if task_id not in live.dag.graph.tasks or (indexes is None and planner.all_wait(live, task_id)):
+                continue
+            by_index = live.tis[task_id]
+            wanted = list(by_index) if indexes is None else sorted(indexes & by_index.keys())
+            for map_index in wanted:
+                ti = by_index.get(map_index)  # an expansion may have replaced it meanwhile
+                if ti is not None and ti.state in SCHEDULABLE:
+                    self._decide(live, ti, now, held)
+        for ti in held:
+            live.mark(ti.task_id, ti.map_index)
+
+    def _decide(self, live: LiveRun, ti: TaskInstance, now: datetime, held: list[TaskInstance]) -> None:
+        verdict = planner.decide(live, ti, now)
+        if verdict is Verdict.WAIT:
+            return
+        if verdict is not Verdict.RUN:
+            self.move(live, ti, _BY_RULE[verdict], now)
+        elif live.dag.paused:
+            held.append(ti)
+        elif ti.task_id in live.dag.graph.expands:
+            self._expand_and_schedule(live, ti, now)
+        else:
+            self.schedule(live, ti, now)
+
+    def _expand_and_schedule(self, live: LiveRun, ti: TaskInstance, now: datetime) -> None:
+        """A mapped instance may start: first bring the number of instances into line with the input's length."""
+        length = mapping.map_length(live, ti.task_id)
+        by_index = live.tis[ti.task_id]
+        if ti.map_index >= 0:
+            if length is not None:
+                self._fit(live, ti.task_id, length, now)
+            if ti.state in SCHEDULABLE:
+                self.schedule(live, ti, now)
+        elif length is None:
+            self.move(live, ti, Event.RULE_FAIL, now, reason="the value to map over was never returned")
+        elif length == 0:
+            self.move(live, ti, Event.RULE_SKIP, now, reason="there is nothing to map over")
+        else:
+            live.drop(ti)
+            self.ledger.delete_task(ti)
+            if 0 not in by_index:
+                self.ledger.new_task(ti := _renamed(ti))
+                live.add(ti)
+            self._fit(live, ti.task_id, length, now)
+            live.mark(ti.task_id)
+            live.mark_dependents(ti.task_id, -1)
+            self.look_again(live)
+
+    def _fit(self, live: LiveRun, task_id: str, length: int, now: datetime) -> None:
+        """Exactly the instances 0 .. length-1: missing ones are made, those beyond the end are removed."""
+        by_index = live.tis[task_id]
+        for index in sorted(by_index):
+            if index >= length and by_index[index].state is not TaskState.REMOVED:
+                self.kill(by_index[index], "the list it is mapped over has become shorter")
+                self.move(live, by_index[index], Event.REMOVE, now)
+        for index in range(length):
+            if index not in by_index:
+                self.add_instance(live, new_instance(live, task_id, index))
+
+    def schedule(self, live: LiveRun, ti: TaskInstance, now: datetime) -> None:
+        """The dependencies of an instance are met: into the slot queue, or, with nothing to run, straight to its end."""
+        task = live.dag.graph.tasks[ti.task_id]
+        if ti.state not in (TaskState.UP_FOR_RESCHEDULE, TaskState.DEFERRED):
+            ti.try_number += 1
+            ti.first_poke_at = None
+            ti.poke_count = 0
+            ti.map_length = None
+            ti.next_method = ti.next_kwargs = None
+        ti.not_before = None
+        ti.scheduled_at = now
+        ti.ended_at = None
+        if task.is_empty:
+            ti.started_at = now
+            self.move(live, ti, Event.PASS, now)
+            return
+        refresh(ti, live)
+        self.move(live, ti, Event.READY, now)
+        self.enqueue(live, ti)
+
+    def enqueue(self, live: LiveRun, ti: TaskInstance) -> None:
+        """Put an instance in state SCHEDULED into the slot queue."""
+        date = live.run.logical_date or live.run.run_after
+        self.slots.enqueue(ti, bucket_of(ti, live.dag.graph.tasks[ti.task_id]), date.timestamp(), live.seq)
+
+    def launch(self, now: datetime) -> None:
+        """Give free slots to the best of the scheduled instances."""
+        free = self.parallelism - len(self.tokens)
+        for key in self.slots.take(free, lambda d: self.dags[d].is_open, lambda d: self.dags[d].spec.max_active_tasks):
+            found = self.find(key)
+            assert found is not None, "an instance that leaves is withdrawn from the queue"
+            live, ti = found
+            ti.token = self.new_token()
+            ti.queued_at = now
+            ti.started_at = None
+            ti.pid = ti.pid_started = ti.host_pid = ti.host_pid_started = None
+            self.tokens[ti.token] = (key, ti.try_number)
+            self.move(live, ti, Event.LAUNCH, now)
+            live.set_skips(ti, ())
+            if ti.next_method is None and (ti.try_number > 1 or ti.poke_count):
+                self.ledger.write(ClearXComs(key=key))
+            self.ledger.write(
+                SaveTry(
+                    key=key,
+                    try_number=ti.try_number,
+                    token=ti.token,
+                    state=TaskState.QUEUED,
+                    queued_at=now,
+                    version=live.dag.version,
+                )
+            )
+            self.ledger.act(LaunchTry(key=key, token=ti.token))
+
+    # ---- runs -------------------------------------------------------------------------------------------------------
+
+    def _start_runs(self, dag: LiveDag, now: datetime) -> None:
+        """Start queued runs of a DAG as far as max_active_runs allows, earliest logical date first."""
+        if not dag.is_open:
+            return
+        room = dag.spec.max_active_runs - dag.count(RunState.RUNNING)
+        queued = [live for live in dag.runs.values() if live.run.state is RunState.QUEUED]
+        queued.sort(key=lambda live: (live.run.logical_date or live.run.run_after, live.seq))
+        for live in queued:
+            if room <= 0:
+                return
+            if live.run.run_after > now:
+                self.timers.set(live.run.run_after, RunDue(live.key))
+                continue
+            room -= 1
+            self._start(live, now)
+
+    def _start(self, live: LiveRun, now: datetime) -> None:
+        self.set_run_state(live, RunState.RUNNING, now)
+        live.run.started_at = live.run.started_at or now
+        self.watch_run(live)
+        live.mark_all()
+        self.look_again(live)
+
+    def watch_run(self, live: LiveRun) -> None:
+        """Set the timer of dagrun_timeout."""
+        limit, started = live.dag.spec.dagrun_timeout, live.run.started_at
+        if limit is not None and started is not None:
+            self.timers.set(started + limit, RunTimeout(live.key, started))
+
+    def set_run_state(
+        self, live: LiveRun, state: RunState, now: datetime, *, actor: str = "scheduler", **details: Any
+    ) -> None:
+        """Move a run; its ends, timestamps and journal."""
+        run, before = live.run, live.run.state
+        self.ledger.touch_run(run, before)
+        if state is before:
+            return
+        run.state = state
+        run.ended_at = now if live.is_finished else None
+        if not live.is_finished:
+            live.dag.ended.pop(run.run_id, None)
+        if state is RunState.QUEUED:
+            run.queued_at = now
+            run.started_at = None
+            self.want_start(live.dag)
+        self.ledger.journal_run(run, f"run.{state.value}", now, before.value, actor, details)
+        if live.is_finished:
+            self.rest(live, now)
+            self.ledger.act(RunEnded(dag_id=run.dag_id, run_id=run.run_id, state=state))
+            self.calendar.room(live.dag, now)
+            self.want_start(live.dag)
+
+    def rest(self, live: LiveRun, now: datetime) -> None:
+        """Note that a finished run is in memory only for a while."""
+        live.touched_at = now
+        live.dag.note_end(live.run)
+        self._ended[live.key] = live
+
+    def _end_if_over(self, live: LiveRun, now: datetime) -> None:
+        result = outcome(live)
+        if result is None:
+            return
+        state, reason = result
+        self.end_run(live, state, reason, now)
+
+    def end_run(self, live: LiveRun, state: RunState, reason: str, now: datetime) -> None:
+        """A run has come to its end: state, callbacks, and what follows for its DAG."""
+        self.set_run_state(live, state, now, reason=reason)
+        word = "success" if state is RunState.SUCCESS else "failure"
+        if word in live.dag.spec.callbacks:
+            self.ledger.act(CallBack(kind=f"dag_{word}", dag_id=live.run.dag_id, run_id=live.run.run_id, reason=reason))
+        limit = live.dag.spec.max_consecutive_failed_dag_runs
+        if state is RunState.FAILED and limit and failed_in_a_row(live.dag) >= limit:
+            reason = f"the last {limit} runs have failed (max_consecutive_failed_dag_runs)"
+            self.set_paused(live.dag, True, now, reason=reason)
+
+    def set_paused(
+        self, dag: LiveDag, paused: bool, now: datetime, *, actor: str = "scheduler", **details: Any
+    ) -> None:
+        """Pause: what runs goes on, nothing new starts. Unpause: take up again what was held."""
+        if dag.paused == paused:
+            return
+        dag.paused = paused
+        word = "paused" if paused else "unpaused"
+        self.ledger.write(Journal(at=now, event=f"dag.{word}", dag_id=dag.spec.dag_id, actor=actor, details=details))
+        self.calendar.replan(dag, now)
+        self.reconsider(dag)
+
+    def reconsider(self, dag: LiveDag) -> None:
+        """Look again at everything in a DAG."""
+        self.want_start(dag)
+        for live in dag.runs.values():
+            if live.run.state is RunState.RUNNING:
+                live.mark_all()
+                self.look_again(live)
+
+    def want_start(self, dag: LiveDag) -> None:
+        """Have `settle` see which queued runs of a DAG can start."""
+        self._to_start[dag.spec.dag_id] = None
+
+    def forget_ended(self, now: datetime) -> None:
+        """Drop finished runs that nobody has looked at for a while, unless a later run may depend on them."""
+        if self.keep_ended is None:
+            return
+        for key, live in list(self._ended.items()):
+            if not live.is_finished:
+                del self._ended[key]
+            elif live.touched_at is not None and now - live.touched_at > self.keep_ended and not _is_newest(live):
+                del self._ended[key]
+                live.dag.runs.pop(live.run.run_id, None)
+
+    # ---- timers -----------------------------------------------------------------------------------------------------
+
+    def fire(self, timer: Timer, now: datetime) -> None:
+        """A timer about an instance or a run has come due."""
+        if not self.matters(timer):
+            return
+        if isinstance(timer, RunDue):
+            self.want_start(self.dags[timer.key[0]])
+        elif isinstance(timer, RunTimeout):
+            live = self.find_run(timer.key)
+            assert live is not None
+            self._time_out(live, now)
+        elif isinstance(timer, InstanceDue | TryTimeout):
+            found = self.find(timer.key)
+            assert found is not None
+            live, ti = found
+            if isinstance(timer, TryTimeout):
+                self.kill(ti, "execution_timeout is over and the task has not ended itself")
+            else:
+                live.mark(ti.task_id, ti.map_index)
+                self.look_again(live)
+
+    def matters(self, timer: Timer) -> bool:
+        """Whether what a timer was set for is still the case."""
+        if isinstance(timer, RunDue):
+            live = self.find_run(timer.key)
+            return live is not None and live.run.state is RunState.QUEUED and live.dag.is_open
+        if isinstance(timer, RunTimeout):
+            live = self.find_run(timer.key)
+            return live is not None and live.run.state is RunState.RUNNING and live.run.started_at == timer.started_at
+        if isinstance(timer, InstanceDue):
+            found = self.find(timer.key)
+            return found is not None and found[1].not_before == timer.at and found[1].state in SCHEDULABLE
+        if isinstance(timer, TryTimeout):
+            found = self.find(timer.key)
+            return found is not None and found[1].token == timer.token and found[1].state in OCCUPYING
+        return self.calendar.still_planned(self.dags.get(timer.dag_id), timer)
+
+    def _time_out(self, live: LiveRun, now: datetime) -> None:
+        """dagrun_timeout: what has not finished is skipped, what runs is ended, the run has failed."""
+        for ti in list(live.instances()):
+            if ti.state not in FINISHED:
+                self.kill(ti, "the run has reached its dagrun_timeout")
+                self.move(live, ti, Event.SET_SKIPPED, now, reason="dagrun_timeout")
+        self.end_run(live, RunState.FAILED, "timed_out", now)
+
+
+def new_instance(live: LiveRun, task_id: str, map_index: int) -> TaskInstance:
+    """A task instance as it is when nothing has happened to it."""
+    task = live.dag.graph.tasks[task_id]
+    ti = TaskInstance(
+        dag_id=live.run.dag_id,
+        run_id=live.run.run_id,
+        task_id=task_id,
+        map_index=map_index,
+        max_tries=task.retries,
+    )
+    refresh(ti, live)
+    return ti
+
+
+def refresh(ti: TaskInstance, live: LiveRun) -> None:
+    """Take over from the DAG's present version what decides about the next try."""
+    task = live.dag.graph.tasks[ti.task_id]
+    ti.operator = task.operator
+    ti.pool = task.pool
+    ti.pool_slots = task.pool_slots
+    ti.priority_weight = task.priority_weight
+
+
+def _renamed(ti: TaskInstance) -> TaskInstance:
+    """The unexpanded instance lives on as the first of its copies."""
+    first = copy.copy(ti)
+    first.map_index = 0
+    return first
+
+
+def _is_newest(live: LiveRun) -> bool:
+    """Whether this run could be the one before a run that is active or yet to come."""
+    date = live.run.logical_date
+    if date is None:
+        return False
+    later = [
+        other
+        for other in live.dag.runs.values()
+        if other.run.logical_date is not None and other.run.logical_date > date
+    ]
+    return bool(live.dag.graph.depends_on_past) and (not later or any(not other.is_finished for other in later))

@@ -1,0 +1,324 @@
+"""The scheduler as one pure object: facts and people's wishes go in, `Effects` come out.
+
+`World` is the only door to the core for the engine and for tests. It is synchronous and does no I/O; time is the `now`
+of each call, tokens come from `new_token`. What a call changes is collected until `drain()`.
+
+    world.try_ended(fact); world.clear(...)      facts and wishes, any number
+    world.poll(now)                              what is due, what follows, who gets a slot
+    effects = world.drain()                      commit the writes, then carry out the acts
+    world.next_wakeup()                          when to poll next if nothing happens before
+
+Decisions live in the modules beside it: `planner` (dependencies), `trigger_rules`, `mapping`, `past`, `slots`, `retry`,
+`ending`, `calendar` (next runs), `clearing` and `marking` (people), `why` (the reason for each wait).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from asyncflow.core import integrity, tries
+from asyncflow.core.calendar import AUTOMATED, restriction
+from asyncflow.core.commands import Effects, Journal, TryEndedFact, TryStartedFact
+from asyncflow.core.live import LiveDag, LiveRun
+from asyncflow.core.machine import Machine
+from asyncflow.core.messages import AskTimetable
+from asyncflow.core.models import DagRun, Pool, TaskInstance, TaskKey
+from asyncflow.core.retry import DEFAULT_CAP
+from asyncflow.core.specs import DagSpec
+from asyncflow.core.states import RunState, RunType, TaskState
+from asyncflow.core.timers import InstanceDue, PlannedRun
+from asyncflow.core.timetable import CustomTimetable, DagRunInfo, DataInterval, NullTimetable, run_id
+from asyncflow.errors import Conflict, NotFound
+
+#: how long a finished run stays in memory after it was last needed
+KEEP_ENDED = timedelta(minutes=1)
+
+
+class World:
+    """All active DAGs, runs and task instances, and the rules that move them."""
+
+    def __init__(
+        self,
+        *,
+        parallelism: int,
+        new_token: Callable[[], str],
+        keep_ended: timedelta | None = KEEP_ENDED,
+        max_retry_delay: timedelta = DEFAULT_CAP,
+    ) -> None:
+        """`parallelism`: processes at once. `keep_ended` None: finished runs are never forgotten."""
+        self._machine = Machine(
+            parallelism=parallelism, new_token=new_token, keep_ended=keep_ended, max_retry_delay=max_retry_delay
+        )
+
+    # ---- DAGs and pools ---------------------------------------------------------------------------------------------
+
+    def put_dag(
+        self, spec: DagSpec, version: str, *, paused: bool, now: datetime, last_run: DagRun | None = None
+    ) -> None:
+        """A new DAG or a new version of one; active runs follow it.
+
+        `last_run`: the newest scheduled or backfill run in the store, from which the next one is planned.
+        """
+        machine = self._machine
+        dag = machine.dags.get(spec.dag_id)
+        if dag is None:
+            dag = machine.dags[spec.dag_id] = LiveDag(spec, version, paused=paused)
+        else:
+            dag.replace(spec, version)
+            dag.paused = paused
+            for live in dag.runs.values():
+                if live.is_finished:
+                    live.index(list(live.instances()))
+                else:
+                    integrity.bring_into_line(machine, live, now)
+                    machine.watch_run(live)
+        if last_run is not None:
+            self._note_interval(dag, last_run)
+        machine.calendar.replan(dag, now)
+        machine.reconsider(dag)
+
+    def _note_interval(self, dag: LiveDag, run: DagRun) -> None:
+        start, end = run.data_interval_start or run.logical_date, run.data_interval_end or run.logical_date
+        if run.run_type in AUTOMATED and start is not None and end is not None:
+            self._machine.calendar.note_interval(dag, DataInterval(start, end))
+
+    def remove_dag(self, dag_id: str, now: datetime) -> None:
+        """No file defines the DAG any more: nothing of it is started; what runs may end."""
+        dag = self._machine.dags.get(dag_id)
+        if dag is not None:
+            dag.active = False
+            self._machine.ledger.write(Journal(at=now, event="dag.removed", dag_id=dag_id))
+
+    def set_paused(self, dag_id: str, paused: bool, now: datetime, *, actor: str = "user") -> None:
+        """Pause or unpause. Raises NotFound."""
+        self._machine.set_paused(self._dag(dag_id), paused, now, actor=actor)
+
+    def set_next_run(self, dag_id: str, info: DagRunInfo | None, now: datetime) -> None:
+        """The answer to NeedTimetable."""
+        dag = self._machine.dags.get(dag_id)
+        if dag is not None and isinstance(dag.spec.timetable, CustomTimetable):
+            self._machine.calendar.answer(dag, info)
+
+    def timetable_question(self, dag_id: str, now: datetime) -> AskTimetable | None:
+        """What to ask the host of a DAG with a custom timetable for its next run; None if there is nothing to ask."""
+        dag = self._machine.dags.get(dag_id)
+        if dag is None or not isinstance(dag.spec.timetable, CustomTimetable):
+            return None
+        earliest, latest = restriction(dag.spec)
+        return AskTimetable(
+            request_id=self._machine.new_token(),
+            dag_id=dag_id,
+            question="next",
+            last_start=dag.last_interval.start if dag.last_interval else None,
+            last_end=dag.last_interval.end if dag.last_interval else None,
+            earliest=earliest,
+            latest=latest,
+            catchup=dag.spec.catchup,
+            now=now,
+        )
+
+    def skip_missed(self, dag_id: str, now: datetime) -> None:
+        """Let the schedule go on after now: intervals that are due already get no run."""
+        self._machine.calendar.skip_missed(self._dag(dag_id), now)
+
+    def put_pool(self, pool: Pool) -> None:
+        """A new pool, or new slots for one; running tasks keep theirs."""
+        self._machine.slots.pools[pool.name] = pool
+
+    def remove_pool(self, name: str) -> None:
+        """Tasks that name the pool wait until it is there again."""
+        self._machine.slots.pools.pop(name, None)
+
+    def pool_usage(self) -> dict[str, dict[str, int]]:
+        """By pool: occupied, deferred, scheduled and open slots (-1 = without limit)."""
+        return self._machine.slots.usage()
+
+    # ---- runs -------------------------------------------------------------------------------------------------------
+
+    def load_run(self, run: DagRun, tis: Iterable[TaskInstance], now: datetime, *, history: bool = False) -> None:
+        """Take a run from the store: an active one at the start, or a finished one that an action is about.
+
+        `history`: it is only consulted (depends_on_past, runs failed in a row). Nothing is written. A run that is in
+        memory already is left alone. The DAG may come later, by `put_dag`.
+        """
+        machine = self._machine
+        dag = machine.dags.get(run.dag_id)
+        if dag is None:
+            nothing = DagSpec(dag_id=run.dag_id, timetable=NullTimetable())
+            dag = machine.dags[run.dag_id] = LiveDag(nothing, "", paused=False)
+            dag.active = False
+        if run.run_id in dag.runs:
+            return
+        live = LiveRun(dag, run, machine.next_seq())
+        live.index(tis)
+        machine.add_run(dag, live)
+        self._note_interval(dag, run)
+        if live.is_finished:
+            machine.rest(live, now)
+        elif not history:
+            self._resume(live)
+
+    def _resume(self, live: LiveRun) -> None:
+        """Set the timers and queues of an active run that comes from the store."""
+        machine = self._machine
+        for ti in live.instances():
+            if ti.state is TaskState.SCHEDULED and ti.task_id in live.dag.graph.tasks:
+                machine.enqueue(live, ti)
+            if ti.state in (TaskState.UP_FOR_RETRY, TaskState.UP_FOR_RESCHEDULE) and ti.not_before is not None:
+                machine.timers.set(ti.not_before, InstanceDue(ti.key, ti.not_before))
+            if ti.token and ti.state in (TaskState.QUEUED, TaskState.RUNNING, TaskState.RESTARTING):
+                machine.tokens[ti.token] = (ti.key, ti.try_number)
+                tries.watch(machine, live, ti)
+        if live.run.state is RunState.RUNNING:
+            machine.watch_run(live)
+        live.mark_all()
+        machine.look_again(live)
+        machine.want_start(live.dag)
+
+    def create_run(
+        self,
+        dag_id: str,
+        *,
+        run_type: RunType,
+        logical_date: datetime | None,
+        data_interval: DataInterval | None,
+        run_after: datetime,
+        run_id: str,
+        conf: dict[str, Any] | None = None,
+        triggered_by: str = "scheduler",
+        note: str | None = None,
+        now: datetime,
+    ) -> DagRun:
+        """Make a run with its task instances, queued. Raises NotFound, and Conflict if its id or date is taken.
+
+        Only runs in memory are compared; the engine asks the store before.
+        """
+        dag = self._dag(dag_id)
+        for live in dag.runs.values():
+            if live.run.run_id == run_id or (logical_date is not None and live.run.logical_date == logical_date):
+                raise Conflict(
+                    f"DAG {dag_id!r} already has the run {live.run.run_id!r} with this run id or logical date."
+                )
+        run = DagRun(
+            dag_id=dag_id,
+            run_id=run_id,
+            run_type=run_type,
+            logical_date=logical_date,
+            data_interval_start=data_interval.start if data_interval else None,
+            data_interval_end=data_interval.end if data_interval else None,
+            run_after=run_after,
+            queued_at=now,
+            conf=conf or {},
+            external_trigger=run_type is RunType.MANUAL,
+            version=dag.version,
+            triggered_by=triggered_by,
+            note=note,
+        )
+        machine = self._machine
+        live = LiveRun(dag, run, machine.next_seq())
+        live.index(())
+        machine.ledger.new_run(run)
+        for ti in integrity.first_instances(live):
+            machine.add_instance(live, ti)
+        machine.add_run(dag, live)
+        machine.ledger.journal_run(run, "run.created", now, "", triggered_by, {"conf": run.conf} if run.conf else {})
+        machine.want_start(dag)
+        self._note_interval(dag, run)
+        return run
+
+    # ---- tries ------------------------------------------------------------------------------------------------------
+
+    def try_started(self, fact: TryStartedFact) -> None:
+        """A try's process is up; a token nobody knows is refused, and the process told to end."""
+        tries.started(self._machine, fact)
+
+    def try_ended(self, fact: TryEndedFact) -> None:
+        """A try's process has ended; a token nobody knows is refused."""
+        tries.ended(self._machine, fact)
+
+    # ---- time -------------------------------------------------------------------------------------------------------
+
+    def poll(self, now: datetime) -> None:
+        """Do everything that is due, follow all consequences, hand out slots."""
+        machine = self._machine
+        for timer in machine.timers.due(now):
+            if isinstance(timer, PlannedRun):
+                self._make_planned(timer, now)
+            else:
+                machine.fire(timer, now)
+        machine.settle(now)
+        machine.launch(now)
+        machine.forget_ended(now)
+
+    def _make_planned(self, timer: PlannedRun, now: datetime) -> None:
+        machine = self._machine
+        dag = machine.dags.get(timer.dag_id)
+        if dag is None or not machine.calendar.still_planned(dag, timer):
+            return
+        if dag.count(RunState.QUEUED, RunState.RUNNING) >= dag.spec.max_active_runs:
+            dag.blocked = True
+            return
+        info = timer.info
+        if not self.has_run_at(timer.dag_id, info.logical_date):  # never two runs for one logical date (gotcha 7)
+            self.create_run(
+                timer.dag_id,
+                run_type=RunType.SCHEDULED,
+                logical_date=info.logical_date,
+                data_interval=info.data_interval,
+                run_after=info.run_after,
+                run_id=run_id(RunType.SCHEDULED, info.logical_date),
+                now=now,
+            )
+        machine.calendar.made(dag, info, now)
+
+    def next_wakeup(self) -> datetime | None:
+        """When to poll next though nothing happens before; may lie in the past; None: only a fact can change anything."""
+        return self._machine.timers.next(self._machine.matters)
+
+    def drain(self) -> Effects:
+        """Everything since the last drain."""
+        return self._machine.ledger.drain()
+
+    # ---- looking ----------------------------------------------------------------------------------------------------
+
+    def dag(self, dag_id: str) -> DagSpec | None:
+        """The version of a DAG that is scheduled now; None if it is not known or its file is gone."""
+        dag = self._machine.dags.get(dag_id)
+        return dag.spec if dag is not None and dag.active else None
+
+    def _dag(self, dag_id: str) -> LiveDag:
+        dag = self._machine.dags.get(dag_id)
+        if dag is None or not dag.active:
+            raise NotFound("DAG", dag_id, [name for name, other in self._machine.dags.items() if other.active])
+        return dag
+
+    def run(self, dag_id: str, run_id: str) -> DagRun | None:
+        """A run in memory; not to be changed."""
+        live = self._machine.find_run((dag_id, run_id))
+        return live.run if live else None
+
+    def runs_of(self, dag_id: str) -> list[DagRun]:
+        """The runs of a DAG in memory."""
+        dag = self._machine.dags.get(dag_id)
+        return [live.run for live in dag.runs.values()] if dag else []
+
+    def tasks_of(self, dag_id: str, run_id: str) -> list[TaskInstance]:
+        """The instances of a run in memory; not to be changed."""
+        live = self._machine.find_run((dag_id, run_id))
+        return list(live.instances()) if live else []
+
+    def task_instance(self, key: TaskKey) -> TaskInstance | None:
+        """An instance in memory; not to be changed."""
+        found = self._machine.find(key)
+        return found[1] if found else None
+
+    def has_run_at(self, dag_id: str, logical_date: datetime) -> bool:
+        """Whether a run in memory has this logical date."""
+        dag = self._machine.dags.get(dag_id)
+        return dag is not None and any(live.run.logical_date == logical_date for live in dag.runs.values())
+
+    def live_tokens(self) -> Collection[str]:
+        """Tokens of the tries whose processes may exist."""
+        return self._machine.tokens.keys()
