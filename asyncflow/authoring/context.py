@@ -321,3 +321,8 @@ class _Neighbours:
     def last_success(self, part: str) -> pendulum.DateTime | None:
         run = self._ti.get_previous_dagrun(state="success")
         return getattr(run, part) if run is not None else None
+
+
+def context_merge(context: MutableMapping[str, Any], *args: Any, **kwargs: Any) -> None:
+    """Update a context in place (`airflow.utils.context`)."""
+    context.update(*args, **kwargs)
