@@ -172,6 +172,8 @@ class HostConfig(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     spawn: bool = False
     #: sys.path entries to add (plugins folder, DAG folder)
     extra_paths: tuple[str, ...] = ()
+    #: text to use instead of what the file holds now: the version that tries are to run while the file is being edited
+    source: str | None = None
 
 
 class ForkHost(_Message, frozen=True, kw_only=True):
@@ -208,6 +210,8 @@ class Parsed(_Message, frozen=True, kw_only=True):
     error: ImportFailure | None = None
     #: source text of the file, for the Code tab and the version hash
     source: str = ""
+    #: names what was imported: hash of the file's content and that of everything in `reads`
+    content_hash: str = ""
     #: absolute paths under the DAG folder that the import read: modules and other files (itself left out)
     reads: tuple[str, ...] = ()
     variables: tuple[str, ...] = ()

@@ -1,0 +1,559 @@
+"""The pool of DAG hosts on this machine: which file at which version is served by which process.
+
+Owns the socket that all children and the CLI talk to, the zygote, the hosts and what they run. Decides nothing about
+runs or tasks: it starts what it is told to and says what became of it. Nothing here blocks the loop.
+
+A host is *kept* under (file, content_hash, bare) and serves its tries until it is retired, or stopped because too many
+hosts are idle; after that it serves its running tries to the end and exits. Tries for a host that is still starting
+wait in its `queue`.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import anyio
+import anyio.abc
+import anyio.lowlevel
+
+from asyncflow.config import Settings
+from asyncflow.core.messages import (
+    PROTOCOL,
+    Ack,
+    AskTimetable,
+    CallbackDone,
+    Hello,
+    HostConfig,
+    KillTry,
+    Message,
+    Parsed,
+    ProcessId,
+    Request,
+    Response,
+    RunCallback,
+    StartTry,
+    StopHost,
+    TimetableAnswer,
+    TryFinished,
+    TryInfo,
+    TryStarted,
+)
+from asyncflow.errors import AsyncflowError
+from asyncflow.executors.base import HostAdopted, HostLost, OnMessage, OnRequest
+from asyncflow.executors.conf import airflow_conf
+from asyncflow.executors.connections import Connection, listen
+from asyncflow.executors.failures import how_it_ended, import_died, import_hung
+from asyncflow.executors.launch import Launcher, SpawnLauncher, ZygoteLauncher
+from asyncflow.executors.orphans import Orphans
+from asyncflow.ipc import procfs, spool
+
+log = logging.getLogger(__name__)
+
+#: seconds: a host to appear, the host's own time limit to work before it is killed, a lost host to come back
+LAUNCH_TIMEOUT = 60.0
+IMPORT_GRACE = 1.5
+RECONNECT_GRACE = 2.0
+ANSWER_TIMEOUT = 60.0
+
+Key = tuple[str, str, bool]  #: file, content_hash, bare
+Job = StartTry | RunCallback | AskTimetable
+
+
+@dataclass(eq=False)
+class Host:
+    """One host process as the server sees it."""
+
+    config: HostConfig
+    connection: Connection | None = None
+    process: ProcessId | None = None
+    #: tries it has been given -> their process, once it has said so
+    tries: dict[str, ProcessId | None] = field(default_factory=dict)
+    #: callbacks and questions it has been given
+    jobs: dict[str, Job] = field(default_factory=dict)
+    queue: list[Job] = field(default_factory=list)  #: for when it is ready
+    ready: bool = False
+    parsed: Parsed | None = None
+    status: int | None = None  #: exit status, once `exited`
+    exited: bool = False
+    gone: bool = False
+    used: float = 0.0  #: loop time of its last job
+    connected: anyio.Event = field(default_factory=anyio.Event)
+    answered: anyio.Event = field(default_factory=anyio.Event)  #: parsed, or gone
+
+    @property
+    def idle(self) -> bool:
+        return self.ready and not (self.tries or self.jobs or self.queue)
+
+
+class HostPool:
+    """See the module. `run` must be running before anything is started; it is an `executors.base.Executor`."""
+
+    def __init__(self, settings: Settings, *, on_message: OnMessage, on_request: OnRequest) -> None:
+        self._settings = settings
+        self._on_message = on_message
+        self._on_request = on_request
+        self._hosts: dict[str, Host] = {}  #: by host_id, all that live
+        self._kept: dict[Key, Host] = {}
+        self._by_token: dict[str, Host] = {}  #: until acknowledged
+        self._sources: dict[tuple[str, str], str] = {}  #: text of the good versions
+        self._repeatable: dict[tuple[str, str], bool] = {}
+        self._answers: dict[str, tuple[anyio.Event, list[TimetableAnswer]]] = {}
+        self._orphans = Orphans(self._orphan_ended)
+        self._zygote: ZygoteLauncher | None = None
+        self._launcher: Launcher
+        if settings.start_mode == "spawn":
+            self._launcher = SpawnLauncher(self._host_exited)
+        else:
+            self._launcher = self._zygote = ZygoteLauncher(settings.socket, self._host_exited)
+        self._tasks: anyio.abc.TaskGroup | None = None
+        self._server: Any = None
+        self._closing = False
+        self._end_seen = anyio.Event()  #: set when a try has ended
+
+    # ---- life -------------------------------------------------------------------------------------------------------
+
+    async def run(self, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
+        """Listen and keep the zygote alive, until cancelled; children live on."""
+        self._server = await listen(self._settings.socket, self._hear, self._closed)
+        try:
+            async with anyio.create_task_group() as tasks:
+                self._tasks = tasks
+                tasks.start_soon(self._launcher.run)
+                task_status.started()
+                await anyio.sleep_forever()
+        finally:
+            self._shut()
+
+    async def close(self, *, stop_tasks: bool = False) -> None:
+        """Take leave of the children: running tries go on under their hosts, or are ended first if `stop_tasks`."""
+        self._closing = True
+        if stop_tasks:
+            grace = self._settings.killed_task_cleanup_time
+            for token in self.running_tokens():
+                self.kill_try(token, "The server is stopped.", grace)
+            with anyio.move_on_after(grace + 2):
+                await self._all_ended()
+        self._launcher.stop()
+        for host in self._hosts.values():
+            self._tell(host, StopHost())
+        await anyio.lowlevel.checkpoint()
+        self._shut()
+
+    async def _all_ended(self) -> None:
+        while self.running_tokens():
+            self._end_seen = anyio.Event()
+            await self._end_seen.wait()
+
+    def _shut(self) -> None:
+        if self._server is None:
+            return
+        self._launcher.stop()
+        self._server.close()
+        self._server = None
+        self._orphans.close()
+        for host in list(self._hosts.values()):
+            if host.connection is not None:
+                host.connection.close()
+        self._settings.socket.unlink(missing_ok=True)
+
+    # ---- imports ----------------------------------------------------------------------------------------------------
+
+    async def parse(self, file: str, content_hash: str = "") -> Parsed:
+        """Import a file as it is now; whatever it does is in the answer.
+
+        Of a repeatable import the host is kept, to serve the tries of (file, `Parsed.content_hash`). The hash given is
+        only a name for the time being: what the import reads, and so its hash, is known afterwards.
+        """
+        host = self._launch(file, content_hash, "parse" if self._settings.start_mode == "spawn" else "import")
+        try:
+            return await self._parsed(host)
+        finally:
+            if host.parsed is None:
+                self._launcher.kill(host.config.host_id)
+
+    async def _parsed(self, host: Host) -> Parsed:
+        with anyio.move_on_after(LAUNCH_TIMEOUT):
+            await host.connected.wait()
+        with anyio.move_on_after(self._settings.dagbag_import_timeout + IMPORT_GRACE):
+            await host.answered.wait()
+        if host.parsed is None and not host.gone:
+            error = import_hung(host.config)
+        elif host.parsed is None:
+            error = import_died(host.config, host.status)
+        else:
+            return self._keep(host, host.parsed)
+        return Parsed(host_id=host.config.host_id, file=host.config.file, error=error)
+
+    def _keep(self, host: Host, parsed: Parsed) -> Parsed:
+        if parsed.error is not None:
+            return parsed
+        version = (host.config.file, parsed.content_hash)
+        self._sources[version] = parsed.source
+        self._repeatable[version] = not parsed.unrepeatable
+        self._drop((*version, False))
+        if host.ready and not host.gone:
+            self._kept[(*version, False)] = host
+            self._stop_idle()
+        return parsed
+
+    def remember_source(self, file: str, content_hash: str, source: str, *, bare: bool) -> None:
+        """The text of a version that this server has not parsed: its tries run it, whatever the file holds now."""
+        self._sources.setdefault((file, content_hash), source)
+        self._repeatable.setdefault((file, content_hash), not bare)
+
+    def retire(self, file: str, content_hash: str) -> None:
+        """No new try of this version will come: its hosts end when their running tries have."""
+        self._drop((file, content_hash, True))
+        self._drop((file, content_hash, False))
+        self._sources.pop((file, content_hash), None)
+        self._repeatable.pop((file, content_hash), None)
+
+    # ---- jobs -------------------------------------------------------------------------------------------------------
+
+    def start_try(self, file: str, content_hash: str, bare: bool, info: TryInfo) -> None:
+        self._give(self._host_for(file, content_hash, bare), StartTry(info=info))
+
+    def kill_try(self, token: str, reason: str, grace: float) -> None:
+        if token in self._orphans:
+            self._orphans.kill(token, grace)
+            return
+        host = self._by_token.get(token)
+        if host is None or token not in host.tries:
+            return  # it has ended
+        waiting = [job for job in host.queue if isinstance(job, StartTry) and job.info.token == token]
+        if waiting:
+            host.queue.remove(waiting[0])
+            self._fail(host, waiting[0], reason or "It was ended before it was started.")
+        else:
+            self._tell(host, KillTry(token=token, reason=reason, grace=grace))
+
+    def run_callback(self, file: str, content_hash: str, bare: bool, message: RunCallback) -> None:
+        self._give(self._host_for(file, content_hash, bare), message)
+
+    async def ask_timetable(self, file: str, content_hash: str, question: AskTimetable) -> TimetableAnswer:
+        """The answer of a user's timetable; an error or a long silence is an answer with `error`."""
+        bare = not self._repeatable.get((file, content_hash), True)
+        arrived = anyio.Event()
+        box: list[TimetableAnswer] = []
+        self._answers[question.request_id] = (arrived, box)
+        try:
+            self._give(self._host_for(file, content_hash, bare), question)
+            with anyio.move_on_after(ANSWER_TIMEOUT):
+                await arrived.wait()
+        finally:
+            del self._answers[question.request_id]
+        if box:
+            return box[0]
+        error = f"The timetable did not answer within {ANSWER_TIMEOUT:g} s."
+        return TimetableAnswer(request_id=question.request_id, error=error)
+
+    def ack(self, token: str) -> None:
+        host = self._by_token.pop(token, None)
+        if host is not None and host.connection is not None:
+            self._tell(host, Ack(token=token))
+        else:
+            spool.remove(self._settings.spool, token)
+
+    def running_tokens(self) -> list[str]:
+        """Tries that are starting or running, in hosts or orphaned."""
+        return [*(token for host in self._hosts.values() for token in host.tries), *self._orphans.tokens()]
+
+    def read_spool(self) -> list[TryFinished]:
+        """Results that nobody could be told; each stays on disk until its `ack`."""
+        return spool.read(self._settings.spool)
+
+    def watch_orphan(self, token: str, process: ProcessId) -> None:
+        """Follow a try of an earlier server whose host is gone; a TryFinished or HostLost comes when it ends."""
+        self._orphans.watch(token, process)
+
+    @staticmethod
+    def is_alive(pid: int, started: int) -> bool:
+        """Whether the process that had this pid and start time still runs."""
+        return procfs.is_alive(ProcessId(pid, started))
+
+    def _host_for(self, file: str, content_hash: str, bare: bool) -> Host:
+        bare = bare or self._settings.start_mode == "spawn"
+        key = (file, content_hash, bare)
+        host = self._kept.get(key)
+        if host is None:
+            host = self._kept[key] = self._launch(file, content_hash, "bare" if bare else "import")
+            self._stop_idle()
+        return host
+
+    def _give(self, host: Host, job: Job) -> None:
+        host.used = anyio.current_time()
+        match job:
+            case StartTry(info=info):
+                host.tries[info.token] = None
+                self._by_token[info.token] = host
+            case RunCallback(callback_id=name) | AskTimetable(request_id=name):
+                host.jobs[name] = job
+        if host.ready:
+            self._tell(host, job)
+        else:
+            host.queue.append(job)
+
+    # ---- hosts ------------------------------------------------------------------------------------------------------
+
+    def _launch(self, file: str, content_hash: str, mode: Any) -> Host:
+        settings = self._settings
+        parse = mode == "parse" or (file, content_hash) not in self._sources
+        config = HostConfig(
+            host_id=secrets.token_hex(8),
+            dags_folder=str(settings.dags),
+            file=file,
+            mode=mode,
+            content_hash=content_hash,
+            socket=str(settings.socket),
+            spool_dir=str(settings.spool),
+            logs_dir=str(settings.logs),
+            home=str(settings.home),
+            import_timeout=settings.dagbag_import_timeout,
+            memory_limit_mb=settings.dag_memory_limit_mb,
+            output_limit_kb=settings.dag_output_limit_kb,
+            conf=airflow_conf(settings),
+            spawn=settings.start_mode == "spawn",
+            extra_paths=(str(settings.home / "plugins"),),
+            source=None if parse else self._sources[file, content_hash],
+        )
+        host = Host(config)
+        self._hosts[config.host_id] = host
+        self._launcher.launch(config)
+        return host
+
+    def _drop(self, key: Key) -> None:
+        host = self._kept.pop(key, None)
+        if host is not None:
+            self._tell(host, StopHost())
+
+    def _stop_idle(self) -> None:
+        """Keep the number of hosts within the setting, at the cost of those unused for longest."""
+        surplus = len(self._kept) - self._settings.max_hosts
+        if surplus <= 0:
+            return
+        idle = sorted((host.used, key) for key, host in self._kept.items() if host.idle)
+        for _, key in idle[:surplus]:
+            self._drop(key)
+
+    def _tell(self, host: Host, message: Message) -> None:
+        if host.connection is not None:
+            host.connection.send(message)
+
+    # ---- what children say ------------------------------------------------------------------------------------------
+
+    def _hear(self, connection: Connection, message: Message) -> None:
+        hello = connection.hello
+        assert hello is not None
+        if isinstance(message, Request):
+            assert self._tasks is not None
+            self._tasks.start_soon(self._answer, connection, hello, message)
+        elif hello.role == "zygote" and self._zygote is not None:
+            if message is hello:
+                self._zygote.attach(connection)
+            else:
+                self._zygote.hear(message)
+        elif hello.role == "host" and hello.id:
+            if message is hello:
+                self._host_connected(connection, hello)
+            elif (host := self._hosts.get(hello.id)) is not None:
+                self._host_says(host, message)
+
+    async def _answer(self, connection: Connection, hello: Hello, request: Request) -> None:
+        try:
+            result = await self._on_request(hello, request)
+            response = Response(id=request.id, result=result)
+        except AsyncflowError as error:
+            response = Response(id=request.id, error=str(error), error_kind=type(error).__name__)
+        except Exception as error:
+            log.exception("Request %s failed", request.method)
+            response = Response(id=request.id, error=f"{type(error).__name__}: {error}")
+        connection.send(response)
+
+    def _host_connected(self, connection: Connection, hello: Hello) -> None:
+        host = self._hosts.get(hello.id)
+        if host is None:
+            self._adopt(connection, hello)
+            return
+        if host.connection is not None:
+            connection.close()  # a second process with the same orders: the zygote died between fork and report
+            return
+        host.connection, host.process = connection, hello.process
+        host.connected.set()
+        if host.config.mode == "bare":
+            self._is_ready(host)
+
+    def _adopt(self, connection: Connection, hello: Hello) -> None:
+        """A host of an earlier server: it ends what it runs, and gets nothing new."""
+        if hello.protocol != PROTOCOL:
+            log.warning("A DAG host speaks protocol %s, we speak %s: it is drained", hello.protocol, PROTOCOL)
+        config = HostConfig(
+            host_id=hello.id, dags_folder="", file=hello.file, content_hash=hello.content_hash, mode="bare"
+        )
+        host = Host(config, connection, hello.process, dict(hello.tries), ready=True)
+        self._hosts[hello.id] = host
+        for token in hello.tries:
+            self._by_token[token] = host
+        self._tell(host, StopHost())
+        self._on_message(HostAdopted(hello=hello, tries=hello.tries))
+
+    def _host_says(self, host: Host, message: Message) -> None:
+        match message:
+            case Parsed():
+                self._import_done(host, message)
+            case TryStarted(token=token, process=process):
+                if token in host.tries:
+                    host.tries[token] = process
+                self._on_message(message)
+            case TryFinished(token=token):
+                host.tries.pop(token, None)
+                self._by_token[token] = host
+                self._end_seen.set()
+                self._on_message(message)
+            case CallbackDone(callback_id=name):
+                host.jobs.pop(name, None)
+                self._on_message(message)
+            case TimetableAnswer(request_id=name):
+                host.jobs.pop(name, None)
+                self._answered(message)
+            case _:
+                log.warning("A DAG host sent %s, which is not for the server", type(message).__name__)
+
+    def _answered(self, message: TimetableAnswer) -> None:
+        if message.request_id in self._answers:
+            arrived, box = self._answers[message.request_id]
+            box.append(message)
+            arrived.set()
+
+    def _import_done(self, host: Host, parsed: Parsed) -> None:
+        host.parsed = parsed
+        queue, host.queue = host.queue, []
+        if parsed.error is not None or parsed.unrepeatable or host.config.mode == "parse":
+            self._forget(host)
+            for job in queue:
+                if parsed.error is not None:
+                    reason = f"{host.config.file} could not be imported for this try: {parsed.error.message}"
+                    self._fail(host, job, reason)
+                else:  # it was repeatable when the loader looked
+                    self._move(host, job)
+        else:
+            host.queue = queue
+            self._is_ready(host)
+        host.answered.set()
+
+    def _move(self, host: Host, job: Job) -> None:
+        self._unlist(host, job)
+        self._give(self._host_for(host.config.file, host.config.content_hash, True), job)
+
+    def _is_ready(self, host: Host) -> None:
+        host.ready = True
+        host.used = anyio.current_time()
+        queue, host.queue = host.queue, []
+        for job in queue:
+            self._tell(host, job)
+        if host not in self._kept.values() and host.config.mode == "bare":
+            self._tell(host, StopHost())  # retired while it was starting
+
+    # ---- ends -------------------------------------------------------------------------------------------------------
+
+    def _closed(self, connection: Connection) -> None:
+        hello = connection.hello
+        if hello is None or hello.role != "host" or self._closing:
+            return
+        host = self._hosts.get(hello.id)
+        if host is None or host.connection is not connection:
+            return
+        host.connection = None
+        if host.exited:
+            self._gone(host)
+        elif self._tasks is not None:
+            self._tasks.start_soon(self._await_return, host)
+
+    async def _await_return(self, host: Host) -> None:
+        """A host's connection is closed: it has ended (and the zygote will say how), or it comes back."""
+        with anyio.move_on_after(RECONNECT_GRACE):
+            while not host.exited and host.connection is None and host.process and procfs.is_alive(host.process):
+                await anyio.sleep(0.02)
+            await anyio.sleep(0.1)  # the zygote's word may be on its way
+        if host.connection is None and not host.gone:
+            self._launcher.kill(host.config.host_id)
+            self._gone(host)
+
+    def _host_exited(self, host_id: str, status: int | None) -> None:
+        host = self._hosts.get(host_id)
+        if host is None:
+            return
+        host.exited, host.status = True, status
+        if host.connection is None:
+            self._gone(host)
+        elif self._tasks is not None:
+            # Its last words may still be in the socket; a process it left behind may hold the socket open for ever.
+            self._tasks.start_soon(self._await_last_words, host)
+
+    async def _await_last_words(self, host: Host) -> None:
+        await anyio.sleep(0.5)
+        if not host.gone and host.connection is not None:
+            host.connection.close()
+
+    def _forget(self, host: Host) -> None:
+        for key in [key for key, kept in self._kept.items() if kept is host]:
+            del self._kept[key]
+
+    def _gone(self, host: Host) -> None:
+        """A host has ended: settle what it was given."""
+        host.gone = True
+        self._hosts.pop(host.config.host_id, None)
+        self._forget(host)
+        host.answered.set()
+        host.connected.set()
+        how = how_it_ended(host.status) if host.exited else "disappeared"
+        for job in list(host.queue):
+            self._fail(host, job, f"The DAG host of {host.config.file} {how} before it could start anything.")
+        for name, job in list(host.jobs.items()):
+            host.jobs.pop(name)
+            self._job_failed(job, f"The DAG host of {host.config.file} {how}.")
+        lost = [token for token, process in host.tries.items() if process is None]
+        for token, process in host.tries.items():
+            self._by_token.pop(token, None)
+            if process is not None:
+                self._orphans.watch(token, process)
+        if lost:
+            reason = f"The DAG host of {host.config.file} {how} while it started this try."
+            self._on_message(HostLost(tokens=tuple(lost), reason=reason))
+
+    def _fail(self, host: Host, job: Job, reason: str) -> None:
+        """A job that was never started."""
+        if job in host.queue:
+            host.queue.remove(job)
+        self._unlist(host, job)
+        self._job_failed(job, reason)
+
+    def _unlist(self, host: Host, job: Job) -> None:
+        match job:
+            case StartTry(info=info):
+                host.tries.pop(info.token, None)
+                self._by_token.pop(info.token, None)
+            case RunCallback(callback_id=name) | AskTimetable(request_id=name):
+                host.jobs.pop(name, None)
+
+    def _job_failed(self, job: Job, reason: str) -> None:
+        match job:
+            case StartTry(info=info):
+                self._on_message(TryFinished(token=info.token, start_error=reason, ended_at=datetime.now(UTC)))
+            case RunCallback(callback_id=name):
+                self._on_message(CallbackDone(callback_id=name, error=reason))
+            case AskTimetable(request_id=name):
+                self._answered(TimetableAnswer(request_id=name, error=reason))
+
+    def _orphan_ended(self, token: str) -> None:
+        """A task outlived its host: what it spooled is its result, else nobody knows."""
+        self._end_seen.set()
+        for message in self.read_spool():
+            if message.token == token:
+                self._on_message(message)
+                return
+        reason = "The DAG host of this try was killed, and the try ended without a result."
+        self._on_message(HostLost(tokens=(token,), reason=reason))
