@@ -19,7 +19,7 @@ from dateutil.relativedelta import relativedelta
 from asyncflow.authoring.types import NOTSET as NOTSET
 from asyncflow.authoring.types import is_arg_set
 from asyncflow.core import timetable as core
-from asyncflow.core.cron import PRESETS, CronTicks, zone_of
+from asyncflow.core.cron import PRESETS, CronTicks, plain_utc, zone_of
 from asyncflow.core.messages import AskTimetable, TimetableAnswer
 from asyncflow.core.ticks import DeltaTicks, Ticks, newest_start
 from asyncflow.core.timetable import DataInterval as DataInterval
@@ -260,7 +260,7 @@ class EventsTimetable(_Described):
 
     def _spec(self) -> core.TimetableSpec:
         return core.EventsTimetable(
-            dates=tuple(date.astimezone(dt.UTC) for date in self.event_dates),
+            dates=tuple(plain_utc(date) for date in self.event_dates),
             restrict_to_events=self.restrict_to_events,
             description=self._description or "",
         )
@@ -529,24 +529,26 @@ def answer(timetable: Timetable, question: AskTimetable) -> TimetableAnswer:
 def _ask(timetable: Timetable, question: AskTimetable) -> TimetableAnswer:
     if question.question == "manual":
         interval = timetable.infer_manual_data_interval(run_after=_utc(question.now))
-        info: Any = DagRunInfo(_utc(question.now), interval)
-    else:
-        last = None
-        if question.last_start is not None and question.last_end is not None:
-            last = DataInterval(_utc(question.last_start), _utc(question.last_end))
-        earliest, latest = (None if at is None else _utc(at) for at in (question.earliest, question.latest))
-        info = timetable.next_dagrun_info(
-            last_automated_data_interval=last,
-            restriction=TimeRestriction(earliest, latest, question.catchup),
-        )
+        return _answered(question, question.now, question.now, interval)
+    last = None
+    if question.last_start is not None and question.last_end is not None:
+        last = DataInterval(_utc(question.last_start), _utc(question.last_end))
+    earliest, latest = (None if at is None else _utc(at) for at in (question.earliest, question.latest))
+    info = timetable.next_dagrun_info(
+        last_automated_data_interval=last, restriction=TimeRestriction(earliest, latest, question.catchup)
+    )
     if info is None:
         return TimetableAnswer(request_id=question.request_id)
+    return _answered(question, info.logical_date, info.run_after, info.data_interval)
+
+
+def _answered(question: AskTimetable, logical_date: Any, run_after: Any, interval: Any) -> TimetableAnswer:
     return TimetableAnswer(
         request_id=question.request_id,
-        logical_date=_aware(info.logical_date, "the logical date").astimezone(dt.UTC),
-        start=_aware(info.data_interval.start, "the data interval's start").astimezone(dt.UTC),
-        end=_aware(info.data_interval.end, "the data interval's end").astimezone(dt.UTC),
-        run_after=_aware(info.run_after, "run_after").astimezone(dt.UTC),
+        logical_date=plain_utc(_aware(logical_date, "the logical date")),
+        start=plain_utc(_aware(interval.start, "the data interval's start")),
+        end=plain_utc(_aware(interval.end, "the data interval's end")),
+        run_after=plain_utc(_aware(run_after, "run_after")),
     )
 
 
