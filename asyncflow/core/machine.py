@@ -32,6 +32,7 @@ _BY_RULE = {
     Verdict.UPSTREAM_FAILED: Event.RULE_FAIL,
     Verdict.REMOVED: Event.REMOVE,
 }
+_AFRESH = frozenset({Event.CLEAR, Event.RESTORE, Event.RESTARTED})
 _PAST_MATTERS = frozenset({TaskState.SUCCESS, TaskState.SKIPPED})
 
 
@@ -97,6 +98,8 @@ class Machine:
         if before is TaskState.SCHEDULED:
             self.slots.withdraw(ti.key)
         ti.state = after
+        if event in _AFRESH:
+            ti.ended_at = None
         if after in FINISHED:
             ti.ended_at = now if event not in (Event.SUCCEED, Event.FAIL, Event.SKIP) else ti.ended_at
         live.shift(ti, before)

@@ -58,6 +58,7 @@ class Slots:
         self._waiting: dict[TaskKey, tuple[Bucket, int]] = {}  #: bucket and number of the valid entry
         self._seq = 0
         self._in_pool: Counter[str] = Counter()
+        self._holders: dict[str, dict[TaskKey, None]] = {}
         self._deferred_in_pool: Counter[str] = Counter()
         self._in_dag: Counter[str] = Counter()
         self._in_task: Counter[tuple[str, str]] = Counter()
@@ -71,6 +72,10 @@ class Slots:
             _shift(self._deferred_in_pool, ti.pool, number * ti.pool_slots)
         if state in OCCUPYING:
             _shift(self._in_pool, ti.pool, number * ti.pool_slots)
+            if number > 0:
+                self._holders.setdefault(ti.pool, {})[ti.key] = None
+            else:
+                self._holders.get(ti.pool, {}).pop(ti.key, None)
             _shift(self._in_dag, ti.dag_id, number)
             _shift(self._in_task, (ti.dag_id, ti.task_id), number)
             _shift(self._in_task_of_run, (ti.dag_id, ti.run_id, ti.task_id), number)
@@ -82,6 +87,10 @@ class Slots:
     def occupied(self, pool: Pool) -> int:
         """Slots of a pool that are taken."""
         return self._in_pool[pool.name] + (self._deferred_in_pool[pool.name] if pool.include_deferred else 0)
+
+    def holders(self, pool: str) -> list[str]:
+        """Who takes slots of a pool: "dag_id.task_id", each once, in the order of taking."""
+        return list(dict.fromkeys(f"{key.dag_id}.{key.task_id}" for key in self._holders.get(pool, ())))
 
     def usage(self) -> dict[str, dict[str, int]]:
         """By pool: `occupied` slots and `scheduled` slots that wait, and `open` ones (-1 = without limit)."""

@@ -14,12 +14,13 @@ Decisions live in the modules beside it: `planner` (dependencies), `trigger_rule
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from asyncflow.core import integrity, tries
+from asyncflow.core import clearing, integrity, tries
 from asyncflow.core.calendar import AUTOMATED, restriction
+from asyncflow.core.clearing import Doing, Selection
 from asyncflow.core.commands import Effects, Journal, TryEndedFact, TryStartedFact
 from asyncflow.core.live import LiveDag, LiveRun
 from asyncflow.core.machine import Machine
@@ -30,6 +31,7 @@ from asyncflow.core.specs import DagSpec
 from asyncflow.core.states import RunState, RunType, TaskState
 from asyncflow.core.timers import InstanceDue, PlannedRun
 from asyncflow.core.timetable import CustomTimetable, DagRunInfo, DataInterval, NullTimetable, run_id
+from asyncflow.core.why import why
 from asyncflow.errors import Conflict, NotFound
 
 #: how long a finished run stays in memory after it was last needed
@@ -238,6 +240,68 @@ class World:
         """A try's process has ended; a token nobody knows is refused."""
         tries.ended(self._machine, fact)
 
+    # ---- what people do --------------------------------------------------------------------------------------------
+
+    def clear(
+        self,
+        dag_id: str,
+        *,
+        run_ids: Sequence[str],
+        task_ids: Collection[str] | None = None,
+        map_indexes: Collection[int] | None = None,
+        upstream: bool = False,
+        downstream: bool = False,
+        only_failed: bool = False,
+        only_running: bool = False,
+        dry_run: bool = False,
+        now: datetime,
+        actor: str = "user",
+    ) -> list[TaskKey]:
+        """Have instances run again: those of `task_ids` (None = all) and their relatives in these runs, as in Airflow's UI.
+
+        `only_failed` (failed, upstream_failed) and `only_running` may be combined. Runs that are not in memory are
+        left out. Returns what was (or, with `dry_run`, would be) touched.
+        """
+        dag = self._dag(dag_id)
+        what = Selection(
+            run_ids, dag.graph.all_ids if task_ids is None else task_ids, map_indexes, upstream, downstream
+        )
+        states = {TaskState.FAILED, TaskState.UPSTREAM_FAILED} if only_failed else set()
+        if only_running:
+            states.add(TaskState.RUNNING)
+        return clearing.clear(self._doing(now, actor, dry_run), dag, what, states=frozenset(states) or None)
+
+    def mark(
+        self,
+        dag_id: str,
+        *,
+        run_ids: Sequence[str],
+        task_ids: Collection[str],
+        state: TaskState,
+        run_id: str | None = None,
+        map_indexes: Collection[int] | None = None,
+        upstream: bool = False,
+        downstream: bool = False,
+        dry_run: bool = False,
+        now: datetime,
+        actor: str = "user",
+    ) -> list[TaskKey]:
+        """Set instances to success, failed or skipped, and clear what is failed below them. As `clear` otherwise."""
+        what = Selection(run_ids, task_ids, map_indexes, upstream, downstream)
+        return clearing.mark(self._doing(now, actor, dry_run), self._dag(dag_id), what, state)
+
+    def set_run_state(
+        self, dag_id: str, run_id: str, state: RunState, *, dry_run: bool = False, now: datetime, actor: str = "user"
+    ) -> list[TaskKey]:
+        """Set a run to success, failed or queued. Raises NotFound if it is not in memory."""
+        live = self._dag(dag_id).runs.get(run_id)
+        if live is None:
+            raise NotFound(f"run of DAG {dag_id!r} named", run_id, self._dag(dag_id).runs)
+        return clearing.set_run_state(self._doing(now, actor, dry_run), live, state)
+
+    def _doing(self, now: datetime, actor: str, dry_run: bool) -> Doing:
+        return Doing(self._machine, now, actor, dry_run)
+
     # ---- time -------------------------------------------------------------------------------------------------------
 
     def poll(self, now: datetime) -> None:
@@ -318,6 +382,10 @@ class World:
         """Whether a run in memory has this logical date."""
         dag = self._machine.dags.get(dag_id)
         return dag is not None and any(live.run.logical_date == logical_date for live in dag.runs.values())
+
+    def why(self, key: TaskKey, now: datetime) -> str:
+        """One sentence why an instance does not run now; empty if it is not in memory."""
+        return why(self._machine, key, now)
 
     def live_tokens(self) -> Collection[str]:
         """Tokens of the tries whose processes may exist."""
