@@ -9,7 +9,10 @@
     ├── Conflict                        the thing exists already, or is in a state that forbids the action
     ├── InvalidInput (ValueError)       a value a person gave is wrong: says which, and what is accepted
     ├── HomeLocked                      another server owns this home directory
-    └── ServerUnreachable               the running server does not answer
+    ├── ServerUnreachable               the running server does not answer
+    ├── StaleWrite (Conflict)           a write believed a row in another state than it is
+    ├── DiskTrouble (OSError)           the disk is full, read-only or broken; may be tried again
+    └── StoreBroken                     the database file cannot be used as it is
 
 Names that DAG authors catch (AirflowException and its kin) live in `asyncflow.authoring.exceptions`.
 """
@@ -26,6 +29,9 @@ class AsyncflowError(Exception):
 
 class InvalidDag(AsyncflowError):
     """A DAG that cannot run as it is written."""
+
+    #: file (as Python knows it) and line where the thing at fault was made, when that is known
+    where: tuple[str, int] | None = None
 
 
 class DuplicateTaskId(InvalidDag):
@@ -65,3 +71,23 @@ class HomeLocked(AsyncflowError):
 
 class ServerUnreachable(AsyncflowError):
     """A server holds the home directory but does not answer on its socket."""
+
+
+class StaleWrite(Conflict):
+    """A write believed a row to be in another state than it is; nothing of its transaction was written."""
+
+    def __init__(self, row: str, expected: str | None, found: str | None) -> None:
+        self.row = row
+        self.expected = expected
+        self.found = found
+        believed = "not to exist" if expected is None else f"in state {expected!r}"
+        real = "does not exist" if found is None else f"is in state {found!r}"
+        super().__init__(f"The {row} was believed {believed}, but it {real}. Nothing was written.")
+
+
+class DiskTrouble(AsyncflowError, OSError):
+    """The disk is full, read-only or broken. What was committed before is safe; the write may be tried again."""
+
+
+class StoreBroken(AsyncflowError):
+    """The database file cannot be used as it is: damaged, of a newer version, or against our own rules."""
