@@ -24,8 +24,10 @@ from asyncflow.authoring.exceptions import (
     AirflowException,
     AirflowNotFoundException,
 )
+from asyncflow.authoring.timezone import coerce_datetime
 from asyncflow.authoring.types import NOTSET, ArgNotSet
 from asyncflow.authoring.variable import Variable
+from asyncflow.core.timetable import DataInterval
 
 if TYPE_CHECKING:
     from asyncflow.authoring.taskinstance import TaskInstance
@@ -309,7 +311,11 @@ class _Neighbours:
         run = self._ti.dag_run
         if run.external_trigger:
             return run.logical_date
-        return self._ti.task.dag.following_schedule(run.logical_date)  # type: ignore[no-any-return]
+        if run.data_interval_start is None or run.data_interval_end is None:
+            return None
+        interval = DataInterval(run.data_interval_start, run.data_interval_end)
+        info = self._ti.task.dag.next_dagrun_info(interval, restricted=False)
+        return coerce_datetime(info.logical_date) if info is not None else None
 
     def previous(self) -> pendulum.DateTime | None:
         """The logical date before; of a run triggered by hand, its own."""

@@ -152,7 +152,7 @@ class TaskInstance:
         self.dag_id, self.task_id, self.map_index = info.dag_id, info.task_id, info.map_index
         self.run_id = info.run.run_id
         self.try_number, self.max_tries = info.try_number, info.max_tries
-        self.state: TaskState | None = TaskState.RUNNING
+        self.state: str = TaskState.RUNNING.value
         self.dag_run = DagRun(info.run, info.dag_id, api=api, dag=getattr(task, "dag", None))
         self.start_date: pendulum.DateTime | None = aware(now())
         self.end_date: pendulum.DateTime | None = None
@@ -230,7 +230,7 @@ class TaskInstance:
         run = quote(self.run_id, safe="")
         return f"{base}/dags/{quote(self.dag_id, safe='')}/runs/{run}/tasks/{quote(self.task_id, safe='')}/log"
 
-    def current_state(self) -> TaskState | None:
+    def current_state(self) -> str:
         return self.state
 
     def is_eligible_to_retry(self) -> bool:

@@ -93,11 +93,19 @@ def make_environment(
 def render_template(template: jinja2.Template, context: Mapping[str, Any]) -> Any:
     """Render with `context` looked up lazily; its names win over macros and Jinja's own globals."""
     env = template.environment
-    names: Any = ChainMap(_lookup(context), template.globals)  # type: ignore[arg-type]
+    names: Any = _Names(_lookup(context), template.globals)  # type: ignore[arg-type]
     try:
         return env.concat(template.root_render_func(template.new_context(names, shared=True)))
     except Exception:
         env.handle_exception()
+
+
+class _Names(ChainMap[str, Any]):
+    """Context before globals, without making a dict of either."""
+
+    def copy(self) -> _Names:
+        # Jinja copies it when it words an error
+        return _Names({}, *self.maps)
 
 
 def _lookup(context: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -143,9 +151,10 @@ class Templater:
 
     def render_template_fields(self, context: Any, jinja_env: jinja2.Environment | None = None) -> None:
         """Render all `template_fields` of this object in place."""
-        self._do_render_template_fields(
-            self, self.template_fields, context, jinja_env or self.get_template_env(), set()
-        )
+        env = jinja_env or self.get_template_env()
+        # values that a mapped task got from other tasks are data, not templates
+        values = set(getattr(self, "_resolved_ids", ()))
+        self._do_render_template_fields(self, self.template_fields, context, env, values)
 
     def _do_render_template_fields(
         self,

@@ -148,7 +148,7 @@ class _Try:
             self._make_copy()
 
     def _make_copy(self) -> None:
-        """The operator that runs: a copy, so that rendering leaves the DAG as it is; of a mapped task, this instance."""
+        """The operator that runs: a copy, as rendering must not change the DAG; of a mapped task, this instance."""
         task = self._original
         if getattr(task, "is_mapped", False):
             task = task.unmap_for(self._context)
@@ -240,9 +240,9 @@ class _Try:
         ended = self._now()
         ti.end_date = _aware(ended)
         retry = outcome == "failed" and retryable and ti.is_eligible_to_retry()
-        ti.state = _STATES.get(outcome) or (TaskState.UP_FOR_RETRY if retry else TaskState.FAILED)
+        ti.state = (_STATES.get(outcome) or (TaskState.UP_FOR_RETRY if retry else TaskState.FAILED)).value
         self._finish_callbacks(outcome, retry, error)
-        log.info("Marking task as %s", str(ti.state).upper())
+        log.info("Marking task as %s", ti.state.upper())
         failed = outcome == "failed"
         return TryResult(
             outcome=outcome,
@@ -352,8 +352,15 @@ def _on_sigterm(act: Callable[[], None]) -> Iterator[None]:
 
 
 def _feeds_mapping(task: Any) -> bool:
-    """Are other tasks or groups mapped over what this one returns?"""
-    return next(iter(task.iter_mapped_dependants()), None) is not None
+    """Are other tasks or groups mapped over what this one returns? (Of a mapped task: over its copies.)"""
+    if task.is_mapped or task.dag is None:
+        return False
+    for after in task.downstream_list:
+        for mapped in (after, *after.iter_mapped_task_groups()):
+            expand = getattr(mapped, "expand_input", None)
+            if expand is not None and any(source is task for source, _ in expand.iter_references()):
+                return True
+    return False
 
 
 def _checked_length(result: Any) -> int:
