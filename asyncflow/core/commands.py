@@ -135,7 +135,25 @@ class SaveDagState(_Data, frozen=True, kw_only=True):
     next_run_after: datetime | None = None
 
 
-Write = SaveRun | SaveTask | DeleteTask | SaveTry | SaveXComs | ClearXComs | SaveRendered | Journal | SaveDagState
+class SaveCallBack(_Data, frozen=True, kw_only=True):
+    """A callback that is due: kept in the outbox until it is reported done. Written by the engine, not by `World`."""
+
+    callback_id: str
+    payload: dict[str, Any]
+
+
+Write = (
+    SaveRun
+    | SaveTask
+    | DeleteTask
+    | SaveTry
+    | SaveXComs
+    | ClearXComs
+    | SaveRendered
+    | Journal
+    | SaveDagState
+    | SaveCallBack
+)
 
 # ---- commands: acts (after the commit) ------------------------------------------------------------------------------
 
