@@ -1,0 +1,100 @@
+"""A real `asyncflow serve` in a temporary home, driven over its socket."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from asyncflow.errors import AsyncflowError, NotFound
+from asyncflow.worker.client import Client
+
+LIMIT = 120.0
+
+
+class Server:
+    """`with Server() as server: ...`; its tasks and hosts end with it."""
+
+    def __init__(self) -> None:
+        self._root = tempfile.TemporaryDirectory(prefix="asyncflow-bench-")
+        self.dags = Path(self._root.name) / "dags"
+        self.home = Path(self._root.name) / "home"
+        self.dags.mkdir()
+        self.home.mkdir()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._client = Client(self.home / "run" / "server.sock")
+
+    def __enter__(self) -> Server:
+        ours = ("ASYNCFLOW_", "AIRFLOW_", "PYTHONDONTWRITEBYTECODE")
+        env = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+        env |= {"ASYNCFLOW_HOME": str(self.home), "ASYNCFLOW_DAGS_ARE_PAUSED_AT_CREATION": "false"}
+        command = [sys.executable, "-m", "asyncflow", "serve", str(self.dags), "--port", "0", "--stop-tasks"]
+        with open(self.home / "server.log", "wb") as log:
+            self._process = subprocess.Popen(command, env=env, stdout=log, stderr=subprocess.STDOUT)
+        until(self._answers, "the server answers")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
+        if self._process is not None:
+            self._process.terminate()
+            try:
+                self._process.wait(LIMIT)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+        self._root.cleanup()
+
+    def call(self, method: str, **params: Any) -> Any:
+        """One action of the server, as the CLI calls it."""
+        return self._client.call(method, **params)
+
+    def put(self, files: dict[str, str]) -> None:
+        """Save DAG files as editors do: beside, then renamed over."""
+        for name, text in files.items():
+            beside = self.dags / f"{name}.tmp"
+            beside.write_text(text)
+            beside.replace(self.dags / name)
+
+    def wait_for_dags(self, dag_ids: list[str]) -> None:
+        """Until all of them are loaded."""
+        wanted = set(dag_ids)
+        until(lambda: wanted <= {dag["dag_id"] for dag in self.call("list_dags")}, "the DAGs are loaded", pause=0.1)
+
+    def dag(self, dag_id: str) -> dict[str, Any]:
+        """What the server knows of a DAG; empty while it knows none."""
+        try:
+            found: dict[str, Any] = self.call("get_dag", dag_id=dag_id)
+        except NotFound:
+            return {}
+        return found
+
+    def cpu_seconds(self) -> float:
+        """CPU time of the server process itself, its children not counted."""
+        assert self._process is not None
+        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def _answers(self) -> bool:
+        assert self._process is not None
+        if self._process.poll() is not None:
+            raise SystemExit(f"The server ended:\n{(self.home / 'server.log').read_text()}")
+        try:
+            self.call("version")
+        except AsyncflowError:
+            return False
+        return True
+
+
+def until(look: Callable[[], Any], what: str, *, pause: float = 0.02) -> Any:
+    """Look again until the answer is true; the answer."""
+    deadline = time.monotonic() + LIMIT
+    while not (answer := look()):
+        if time.monotonic() > deadline:
+            raise SystemExit(f"Waited {LIMIT:g} s in vain until {what}.")
+        time.sleep(pause)
+    return answer
