@@ -9,112 +9,37 @@ Moments handed to user code are `pendulum.DateTime` in UTC, as in Airflow.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from contextvars import ContextVar
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal
 
 import pendulum
 from dateutil.relativedelta import relativedelta
 
+from asyncflow.authoring.timetable_base import DagRunInfo as DagRunInfo
+from asyncflow.authoring.timetable_base import TimeRestriction as TimeRestriction
+from asyncflow.authoring.timetable_base import Timetable as Timetable
+from asyncflow.authoring.timetable_values import (
+    Delta,
+    aware,
+    cron_text,
+    json_span,
+    pendulum_zone,
+    span_parts,
+    utc_moment,
+    zone_name,
+)
 from asyncflow.authoring.types import NOTSET as NOTSET
 from asyncflow.authoring.types import is_arg_set
 from asyncflow.core import timetable as core
-from asyncflow.core.cron import PRESETS, CronTicks, plain_utc, zone_of
+from asyncflow.core.cron import CronTicks, plain_utc
 from asyncflow.core.messages import AskTimetable, TimetableAnswer
 from asyncflow.core.ticks import DeltaTicks, Ticks, newest_start
 from asyncflow.core.timetable import DataInterval as DataInterval
 from asyncflow.errors import InvalidTimetable
 
-Delta = dt.timedelta | relativedelta
-
 #: the moment that `answer` was asked for; built-in timetables read the clock when nobody asked
 _asked_now: ContextVar[dt.datetime | None] = ContextVar("asked_now", default=None)
-
-
-class TimeRestriction(NamedTuple):
-    """What the DAG says about when runs may be; both ends inclusive, None = open."""
-
-    earliest: pendulum.DateTime | None
-    latest: pendulum.DateTime | None
-    catchup: bool
-
-
-class DagRunInfo(NamedTuple):
-    """A run that a timetable asks for. All moments must be aware."""
-
-    run_after: pendulum.DateTime
-    data_interval: DataInterval
-
-    @classmethod
-    def exact(cls, at: pendulum.DateTime) -> DagRunInfo:
-        """A run with an empty interval at one moment."""
-        return cls(at, DataInterval.exact(at))
-
-    @classmethod
-    def interval(cls, start: pendulum.DateTime, end: pendulum.DateTime) -> DagRunInfo:
-        """A run for `[start, end)`, due at its end."""
-        return cls(end, DataInterval(start, end))
-
-    @property
-    def logical_date(self) -> dt.datetime:
-        """The moment that the run stands for."""
-        return self.data_interval.start
-
-
-class Timetable:
-    """Base class for users' timetables: override `next_dagrun_info` and `infer_manual_data_interval`."""
-
-    description: str = ""
-    periodic: bool = True
-    can_be_scheduled: bool = True
-    run_ordering: Sequence[str] = ("data_interval_end", "execution_date")
-    #: most runs that may be active at once, whatever the DAG says; None = as the DAG says
-    active_runs_limit: int | None = None
-    #: what else triggers runs: a Dataset or a condition over several
-    dataset_condition: Any = None
-
-    @property
-    def summary(self) -> str:
-        """The schedule in a word or two, for the UI."""
-        return type(self).__name__
-
-    @classmethod
-    def deserialize(cls, data: dict[str, Any]) -> Timetable:
-        """The counterpart of `serialize`; asyncflow keeps the object itself and never calls it."""
-        return cls(**data)
-
-    def serialize(self) -> dict[str, Any]:
-        """The arguments as JSON values; asyncflow keeps the object itself and never calls it."""
-        return {}
-
-    def validate(self) -> None:
-        """Raises InvalidTimetable if the timetable cannot work; called when the DAG file is loaded."""
-
-    def infer_manual_data_interval(self, *, run_after: pendulum.DateTime) -> DataInterval:
-        """The data interval of a run that a person triggers at `run_after`."""
-        raise NotImplementedError(f"{type(self).__name__} does not say infer_manual_data_interval")
-
-    def next_dagrun_info(
-        self, *, last_automated_data_interval: DataInterval | None, restriction: TimeRestriction
-    ) -> DagRunInfo | None:
-        """The run after the last automated one, or None if there is none (for now)."""
-        raise NotImplementedError(f"{type(self).__name__} does not say next_dagrun_info")
-
-    def generate_run_id(
-        self, *, run_type: Any, logical_date: dt.datetime, data_interval: DataInterval | None = None, **extra: Any
-    ) -> str:
-        """The id of a run that was not given one."""
-        return core.run_id(getattr(run_type, "value", run_type), logical_date)
-
-    def to_spec(self) -> core.TimetableSpec:
-        """The schedule as data, for the server."""
-        return core.CustomTimetable(
-            name=f"{type(self).__module__}.{type(self).__qualname__}",
-            summary=self.summary,
-            description=self.description,
-            can_be_scheduled=self.can_be_scheduled,
-            periodic=self.periodic,
-        )
 
 
 class _BuiltIn(Timetable):
@@ -139,7 +64,7 @@ class _BuiltIn(Timetable):
     def infer_manual_data_interval(self, *, run_after: pendulum.DateTime) -> DataInterval:
         """The data interval of a run that a person triggers at `run_after`."""
         start, end = core.manual_interval(self._spec(), run_after)
-        return DataInterval(_utc(start), _utc(end))
+        return DataInterval(utc_moment(start), utc_moment(end))
 
     def next_dagrun_info(
         self, *, last_automated_data_interval: DataInterval | None, restriction: TimeRestriction
@@ -155,7 +80,9 @@ class _BuiltIn(Timetable):
         )
         if info is None:
             return None
-        return DagRunInfo(_utc(info.run_after), DataInterval(*(_utc(moment) for moment in info.data_interval)))
+        return DagRunInfo(
+            utc_moment(info.run_after), DataInterval(*(utc_moment(moment) for moment in info.data_interval))
+        )
 
     def __eq__(self, other: object) -> bool:
         return type(other) is type(self) and isinstance(other, _BuiltIn) and other._spec() == self._spec()
@@ -189,19 +116,19 @@ class _Ticking:
         raise NotImplementedError
 
     def _get_next(self, current: dt.datetime) -> pendulum.DateTime:
-        return _utc(self._ticks().after(current))
+        return utc_moment(self._ticks().after(current))
 
     def _get_prev(self, current: dt.datetime) -> pendulum.DateTime:
-        return _utc(self._ticks().before(current))
+        return utc_moment(self._ticks().before(current))
 
     def _align_to_next(self, current: dt.datetime) -> pendulum.DateTime:
-        return _utc(self._ticks().ceil(current))
+        return utc_moment(self._ticks().ceil(current))
 
     def _align_to_prev(self, current: dt.datetime) -> pendulum.DateTime:
-        return _utc(self._ticks().floor(current))
+        return utc_moment(self._ticks().floor(current))
 
     def _skip_to_latest(self, earliest: dt.datetime | None) -> pendulum.DateTime:
-        newest = _utc(newest_start(self._ticks(), _now()))
+        newest = utc_moment(newest_start(self._ticks(), _now()))
         return newest if earliest is None else max(newest, self._align_to_next(earliest))
 
 
@@ -253,7 +180,7 @@ class EventsTimetable(_Described):
         presorted: bool = False,
         description: str | None = None,
     ) -> None:
-        dates = [_aware(date, "an event date") for date in event_dates]
+        dates = [aware(date, "an event date") for date in event_dates]
         self.event_dates = dates if presorted else sorted(dates)
         self.restrict_to_events = restrict_to_events
         self._description = description
@@ -277,12 +204,12 @@ class CronDataIntervalTimetable(_Ticking, _Described):
     """Data intervals between the ticks of a cron expression; what a cron string means in Airflow 2."""
 
     def __init__(self, cron: str, timezone: str | dt.tzinfo) -> None:
-        self._expression = _cron_text(cron)
+        self._expression = cron_text(cron)
         self._timezone_name = zone_name(timezone)
 
     @property
     def _timezone(self) -> pendulum.Timezone | pendulum.FixedTimezone:
-        return _pendulum_zone(self._timezone_name)
+        return pendulum_zone(self._timezone_name)
 
     def _spec(self) -> core.CronIntervalTimetable:
         return core.CronIntervalTimetable(expression=self._expression, timezone=self._timezone_name)
@@ -302,7 +229,7 @@ class DeltaDataIntervalTimetable(_Ticking, _Described):
         self._delta = delta
 
     def _spec(self) -> core.DeltaIntervalTimetable | core.RelativeDeltaTimetable:
-        span, fields = _span(self._delta)
+        span, fields = span_parts(self._delta)
         return core.DeltaIntervalTimetable(delta=span) if fields is None else core.RelativeDeltaTimetable(fields=fields)
 
     def _ticks(self) -> Ticks:
@@ -310,7 +237,7 @@ class DeltaDataIntervalTimetable(_Ticking, _Described):
 
     def serialize(self) -> dict[str, Any]:
         """The arguments as JSON values."""
-        return {"delta": _json_span(self._delta)}
+        return {"delta": json_span(self._delta)}
 
 
 # ---- triggers -------------------------------------------------------------------------------------------------------
@@ -327,7 +254,7 @@ class CronTriggerTimetable(_Ticking, _Described):
         interval: Delta = dt.timedelta(),
         run_immediately: bool | dt.timedelta = False,
     ) -> None:
-        self._expressions: tuple[str, ...] = (_cron_text(cron),)
+        self._expressions: tuple[str, ...] = (cron_text(cron),)
         self._timezone_name = zone_name(timezone)
         self._interval = interval
         self._run_immediately = run_immediately
@@ -338,10 +265,10 @@ class CronTriggerTimetable(_Ticking, _Described):
 
     @property
     def _timezone(self) -> pendulum.Timezone | pendulum.FixedTimezone:
-        return _pendulum_zone(self._timezone_name)
+        return pendulum_zone(self._timezone_name)
 
     def _spec(self) -> core.CronTriggerTimetable:
-        span, fields = _span(self._interval)
+        span, fields = span_parts(self._interval)
         return core.CronTriggerTimetable(
             expressions=self._expressions,
             timezone=self._timezone_name,
@@ -358,7 +285,7 @@ class CronTriggerTimetable(_Ticking, _Described):
         return {
             "expression": self._expression,
             "timezone": self._timezone_name,
-            "interval": _json_span(self._interval),
+            "interval": json_span(self._interval),
         }
 
 
@@ -374,7 +301,7 @@ class MultipleCronTriggerTimetable(_Described):
     ) -> None:
         if not crons:
             raise InvalidTimetable("MultipleCronTriggerTimetable needs at least one cron expression.")
-        self._expressions = tuple(_cron_text(cron) for cron in crons)
+        self._expressions = tuple(cron_text(cron) for cron in crons)
         self._first = CronTriggerTimetable(
             crons[0], timezone=timezone, interval=interval, run_immediately=run_immediately
         )
@@ -404,8 +331,8 @@ class DeltaTriggerTimetable(_Ticking, _Described):
         self._interval = interval
 
     def _spec(self) -> core.DeltaTriggerTimetable:
-        delta, delta_fields = _span(self._delta)
-        interval, interval_fields = _span(self._interval)
+        delta, delta_fields = span_parts(self._delta)
+        interval, interval_fields = span_parts(self._interval)
         return core.DeltaTriggerTimetable(
             delta=delta, delta_fields=delta_fields, interval=interval, interval_fields=interval_fields
         )
@@ -415,7 +342,7 @@ class DeltaTriggerTimetable(_Ticking, _Described):
 
     def serialize(self) -> dict[str, Any]:
         """The arguments as JSON values."""
-        return {"delta": _json_span(self._delta), "interval": _json_span(self._interval)}
+        return {"delta": json_span(self._delta), "interval": json_span(self._interval)}
 
 
 # ---- datasets -------------------------------------------------------------------------------------------------------
@@ -511,7 +438,7 @@ def _text_schedule(text: str, timezone: str | dt.tzinfo, dialect: int) -> Timeta
     return CronTriggerTimetable(text, timezone=timezone)
 
 
-# ---- asked by the server --------------------------------------------------------------------------------------------
+# ---- asked by the server ---------------------------------------------------------------------------------------------
 
 
 def answer(timetable: Timetable, question: AskTimetable) -> TimetableAnswer:
@@ -528,12 +455,12 @@ def answer(timetable: Timetable, question: AskTimetable) -> TimetableAnswer:
 
 def _ask(timetable: Timetable, question: AskTimetable) -> TimetableAnswer:
     if question.question == "manual":
-        interval = timetable.infer_manual_data_interval(run_after=_utc(question.now))
+        interval = timetable.infer_manual_data_interval(run_after=utc_moment(question.now))
         return _answered(question, question.now, question.now, interval)
     last = None
     if question.last_start is not None and question.last_end is not None:
-        last = DataInterval(_utc(question.last_start), _utc(question.last_end))
-    earliest, latest = (None if at is None else _utc(at) for at in (question.earliest, question.latest))
+        last = DataInterval(utc_moment(question.last_start), utc_moment(question.last_end))
+    earliest, latest = (None if at is None else utc_moment(at) for at in (question.earliest, question.latest))
     info = timetable.next_dagrun_info(
         last_automated_data_interval=last, restriction=TimeRestriction(earliest, latest, question.catchup)
     )
@@ -545,69 +472,11 @@ def _ask(timetable: Timetable, question: AskTimetable) -> TimetableAnswer:
 def _answered(question: AskTimetable, logical_date: Any, run_after: Any, interval: Any) -> TimetableAnswer:
     return TimetableAnswer(
         request_id=question.request_id,
-        logical_date=plain_utc(_aware(logical_date, "the logical date")),
-        start=plain_utc(_aware(interval.start, "the data interval's start")),
-        end=plain_utc(_aware(interval.end, "the data interval's end")),
-        run_after=plain_utc(_aware(run_after, "run_after")),
+        logical_date=plain_utc(aware(logical_date, "the logical date")),
+        start=plain_utc(aware(interval.start, "the data interval's start")),
+        end=plain_utc(aware(interval.end, "the data interval's end")),
+        run_after=plain_utc(aware(run_after, "run_after")),
     )
-
-
-# ---- values ---------------------------------------------------------------------------------------------------------
-
-
-def zone_name(zone: str | dt.tzinfo) -> str:
-    """The name under which `core.cron.zone_of` finds a zone again. Raises InvalidTimetable for one without a name."""
-    for attribute in ("key", "name", "zone"):
-        name = getattr(zone, attribute, None)
-        if isinstance(name, str) and name:
-            return name
-    if isinstance(zone, str):
-        zone_of(zone)
-        return zone
-    offset = zone.utcoffset(None)
-    if offset is None:
-        raise InvalidTimetable(f"The time zone {zone!r} has no name; use pendulum.timezone('Europe/Amsterdam').")
-    sign, minutes = ("-", -offset) if offset < dt.timedelta(0) else ("+", offset)
-    hours, rest = divmod(minutes // dt.timedelta(minutes=1), 60)
-    return f"{sign}{hours:02}:{rest:02}" if offset else "UTC"
-
-
-def _cron_text(cron: Any) -> str:
-    if not isinstance(cron, str):
-        raise InvalidTimetable(f"A cron expression is a text such as '0 6 * * *', not {cron!r}.")
-    return PRESETS.get(cron, cron)
-
-
-def _pendulum_zone(name: str) -> pendulum.Timezone | pendulum.FixedTimezone:
-    offset = zone_of(name).utcoffset(None)
-    return pendulum.timezone(name if offset is None or not offset else int(offset.total_seconds()))
-
-
-def _span(delta: Any) -> tuple[dt.timedelta, dict[str, Any] | None]:
-    """A timedelta as it is, a relativedelta as its fields (with an empty timedelta before)."""
-    if isinstance(delta, dt.timedelta):
-        return dt.timedelta(0) + delta, None
-    if not isinstance(delta, relativedelta):
-        raise InvalidTimetable(f"The time between two runs is a timedelta or a relativedelta, not {delta!r}.")
-    fields = {name: value for name, value in vars(delta).items() if not name.startswith("_") and value is not None}
-    fields = {name: value for name, value in fields.items() if value or not name.endswith("s")}
-    if day := fields.get("weekday"):
-        fields["weekday"] = [day.weekday, day.n]
-    return dt.timedelta(0), fields
-
-
-def _json_span(delta: Delta) -> Any:
-    return delta.total_seconds() if isinstance(delta, dt.timedelta) else _span(delta)[1]
-
-
-def _aware(moment: Any, what: str) -> dt.datetime:
-    if not isinstance(moment, dt.datetime) or moment.utcoffset() is None:
-        raise InvalidTimetable(f"{what} must be a datetime with a time zone, not {moment!r}.")
-    return moment
-
-
-def _utc(moment: dt.datetime) -> pendulum.DateTime:
-    return pendulum.instance(moment.astimezone(dt.UTC))
 
 
 def _now() -> dt.datetime:

@@ -32,6 +32,7 @@ PRELOADED = (
     "asyncflow.operators.empty",
     "asyncflow.operators.python",
     "asyncflow.worker.runner",
+    "croniter",
     "jinja2",
     "pendulum",
 )
