@@ -1,4 +1,4 @@
-"""References to what tasks will return: `task.output`, the result of calling a `@task` function, and their combinations.
+"""References to what tasks will return: `task.output`, the result of calling a `@task` function, and combinations.
 
 At parse time they make edges and say how long a mapped task will be; at run time `resolve(context)` gives the value,
 through `ti.xcom_pull`. As `airflow.models.xcom_arg` of 2.11.

@@ -35,7 +35,7 @@ class SubprocessHook:
         output_encoding: str = "utf-8",
         cwd: str | None = None,
     ) -> SubprocessResult:
-        """Run to the end. Without `cwd` in a temporary folder, without `env` (an empty one counts) in that of the task."""
+        """Run to the end. Without `cwd` in a temporary folder, with `env` None in the environment of the task."""
         with working_directory(cwd) as folder:
             log.info("Running command: %s", list(command))
             self.sub_process = subprocess.Popen(

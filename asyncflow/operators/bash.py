@@ -19,8 +19,8 @@ class BashOperator(BaseOperator):
     """Runs `bash_command`; the last line of its output, through `output_processor`, becomes the task's XCom.
 
     A command that ends in `.sh` or `.bash` is the name of a template file. Exit code 0 is success, one of
-    `skip_on_exit_code` (99) ends the task as skipped, any other is a failure. `env` replaces the environment, or adds to
-    it with `append_env`; `AIRFLOW_CTX_*` variables are added in any case. Without `cwd` it runs in a temporary folder.
+    `skip_on_exit_code` (99) ends the task as skipped, any other is a failure. `env` replaces the environment, or adds
+    to it with `append_env`; `AIRFLOW_CTX_*` variables are added anyhow. Without `cwd` it runs in a temporary folder.
     """
 
     template_fields: Sequence[str] = ("bash_command", "env", "cwd")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from asyncflow.authoring.baseoperator import BaseOperator
+from asyncflow.authoring.callables import determine_kwargs, finished
 from asyncflow.authoring.context import get_current_context as get_current_context
 from asyncflow.authoring.skip import SkipMixin
 
@@ -56,38 +55,11 @@ class PythonOperator(BaseOperator):
 
     def determine_kwargs(self, context: Mapping[str, Any]) -> Mapping[str, Any]:
         """The keyword arguments that the function takes, of op_kwargs and the context."""
-        return keyword_arguments(self.python_callable, self.op_args, context)
+        return determine_kwargs(self.python_callable, self.op_args, context)
 
     def execute_callable(self) -> Any:
         """Call the function with the arguments that are ready; an `async def` is run to its end."""
         return finished(self.python_callable(*self.op_args, **self.op_kwargs))
-
-
-def keyword_arguments(
-    function: Callable[..., Any], args: Collection[Any], context: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Those of `context` that `function` takes by name; all of them if it takes any.
-
-    Raises ValueError when a positional argument takes the place of a context variable.
-    """
-    try:
-        parameters = inspect.signature(function).parameters
-    except (TypeError, ValueError):  # some callables of C have no signature to look at
-        return {}
-    quiet = getattr(context, "quiet", None)
-    values: Mapping[str, Any] = quiet() if quiet is not None else context
-    for name in list(parameters)[: len(args)]:
-        if name in values:
-            raise ValueError(f"The key {name!r} in args is a part of kwargs and therefore reserved.")
-    taken = list(parameters)[len(args) :]
-    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
-        return dict(values)
-    return {name: values[name] for name in taken if name in values}
-
-
-def finished(value: Any) -> Any:
-    """The value; if it is a coroutine, what it comes to."""
-    return asyncio.run(value) if inspect.iscoroutine(value) else value
 
 
 class BranchMixIn(SkipMixin):
@@ -114,7 +86,7 @@ def branch_ids(dag: Any, chosen: Any) -> Any:
 
 
 class BranchPythonOperator(PythonOperator, BranchMixIn):
-    """The function returns the id, or ids, of the tasks or groups to go on with; other direct successors are skipped."""
+    """The function returns ids of tasks or groups to go on with; other direct successors are skipped."""
 
     def execute(self, context: Any) -> Any:
         return self.do_branch(context, super().execute(context))
