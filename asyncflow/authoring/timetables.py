@@ -362,7 +362,7 @@ class DatasetTriggeredTimetable(_BuiltIn):
         return core.DatasetTimetable(expression=dataset_expression(self.dataset_condition))
 
 
-class DatasetOrTimeSchedule(_Described):
+class DatasetOrTimeSchedule(_BuiltIn):
     """Runs by a timetable and, besides, when datasets were updated. `assets` is Airflow 3's word for `datasets`."""
 
     _MOVED: ClassVar = ("periodic", "can_be_scheduled", "active_runs_limit")
@@ -374,8 +374,20 @@ class DatasetOrTimeSchedule(_Described):
             setattr(self, name, getattr(timetable, name))
 
     def _spec(self) -> core.TimetableSpec:
-        expression = dataset_expression(self.dataset_condition)
-        return core.DatasetOrTimeTimetable(expression=expression, inner=self.timetable.to_spec())
+        inner = self.timetable.to_spec()
+        if isinstance(inner, core.CustomTimetable):
+            return Timetable.to_spec(self)  # the host must be asked; the datasets travel in DagSpec.dataset_expression
+        return core.DatasetOrTimeTimetable(expression=dataset_expression(self.dataset_condition), inner=inner)
+
+    @property
+    def summary(self) -> str:
+        """As Airflow shows it."""
+        return f"Dataset or {self.timetable.summary}"
+
+    @property
+    def description(self) -> str:
+        """As Airflow shows it."""
+        return f"Triggered by datasets or {self.timetable.description}"
 
     def infer_manual_data_interval(self, *, run_after: pendulum.DateTime) -> DataInterval:
         """As the inner timetable, which may be user code."""

@@ -202,8 +202,11 @@ def test_several_crons_in_one_timetable() -> None:
 def test_dataset_or_time_asks_its_inner_timetable() -> None:
     both = tt.DatasetOrTimeSchedule(timetable=AfterWorkday(), datasets=[Dataset("s3://a")])
     spec = both.to_spec()
-    assert isinstance(spec, core.DatasetOrTimeTimetable)
-    assert isinstance(spec.inner, core.CustomTimetable)
+    assert spec == core.CustomTimetable(
+        name="asyncflow.authoring.timetables.DatasetOrTimeSchedule",
+        summary="Dataset or AfterWorkday",
+        description="Triggered by datasets or after each workday",
+    )
     assert both.infer_manual_data_interval(run_after=day(5)) == tt.DataInterval(day(4), day(5))
     info = both.next_dagrun_info(
         last_automated_data_interval=None, restriction=tt.TimeRestriction(day(1), None, catchup=True)
@@ -211,6 +214,13 @@ def test_dataset_or_time_asks_its_inner_timetable() -> None:
     assert info is not None
     assert info.logical_date == day(3)  # 1 June 2024 is a Saturday
     assert tt.DatasetOrTimeSchedule(timetable=AfterWorkday(), assets=EitherDataset()).summary.startswith("Dataset or")
+
+
+def test_dataset_or_time_with_a_built_in_timetable_is_known_to_the_server() -> None:
+    both = tt.DatasetOrTimeSchedule(timetable=tt.CronTriggerTimetable("@daily", timezone="UTC"), assets=EitherDataset())
+    assert both.to_spec() == core.DatasetOrTimeTimetable(
+        expression={"any": ["s3://a", "s3://b"]}, inner=core.CronTriggerTimetable(expressions=("0 0 * * *",))
+    )
 
 
 def test_timetables_are_equal_by_what_they_say() -> None:
