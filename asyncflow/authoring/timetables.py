@@ -369,6 +369,7 @@ class DatasetOrTimeSchedule(_BuiltIn):
 
     def __init__(self, *, timetable: Timetable, datasets: Any = None, assets: Any = None) -> None:
         self.timetable = timetable
+        self.description = f"Triggered by datasets or {timetable.description}"
         self.dataset_condition = datasets if assets is None else assets
         for name in self._MOVED:
             setattr(self, name, getattr(timetable, name))
@@ -383,11 +384,6 @@ class DatasetOrTimeSchedule(_BuiltIn):
     def summary(self) -> str:
         """As Airflow shows it."""
         return f"Dataset or {self.timetable.summary}"
-
-    @property
-    def description(self) -> str:
-        """As Airflow shows it."""
-        return f"Triggered by datasets or {self.timetable.description}"
 
     def infer_manual_data_interval(self, *, run_after: pendulum.DateTime) -> DataInterval:
         """As the inner timetable, which may be user code."""
