@@ -14,7 +14,7 @@ import logging
 from abc import ABCMeta
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Unpack, cast
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Unpack
 
 from asyncflow.authoring import timezone
 from asyncflow.authoring.abstractoperator import AbstractOperator
@@ -96,15 +96,14 @@ class BaseOperatorMeta(ABCMeta):
         return super().__new__(mcs, name, bases, namespace, **kwargs)
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
-        task = cls.__new__(cls)  # type: ignore[call-overload]
+        task: Any = cls.__new__(cls)  # type: ignore[call-arg,arg-type]
         task._from_mapped = kwargs.pop("_airflow_from_mapped", False)
-        task._only_checking = kwargs.pop("_airflow_mapped_validation_only", False)
         task.created_at = caller()
         try:
             task.__init__(*args, **kwargs)
         except InvalidDag as error:
             raise located(error, task.created_at) from None
-        if not task._from_mapped and not task._only_checking:
+        if not task._from_mapped:
             task.set_xcomargs_dependencies()
         task._instantiated = True
         return task
@@ -194,7 +193,6 @@ class BaseOperator(AbstractOperator, metaclass=BaseOperatorMeta):
     start_trigger_args: Any = None
     start_from_trigger: bool = False
     _from_mapped: bool = False
-    _only_checking: bool = False
     _instantiated: bool = False
     _resolved_ids: frozenset[int] = frozenset()
     _dag: DAG | None = None
@@ -253,8 +251,6 @@ class BaseOperator(AbstractOperator, metaclass=BaseOperatorMeta):
     def _join(self, dag: DAG | None, group: TaskGroup | None) -> None:
         from asyncflow.authoring.setup_teardown import note_task
 
-        if self._only_checking:
-            return
         if group is not None and not self._from_mapped:
             group.add(self)
         if dag is not None:
@@ -265,7 +261,7 @@ class BaseOperator(AbstractOperator, metaclass=BaseOperatorMeta):
 
     # ---- place in the DAG -----------------------------------------------------------------------------------------
 
-    @property  # type: ignore[override]
+    @property
     def dag(self) -> DAG | None:
         """Its DAG, None while it has none."""
         return self._dag
@@ -415,4 +411,4 @@ def _moment(value: Any, name: str, task_id: str) -> datetime | None:
 def _as_list(value: Any) -> list[Any]:
     if value is None:
         return []
-    return cast(list[Any], value) if isinstance(value, list) else [value]
+    return value if isinstance(value, list) else [value]

@@ -24,7 +24,8 @@ def determine_kwargs(function: Callable[..., Any], args: Collection[Any], kwargs
         if name in values and parameters[name].kind is not inspect.Parameter.VAR_POSITIONAL:
             raise ValueError(f"The key {name!r} in args is a part of kwargs and therefore reserved.")
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
-        return dict(values)
+        handed_on = getattr(kwargs, "handed_on", None)
+        return dict(handed_on() if handed_on is not None else values)
     return {name: values[name] for name in parameters if name in values and name not in by_position}
 
 

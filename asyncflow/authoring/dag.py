@@ -465,16 +465,16 @@ class DAG(ScheduleMethods):
     def test(
         self, execution_date: datetime | None = None, run_conf: dict[str, Any] | None = None, **kwargs: Any
     ) -> Any:
-        """Play one run in this process; see `asyncflow.testing`."""
-        from asyncflow.testing import test_dag
+        """Play one run in this process; the result has `state` and `tasks`. Keywords: `program.play_dag`."""
+        from asyncflow.authoring.program import play_dag
 
-        return test_dag(self, kwargs.pop("logical_date", execution_date), run_conf=run_conf, **kwargs)
+        return play_dag(self, kwargs.pop("logical_date", execution_date), run_conf, **kwargs)
 
     def cli(self) -> None:
         """The command line of a DAG file that is run as a program."""
-        from asyncflow.testing import dag_cli
+        from asyncflow.authoring.program import run_cli
 
-        dag_cli(self)
+        raise SystemExit(run_cli(self, None, print))
 
     def __enter__(self) -> DAG:
         DagContext.push_context_managed_dag(self)

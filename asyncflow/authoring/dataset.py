@@ -1,4 +1,4 @@
-"""Datasets (assets in Airflow 3): names of data that tasks update and that start DAGs. As `airflow.datasets` of 2.11."""
+"""Datasets (assets in Airflow 3): names of data that tasks update and that start DAGs, as in Airflow 2.11."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Dataset(BaseAsset):
         group: str = "asset",
         watchers: Iterable[Any] = (),
     ) -> None:
-        """One of `uri` and `name` is enough. Raises ValueError for a URI that is no text, empty, or of scheme airflow."""
+        """One of `uri` and `name` is enough. Raises ValueError for a URI that is empty, no ASCII, or reserved."""
         self.uri = _checked_uri(uri if uri is not None else name)
         self.name = name or self.uri
         self.extra = extra
@@ -133,7 +133,7 @@ class _Condition(BaseAsset):
                     yield uri, dataset
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and self.objects == other.objects  # type: ignore[attr-defined]
+        return isinstance(other, type(self)) and self.objects == other.objects
 
     def __hash__(self) -> int:
         return hash((self.word, *self.objects))

@@ -39,12 +39,13 @@ from asyncflow.core.states import TriggerRule
 
 #: names of context variables: a function's parameters of these names are filled when it runs
 CONTEXT_KEYS = frozenset(
-    "conf conn dag dag_run data_interval_end data_interval_start ds ds_nodash execution_date expanded_ti_count exception "
-    "inlet_events inlets logical_date macros map_index_template next_ds next_ds_nodash next_execution_date outlet_events "
-    "outlets params prev_data_interval_end_success prev_data_interval_start_success prev_ds prev_ds_nodash "
-    "prev_end_date_success prev_execution_date prev_execution_date_success prev_start_date_success reason run_id task "
-    "task_instance task_instance_key_str task_reschedule_count templates_dict test_mode ti tomorrow_ds "
-    "tomorrow_ds_nodash triggering_asset_events triggering_dataset_events try_number ts ts_nodash ts_nodash_with_tz "
+    "conf conn dag dag_run data_interval_end data_interval_start ds ds_nodash exception execution_date "
+    "expanded_ti_count inlet_events inlets logical_date macros map_index_template next_ds next_ds_nodash "
+    "next_execution_date outlet_events outlets params prev_data_interval_end_success "
+    "prev_data_interval_start_success prev_ds prev_ds_nodash prev_end_date_success prev_execution_date "
+    "prev_execution_date_success prev_start_date_success reason run_id task task_instance task_instance_key_str "
+    "task_reschedule_count templates_dict test_mode ti tomorrow_ds tomorrow_ds_nodash triggering_asset_events "
+    "triggering_dataset_events try_number ts ts_nodash ts_nodash_with_tz "
     "var yesterday_ds yesterday_ds_nodash".split()
 )
 _SUFFIX = re.compile(r"__\d+$")
@@ -115,7 +116,8 @@ def signature_with_context(function: Callable[..., Any]) -> inspect.Signature:
         if parameter.name in CONTEXT_KEYS and parameter.kind is not parameter.VAR_KEYWORD:
             if parameter.default not in (None, parameter.empty):
                 raise ValueError(
-                    f"{function.__name__}(): Context key parameter {parameter.name} can't have a default other than None"
+                    f"{function.__name__}(): Context key parameter {parameter.name} "
+                    "can't have a default other than None"
                 )
             parameter = parameter.replace(default=None)
         parameters.append(parameter)
@@ -123,7 +125,7 @@ def signature_with_context(function: Callable[..., Any]) -> inspect.Signature:
         return signature.replace(parameters=parameters)
     except ValueError:
         # a context variable stands before a parameter without default: then that one gets one as well
-        return signature.replace(parameters=_all_optional(parameters))
+        return signature.replace(parameters=list(_all_optional(parameters)))
 
 
 def _all_optional(parameters: list[inspect.Parameter]) -> Iterator[inspect.Parameter]:
@@ -149,7 +151,7 @@ class TaskDecorator:
         kwargs: Mapping[str, Any],
     ) -> None:
         if isinstance(function, TaskDecorator):
-            raise TypeError(f"{function.function.__name__}() is a task already: use only one @task decorator.")
+            raise TypeError(f"{function.kwargs['task_id']} is a task already: use only one @task decorator.")
         if not callable(function):
             raise TypeError("No args allowed while using @task, use kwargs instead")
         if "self" in inspect.signature(function).parameters:
@@ -170,7 +172,8 @@ class TaskDecorator:
     def __call__(self, *args: Any, **kwargs: Any) -> XComArg:
         """Make a task; a reference to what it will return."""
         options = self._options()
-        made = self.operator_class(
+        operator_class: Any = self.operator_class
+        made = operator_class(
             python_callable=self.function,
             op_args=args,
             op_kwargs=kwargs,

@@ -309,7 +309,7 @@ class MappedOperator(AbstractOperator):
         known = known_keywords(self.operator_class)
         mapped_names = self.mapped_names()
         filled = {name: value for name, value in own_defaults.items() if name in known and name not in mapped_names}
-        self.partial_kwargs = {**filled, **{name: value for name, value in kwargs.items()}}
+        self.partial_kwargs = {**filled, **kwargs}
         self.params = params
         self.task_id = group.child_id(task_id) if group is not None else task_id
         validate_key(self.task_id, "task_id")
@@ -366,7 +366,7 @@ class MappedOperator(AbstractOperator):
 
     @property
     def task_type(self) -> str:
-        return self.operator_class.__name__
+        return str(self.operator_class.__name__)
 
     @property
     def task_module(self) -> str:

@@ -16,8 +16,8 @@ class ScheduleMethods:
     """Mixin of DAG."""
 
     timetable: Timetable
-    start_date: Any
-    end_date: Any
+    start_date: datetime | None
+    end_date: datetime | None
     catchup: bool
     task_dict: dict[str, Any]
 

@@ -24,7 +24,7 @@ from asyncflow.authoring.mapping import (
 from asyncflow.authoring.params import ParamsDict
 from asyncflow.authoring.source import located
 from asyncflow.authoring.taskgroup import TaskGroup
-from asyncflow.authoring.timetables import zone_name
+from asyncflow.authoring.timetable_values import zone_name
 from asyncflow.authoring.types import ArgNotSet
 from asyncflow.authoring.weights import rule_name, total_weights
 from asyncflow.authoring.xcom_arg import ConcatXComArg, MapXComArg, PlainXComArg, XComArg, ZipXComArg
@@ -243,7 +243,7 @@ def _is_empty(task: AbstractOperator) -> bool:
         return False
     from asyncflow.operators.empty import EmptyOperator
 
-    own_class = task.operator_class if isinstance(task, MappedOperator) else type(task)
+    own_class: Any = task.operator_class if isinstance(task, MappedOperator) else type(task)
     hooks = getattr(task, "_pre_execute_hook", None) or getattr(task, "_post_execute_hook", None)
     return own_class.execute is EmptyOperator.execute and not hooks
 
@@ -431,6 +431,7 @@ def _text(value: Any) -> str:
     if callable(value) and name:
         return f"<callable {name}>"
     with contextlib.suppress(Exception):
-        if type(value).__repr__ is not object.__repr__ and " at 0x" not in (text := repr(value)):
+        text = repr(value)
+        if " at 0x" not in text:
             return text
     return f"<{type(value).__module__}.{type(value).__qualname__}>"

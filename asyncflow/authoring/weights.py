@@ -17,7 +17,7 @@ WEIGHT_RULES = ("downstream", "upstream", "absolute")
 class PriorityWeightStrategy:
     """Base of weight rules that DAG authors write: `get_weight(ti)` is asked once, when the file is loaded.
 
-    Airflow asks before each try; here a try has no part in it, so `ti` has `task`, `try_number` (1) and `map_index` (-1).
+    Airflow asks before each try; here `ti` has `task`, `try_number` 1 and `map_index` -1 only.
     """
 
     def get_weight(self, ti: Any) -> int:

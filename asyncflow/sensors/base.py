@@ -54,7 +54,7 @@ class BaseSensorOperator(BaseOperator, SkipMixin):
     """
 
     ui_color = "#e6f1f2"
-    valid_modes = ("poke", "reschedule")
+    valid_modes: tuple[str, ...] = ("poke", "reschedule")
 
     def __init__(
         self,

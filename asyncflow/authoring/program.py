@@ -1,0 +1,90 @@
+"""A DAG file run as a program: `dag.test()` and `dag.cli()` under `if __name__ == "__main__":`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from asyncflow.authoring import timezone
+from asyncflow.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from asyncflow.authoring.dag import DAG
+
+
+def play_dag(
+    dag: DAG,
+    logical_date: datetime | None,
+    run_conf: Mapping[str, Any] | None,
+    conn_file_path: str | None = None,
+    variable_file_path: str | None = None,
+    use_executor: bool = False,
+) -> Any:
+    """Play one run in this process, in memory. `use_executor` has no effect: there is no executor in between.
+
+    The files are JSON or YAML: variables by name; connections by id, each with its fields. Raises InvalidInput.
+    """
+    from asyncflow.testing.memory import MemoryApi
+    from asyncflow.testing.player import play
+
+    variables = {name: _as_text(value) for name, value in _read(variable_file_path).items()}
+    api = MemoryApi(variables=variables, connections=_read(conn_file_path))
+    return play(dag, timezone.convert_to_utc(logical_date), conf=run_conf, api=api)
+
+
+def _as_text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _read(path: str | None) -> dict[str, Any]:
+    if path is None:
+        return {}
+    import yaml
+
+    try:
+        found = yaml.safe_load(Path(path).read_text())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InvalidInput(f"{path} cannot be read: {error}.") from None
+    if not isinstance(found, dict):
+        raise InvalidInput(f"{path} must hold names with values, not {type(found).__name__}.")
+    return found
+
+
+def run_cli(dag: DAG, arguments: Sequence[str] | None, say: Callable[[str], Any]) -> int:
+    """The command line of a DAG file; the exit code. `arguments` None = those of the process."""
+    parser = argparse.ArgumentParser(description=f"DAG {dag.dag_id}")
+    kinds = parser.add_subparsers(dest="kind", required=True)
+    dags = kinds.add_parser("dags", help="the whole DAG").add_subparsers(dest="command", required=True)
+    dags.add_parser("show", help="its tasks as a tree")
+    test = dags.add_parser("test", help="play one run here")
+    test.add_argument("date", nargs="?", type=timezone.parse)
+    test.add_argument("-c", "--conf", type=json.loads, help="conf of the run, as JSON")
+    tasks = kinds.add_parser("tasks", help="one task").add_subparsers(dest="command", required=True)
+    tasks.add_parser("list", help="ids of its tasks")
+    one = tasks.add_parser("test", help="run one task here")
+    one.add_argument("task_id")
+    one.add_argument("date", nargs="?", type=timezone.parse)
+    return _run_command(dag, parser.parse_args(arguments), say)
+
+
+def _run_command(dag: DAG, given: argparse.Namespace, say: Callable[[str], Any]) -> int:
+    dag.validate()
+    if given.command == "show":
+        say(dag.get_tree_view().rstrip())
+        return 0
+    if given.command == "list":
+        say("\n".join(sorted(dag.task_ids)))
+        return 0
+    if given.kind == "dags":
+        result = dag.test(given.date, run_conf=given.conf)
+        say("\n".join(f"{task}: {state}" for task, state in result.tasks.items()))
+        say(f"{dag.dag_id}: {result.state}")
+        return 0 if result.state == "success" else 1
+    from asyncflow.testing.player import run_one
+
+    date = given.date or datetime.now(UTC)
+    return 0 if run_one(dag, given.task_id, timezone.convert_to_utc(date)).outcome in ("success", "skipped") else 1
