@@ -3,9 +3,9 @@
 Pure: reads a `LiveRun`, changes nothing. Order of the questions, the first that settles the matter wins:
 
 1. a branch or short circuit above has decided to skip it;
-2. the setups further up that it belongs to;
-3. its trigger rule over the direct upstream;
-4. the tasks whose output it is mapped over;
+2. the tasks whose output it is mapped over: they will never give one;
+3. the setups further up that it belongs to;
+4. its trigger rule over the direct upstream;
 5. the run before (depends_on_past) and its own time (retry delay, next poke): these can only make it wait.
 """
 
@@ -19,6 +19,8 @@ from asyncflow.core.models import TaskInstance
 from asyncflow.core.past import blocked_by_past
 from asyncflow.core.states import FINISHED, TaskState, TriggerRule
 from asyncflow.core.trigger_rules import Tally, Verdict, all_success, evaluate
+
+_DECIDED = frozenset({Verdict.SKIPPED, Verdict.UPSTREAM_FAILED})
 
 
 def decide(live: LiveRun, ti: TaskInstance, now: datetime) -> Verdict:
@@ -36,10 +38,11 @@ def decide_by_upstream(live: LiveRun, ti: TaskInstance) -> Verdict:
     """Questions 1 to 4."""
     if live.skips and was_skipped(live, ti):
         return Verdict.SKIPPED
-    verdict = _by_rule(live, ti)
-    if verdict is Verdict.UPSTREAM_FAILED or not live.dag.graph.map_sources[ti.task_id]:
-        return verdict
-    return _by_map_sources(live, ti.task_id) or verdict
+    if not live.dag.graph.map_sources[ti.task_id]:
+        return _by_rule(live, ti)
+    missing = _by_map_sources(live, ti)
+    verdict = missing if missing in _DECIDED else _by_rule(live, ti)
+    return missing if verdict is Verdict.RUN else verdict
 
 
 def all_wait(live: LiveRun, task_id: str) -> bool:
@@ -93,15 +96,21 @@ def _setup_tally(live: LiveRun, task_id: str) -> Tally:
     return tally
 
 
-def _by_map_sources(live: LiveRun, task_id: str) -> Verdict | None:
-    """A task cannot be mapped over what will never be there; None = nothing against it.
+def _by_map_sources(live: LiveRun, ti: TaskInstance) -> Verdict:
+    """A task cannot be mapped over what will never be there; RUN = nothing against it.
 
-    Only unexpanded instances count: a mapped source that has been expanded gives at least something.
+    Only unexpanded instances count as never there: a mapped source that has been expanded gives at least something.
+    In a mapped group a rule such as one_success may be met before the source has finished: it waits (Airflow fails it if
+    it happens to look in between); a task that is mapped itself fails then (see `Machine`), as in Airflow.
     """
-    sources = (live.get(source, -1) for source in live.dag.graph.map_sources[task_id])
-    finished = {ti.state for ti in sources if ti is not None and ti.state in FINISHED}
-    if finished <= {TaskState.SUCCESS}:
-        return None
+    graph = live.dag.graph
+    sources = graph.map_sources[ti.task_id]
+    unexpanded = (live.get(source, -1) for source in sources)
+    finished = {other.state for other in unexpanded if other is not None and other.state in FINISHED}
     if finished & {TaskState.FAILED, TaskState.UPSTREAM_FAILED}:
         return Verdict.UPSTREAM_FAILED
-    return Verdict.SKIPPED if TaskState.SKIPPED in finished else Verdict.WAIT
+    if TaskState.SKIPPED in finished:
+        return Verdict.SKIPPED
+    early = ti.map_index < 0 and not graph.tasks[ti.task_id].is_mapped
+    waits = early and not all(live.own[source].is_done for source in sources)
+    return Verdict.WAIT if waits or TaskState.REMOVED in finished else Verdict.RUN

@@ -127,7 +127,10 @@ class Game:
     def turn(self) -> Effects:
         """Poll, drain, and do with the writes what the store does."""
         self.world.poll(self.now)
-        effects = self.world.drain()
+        return self.take(self.world.drain())
+
+    def take(self, effects: Effects) -> Effects:
+        """Commit the writes and note the acts."""
         for write in effects.writes:
             self._commit(write)
         for act in effects.acts:
@@ -210,17 +213,25 @@ class Game:
             fields["reschedule_at"] = self.now + after
         return TryResult(outcome=outcome.outcome, started_at=self.now, ended_at=self.now, **fields)  # type: ignore[arg-type]
 
-    def play(self, script: Script | None = None, *, limit: int = 10_000) -> None:
+    def play(
+        self,
+        script: Script | None = None,
+        *,
+        order: Callable[[Sequence[str]], Sequence[str]] = lambda tokens: tokens[:1],
+        limit: int = 10_000,
+    ) -> None:
         """Run everything that starts until nothing happens any more; waits are jumped over.
 
         `script`: by name ("task" or "task[index]", the latter first): outcomes of its tries, one for all tries, or a
-        function; the last outcome of a list stays; what is not in it succeeds.
+        function; the last outcome of a list stays; what is not in it succeeds. `order`: picks from the launched tries
+        (in the order of their launch) those that end before the next turn.
         """
         given = {name: list(o) if isinstance(o, Sequence) else o for name, o in (script or {}).items()}
         for _ in range(limit):
             self.turn()
             if self.launched:
-                self._run_one(given)
+                for token in order(list(self.launched)):
+                    self._run_one(token, given)
                 continue
             wakeup = self.world.next_wakeup()
             if wakeup is None:
@@ -228,8 +239,8 @@ class Game:
             self.now = max(self.now, wakeup)
         raise AssertionError(f"still busy after {limit} turns: {self.states()}")
 
-    def _run_one(self, script: Mapping[str, Any]) -> None:
-        token, key = next(iter(self.launched.items()))
+    def _run_one(self, token: str, script: Mapping[str, Any]) -> None:
+        key = self.launched[token]
         ti = self.world.task_instance(key)
         self.world.try_started(TryStartedFact(token=token, at=self.now, pid=1, pid_started=1))
         given = script.get(name_of(key), script.get(key.task_id, success()))
