@@ -79,12 +79,15 @@ def _picked(live: LiveRun, subset: Collection[str], what: Selection) -> list[Tas
 
 
 def _clear_one(doing: Doing, live: LiveRun, ti: TaskInstance) -> None:
-    """A running try is ended first and the instance restarts once it is gone; max_tries grows by the retries."""
+    """A running try is ended first and the instance restarts once it is gone; max_tries grows by the retries.
+
+    One that is running without a try that could be ended is left alone, as in Airflow.
+    """
     machine = doing.machine
+    if ti.state is TaskState.RUNNING and ti.token not in machine.tokens:
+        return
     machine.kill(ti, "cleared")
     machine.move(live, ti, Event.CLEAR, doing.now, actor=doing.actor)
-    if ti.state is TaskState.RESTARTING and ti.token not in machine.tokens:
-        machine.move(live, ti, Event.RESTARTED, doing.now, actor=doing.actor)  # loaded so: no process to wait for
     if ti.state is TaskState.RESTARTING:
         return
     task = live.dag.graph.tasks.get(ti.task_id)

@@ -61,7 +61,8 @@ class Played:
 
     def _instance(self, run: DagRun, name: str, state: str | None, try_number: int, max_tries: int) -> TaskInstance:
         task_id, _, index = name.partition("[")
-        ti = TaskInstance(
+        # "running" was written by hand in the recording: there is no process
+        return TaskInstance(
             dag_id=run.dag_id,
             run_id=run.run_id,
             task_id=task_id,
@@ -69,9 +70,8 @@ class Played:
             state=TaskState(state or "none"),
             try_number=try_number,
             max_tries=max_tries,
-            token=f"given-{run.run_id}-{name}" if state in ("running", "queued") else None,
+            token=f"given-{run.run_id}-{name}" if state == "queued" else None,
         )
-        return ti
 
     def _remember(self, ti: TaskInstance, number: int) -> None:
         """What a successful try left behind in the recording."""
