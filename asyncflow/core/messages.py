@@ -14,7 +14,7 @@ Every connection opens with Hello. A message that names another try's token is r
 from __future__ import annotations
 
 import struct
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
 import msgspec
@@ -341,7 +341,21 @@ Message = (
     | Response
 )
 
-_encoder = msgspec.msgpack.Encoder()
+
+def _plain(value: Any) -> Any:
+    """Subclasses that user code passes around (pendulum's, above all), as what they stand for."""
+    if isinstance(value, datetime):
+        return datetime.combine(value.date(), value.timetz())
+    if isinstance(value, date):
+        return date(value.year, value.month, value.day)
+    if isinstance(value, timedelta):
+        return timedelta(seconds=value.total_seconds())
+    if isinstance(value, str):
+        return str(value)
+    raise TypeError(f"a {type(value).__name__} cannot be sent between processes")
+
+
+_encoder = msgspec.msgpack.Encoder(enc_hook=_plain)
 _decoder: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message)
 HEADER = struct.Struct(">I")
 

@@ -252,8 +252,9 @@ class Loader:
         if file.gone:
             await self._on_gone(file.name)
         self._first_look_done(file)
-        if file.forced and not file.gone:
-            self._enqueue(file)
+        overtaken = any(file.is_touched_by(path) for path in file.changed_meanwhile)
+        if (file.forced or overtaken) and not file.gone:
+            self._enqueue(file, forced=True)
 
     async def _needs_loading(self, file: _File) -> bool:
         """False for a save that changed nothing. Forgets a file that no longer looks like a DAG file."""

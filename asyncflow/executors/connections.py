@@ -11,7 +11,9 @@ import os
 import socket
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import cast
 
 from asyncflow.core.messages import FrameReader, Hello, Message, encode
 from asyncflow.ipc.address import short_address
@@ -44,11 +46,10 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's are no subclass of it
         if not _may_talk(transport.get_extra_info("socket")):
             log.warning("Refused a connection to the socket from another user")
-            transport.abort()
+            self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
         try:
@@ -80,13 +81,50 @@ def _may_talk(sock: socket.socket) -> bool:
     return uid in (os.getuid(), 0)
 
 
-async def listen(
-    path: Path, on_message: Callable[[Connection, Message], None], on_closed: Callable[[Connection], None]
-) -> asyncio.AbstractServer:
-    """Listen at `path` (mode 0600), replacing what a dead server left there."""
-    sock = _bound(path)
-    loop = asyncio.get_running_loop()
-    return await loop.create_unix_server(lambda: Connection(on_message, on_closed), sock=sock)
+class Listener:
+    """The listening socket and all connections that came through it."""
+
+    def __init__(
+        self, path: Path, on_message: Callable[[Connection, Message], None], on_closed: Callable[[Connection], None]
+    ) -> None:
+        self._path = path
+        self._on_message = on_message
+        self._on_closed = on_closed
+        self._connections: set[Connection] = set()
+        self._server: asyncio.AbstractServer | None = None
+        self._empty = asyncio.Event()
+
+    @classmethod
+    async def open(
+        cls, path: Path, on_message: Callable[[Connection, Message], None], on_closed: Callable[[Connection], None]
+    ) -> Listener:
+        """Listen at `path` (mode 0600), replacing what a dead server left there."""
+        listener = cls(path, on_message, on_closed)
+        loop = asyncio.get_running_loop()
+        listener._server = await loop.create_unix_server(listener._accept, sock=_bound(path))
+        return listener
+
+    async def close(self) -> None:
+        """Close the socket and all connections, and remove the socket's file."""
+        if self._server is not None:
+            self._server.close()
+        for connection in list(self._connections):
+            connection.close()
+        if self._connections:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._empty.wait(), 1.0)  # a peer that reads nothing cannot hold us up
+        await asyncio.to_thread(self._path.unlink, missing_ok=True)
+
+    def _accept(self) -> Connection:
+        connection = Connection(self._on_message, self._forget)
+        self._connections.add(connection)
+        return connection
+
+    def _forget(self, connection: Connection) -> None:
+        self._connections.discard(connection)
+        self._on_closed(connection)
+        if not self._connections:
+            self._empty.set()
 
 
 def _bound(path: Path) -> socket.socket:

@@ -12,8 +12,8 @@ def import_hung(config: HostConfig) -> ImportFailure:
     return ImportFailure(
         file=config.file,
         kind="timeout",
-        message=f"The import took longer than {config.import_timeout:g} s (setting dagbag_import_timeout) and had to be "
-        "killed. Move slow work into a task.",
+        message=f"The import took longer than {config.import_timeout:g} s (setting dagbag_import_timeout) and had to "
+        "be killed. Move slow work into a task.",
     )
 
 

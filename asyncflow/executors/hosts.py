@@ -45,7 +45,7 @@ from asyncflow.core.messages import (
 from asyncflow.errors import AsyncflowError
 from asyncflow.executors.base import HostAdopted, HostLost, OnMessage, OnRequest
 from asyncflow.executors.conf import airflow_conf
-from asyncflow.executors.connections import Connection, listen
+from asyncflow.executors.connections import Connection, Listener
 from asyncflow.executors.failures import how_it_ended, import_died, import_hung
 from asyncflow.executors.launch import Launcher, SpawnLauncher, ZygoteLauncher
 from asyncflow.executors.orphans import Orphans
@@ -110,7 +110,7 @@ class HostPool:
         else:
             self._launcher = self._zygote = ZygoteLauncher(settings.socket, self._host_exited)
         self._tasks: anyio.abc.TaskGroup | None = None
-        self._server: Any = None
+        self._server: Listener | None = None
         self._closing = False
         self._end_seen = anyio.Event()  #: set when a try has ended
 
@@ -118,7 +118,7 @@ class HostPool:
 
     async def run(self, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Listen and keep the zygote alive, until cancelled; children live on."""
-        self._server = await listen(self._settings.socket, self._hear, self._closed)
+        self._server = await Listener.open(self._settings.socket, self._hear, self._closed)
         try:
             async with anyio.create_task_group() as tasks:
                 self._tasks = tasks
@@ -126,7 +126,8 @@ class HostPool:
                 task_status.started()
                 await anyio.sleep_forever()
         finally:
-            self._shut()
+            with anyio.CancelScope(shield=True):
+                await self._shut()
 
     async def close(self, *, stop_tasks: bool = False) -> None:
         """Take leave of the children: running tries go on under their hosts, or are ended first if `stop_tasks`."""
@@ -137,28 +138,22 @@ class HostPool:
                 self.kill_try(token, "The server is stopped.", grace)
             with anyio.move_on_after(grace + 2):
                 await self._all_ended()
-        self._launcher.stop()
-        for host in self._hosts.values():
-            self._tell(host, StopHost())
-        await anyio.lowlevel.checkpoint()
-        self._shut()
+        await self._shut()
 
     async def _all_ended(self) -> None:
         while self.running_tokens():
             self._end_seen = anyio.Event()
             await self._end_seen.wait()
 
-    def _shut(self) -> None:
+    async def _shut(self) -> None:
+        """Close the socket: hosts without work end by themselves, the others look for the next server."""
         if self._server is None:
             return
-        self._launcher.stop()
-        self._server.close()
-        self._server = None
+        listener, self._server = self._server, None
+        self._closing = True
+        await self._launcher.stop()
         self._orphans.close()
-        for host in list(self._hosts.values()):
-            if host.connection is not None:
-                host.connection.close()
-        self._settings.socket.unlink(missing_ok=True)
+        await listener.close()
 
     # ---- imports ----------------------------------------------------------------------------------------------------
 
@@ -474,10 +469,12 @@ class HostPool:
 
     async def _await_return(self, host: Host) -> None:
         """A host's connection is closed: it has ended (and the zygote will say how), or it comes back."""
-        with anyio.move_on_after(RECONNECT_GRACE):
-            while not host.exited and host.connection is None and host.process and procfs.is_alive(host.process):
-                await anyio.sleep(0.02)
-            await anyio.sleep(0.1)  # the zygote's word may be on its way
+        deadline = anyio.current_time() + RECONNECT_GRACE
+        while host.connection is None and not host.gone and anyio.current_time() < deadline:
+            if host.process is None or not procfs.is_alive(host.process):
+                await anyio.sleep(0.1)  # the zygote's word is on its way
+                break
+            await anyio.sleep(0.02)
         if host.connection is None and not host.gone:
             self._launcher.kill(host.config.host_id)
             self._gone(host)

@@ -49,7 +49,7 @@ class Launcher(Protocol):
         """SIGKILL to a host and what its import started."""
         ...
 
-    def stop(self) -> None:
+    async def stop(self) -> None:
         """Start nothing any more; let hosts live."""
         ...
 
@@ -121,13 +121,13 @@ class ZygoteLauncher:
         elif host_id in self._hosts:
             _kill_group(self._hosts[host_id])
 
-    def stop(self) -> None:
+    async def stop(self) -> None:
         self._stopped = True
-        if self._connection is not None:
-            self._connection.close()
-        if self._process is not None and self._process.returncode is None:
+        process = self._process
+        if process is not None and process.returncode is None:
             with suppress(ProcessLookupError):
-                self._process.terminate()
+                process.kill()  # it has nothing to lose
+            await process.wait()
 
     def _closed(self) -> bool:
         return self._stopped
@@ -171,7 +171,7 @@ class SpawnLauncher:
         if host_id in self._hosts:
             _kill_group(self._hosts[host_id])
 
-    def stop(self) -> None:
+    async def stop(self) -> None:
         """Nothing to end: hosts live by themselves."""
 
 

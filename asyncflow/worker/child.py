@@ -132,7 +132,7 @@ def do(job: Job, config: HostConfig, loaded: Loaded | None) -> Outcome:
             token=job.info.token, result=_run_try(job.info, config, loaded, api), ended_at=datetime.now(UTC)
         )
     signal.alarm(JOB_TIMEOUT)
-    api = SocketApi(Client(config.socket, role="host", id=config.host_id, file=config.file))
+    api = SocketApi(Client(config.socket, role="host", file=config.file))
     error = None
     try:
         with importer.using(api):

@@ -22,6 +22,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import NoReturn
 
 import msgspec
@@ -47,7 +48,7 @@ from asyncflow.core.messages import (
 from asyncflow.ipc import procfs, spool
 from asyncflow.worker import child, importer
 from asyncflow.worker.child import Job, Orders
-from asyncflow.worker.client import Client, SocketApi
+from asyncflow.worker.client import Client
 from asyncflow.worker.importer import Loaded
 from asyncflow.worker.wire import Wire
 
@@ -241,7 +242,7 @@ class Host:
                 family = procfs.descendants(running.process.pid)
                 with suppress(ProcessLookupError):
                     os.killpg(running.process.pid, signal.SIGTERM)
-                self._at(grace, lambda r=running, f=family: self._kill_hard(r, f))
+                self._at(grace, partial(self._kill_hard, running, family))
 
     def _kill_hard(self, running: _Child, family: list[ProcessId]) -> None:
         """End what is left of a try: its process, its group, and descendants that moved to groups of their own."""
@@ -374,8 +375,8 @@ def run(config: HostConfig) -> None:
     loaded = None
     if config.mode != "bare":
         me = os.getpid()
-        client = Client(config.socket, role="host", id=config.host_id, file=config.file)
-        loaded, parsed = importer.parse(config, SocketApi(client))
+        client = Client(config.socket, role="host", file=config.file)
+        loaded, parsed = importer.parse(config, client)
         client.close()
         if os.getpid() != me:
             return  # a fork that the file itself made at import: the host is its parent

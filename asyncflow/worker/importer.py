@@ -31,6 +31,7 @@ from asyncflow.core.specs import DagSpec
 from asyncflow.ipc.fingerprint import fingerprint
 from asyncflow.worker import repeatable
 from asyncflow.worker.audit import Recorder
+from asyncflow.worker.client import Client, SocketApi
 from asyncflow.worker.limits import ImportTimeout, Output, memory_limit, time_limit
 
 _TRACEBACK_LIMIT = 64 * 1024
@@ -56,24 +57,34 @@ class _Place:
 class RecordingApi:
     """A TaskApi that notes which Variables and Connections an import asks for."""
 
-    def __init__(self, api: TaskApi, recorder: Recorder) -> None:
-        self._api = api
+    def __init__(self, client: Client, recorder: Recorder) -> None:
+        self._client = client
+        self._api = SocketApi(client)
         self._recorder = recorder
         self.variables: set[str] = set()
         self.connections: set[str] = set()
 
     def variable_get(self, name: str) -> str | None:
         self.variables.add(name)
-        with self._recorder.pause():
+        with self._asking():
             return self._api.variable_get(name)
 
     def connection_get(self, conn_id: str) -> dict[str, Any] | None:
         self.connections.add(conn_id)
-        with self._recorder.pause():
+        with self._asking():
             return self._api.connection_get(conn_id)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._api, name)
+
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        """Our own connection is not the file's doing, and is not left open as if it were."""
+        with self._recorder.pause():
+            try:
+                yield
+            finally:
+                self._client.close()
 
 
 def prepare(config: HostConfig) -> None:
@@ -99,7 +110,7 @@ def import_plainly(config: HostConfig) -> Loaded:
         return Loaded(module, {dag.dag_id: dag for dag in dags_of(module, registered)})
 
 
-def parse(config: HostConfig, api: TaskApi) -> tuple[Loaded | None, Parsed]:
+def parse(config: HostConfig, client: Client) -> tuple[Loaded | None, Parsed]:
     """Import the file within its bounds. Never raises for anything the file does, short of ending the process.
 
     Signal handlers that the import changed are put back; the environment and the working directory stay as the file
@@ -108,7 +119,7 @@ def parse(config: HostConfig, api: TaskApi) -> tuple[Loaded | None, Parsed]:
     started = time.monotonic()
     place = locate(config.dags_folder, config.file)
     recorder = Recorder(config.dags_folder, own_files=frozenset({place.path, place.archive or place.path}))
-    recording = RecordingApi(api, recorder)
+    recording = RecordingApi(client, recorder)
     import_ = _Import(config, place, recorder)
     before = use_api(recording)
     try:

@@ -4,7 +4,7 @@ Three witnesses: what the import was seen doing (`audit`), what it left in its g
 end can only come from the clock), and this module's reading of the source: does code that runs at import ask for the
 time, for randomness or for the environment? Followed are module and class bodies, decorators, defaults, and the
 functions and classes of the DAG folder that are called from there, by name. Bodies of `@task` functions and of
-callables that are handed over by keyword (`python_callable=f`) run in tasks, not at import. When in doubt: not repeatable.
+callables handed over by keyword (`python_callable=f`) run in tasks, not at import. When in doubt: not repeatable.
 """
 
 from __future__ import annotations
