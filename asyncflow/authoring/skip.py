@@ -57,7 +57,8 @@ class SkipMixin:
             return
         skipped = [task.task_id for task in after if task.task_id not in followed]
         log.info("Skipping tasks %s", skipped)
-        ti.request_skip(skipped)
+        # as in Airflow, a branch reaches instances with its own map index: copies of a mapped task it does not
+        ti.request_skip(skipped, map_index=ti.map_index)
         ti.xcom_push(XCOM_SKIPMIXIN_KEY, {"followed": [t.task_id for t in after if t.task_id in followed]})
 
 

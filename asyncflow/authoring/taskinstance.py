@@ -171,6 +171,7 @@ class TaskInstance:
         self.job_id = self.external_executor_id = self.trigger_id = None
         #: tasks that this try wants skipped; see authoring.skip
         self.skip_tasks: list[str] = []
+        self.skip_map_index: int | None = None
         #: XComs that travel with the result, by key
         self.pending_xcoms: dict[str, str] = {}
         self._context: Any = None
@@ -341,8 +342,9 @@ class TaskInstance:
 
     # ---- the result -------------------------------------------------------------------------------------------------
 
-    def request_skip(self, task_ids: Iterable[str]) -> None:
-        """Ask that these tasks of the run be set skipped when this try has succeeded."""
+    def request_skip(self, task_ids: Iterable[str], map_index: int | None = None) -> None:
+        """Ask that these tasks be set skipped once this try has succeeded; of one map index only, if given."""
+        self.skip_map_index = map_index
         self.skip_tasks.extend(task_id for task_id in task_ids if task_id not in self.skip_tasks)
 
     def __repr__(self) -> str:

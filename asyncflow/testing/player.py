@@ -15,12 +15,13 @@ import itertools
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
+import pendulum
 
 from asyncflow.authoring.api import DagInfo
 from asyncflow.authoring.dag import DAG
@@ -49,6 +50,10 @@ from asyncflow.worker.callbacks import run_callback
 from asyncflow.worker.runner import run_try
 
 log = logging.getLogger("airflow.task")
+
+
+#: which of the queued tasks are run before the scheduler looks again: all, or one, the first or the last to be queued
+Order = Literal["together", "oldest", "newest"]
 
 
 @dataclass
@@ -89,8 +94,10 @@ class Player:
         clock: Clock | None = None,
         jump_pokes: bool = False,
         logs: bool = True,
+        order: Order = "together",
     ) -> None:
         self.dag = dag
+        self._order = order
         self.api = api or MemoryApi()
         self.errors: dict[TaskKey, str] = {}
         self._clock = clock or Clock()
@@ -151,7 +158,7 @@ class Player:
                 elif isinstance(act, CallBack):
                     self._call_back(act)
             if waiting:
-                self._run(waiting.pop(0))
+                self._run_some(waiting)
             elif not effects and not self._wait():
                 return
 
@@ -186,6 +193,14 @@ class Player:
                 self.api.xcom_clear(write.key)
             case _:
                 pass
+
+    def _run_some(self, waiting: list[LaunchTry]) -> None:
+        if self._order == "together":
+            for act in waiting:
+                self._run(act)
+            waiting.clear()
+        else:
+            self._run(waiting.pop(0 if self._order == "oldest" else -1))
 
     def _run(self, act: LaunchTry) -> None:
         ti = self.world.task_instance(act.key)
@@ -225,9 +240,7 @@ class Player:
         run = self.world.run(act.dag_id, act.run_id)
         if run is None or act.task_id is not None:
             return  # callbacks of tasks were called where the task ran
-        job = RunCallback(
-            callback_id="", kind=act.kind, dag_id=act.dag_id, run=run_context(run), reason=act.reason
-        )
+        job = RunCallback(callback_id="", kind=act.kind, dag_id=act.dag_id, run=run_context(run), reason=act.reason)
         try:
             run_callback(self.dag, job, self.api)
         except AirflowException:
@@ -274,7 +287,7 @@ def play(
     jump_pokes: bool = False,
     logs: bool = True,
 ) -> PlayResult:
-    """Play one whole run. Without `logical_date`: now. Raises InvalidDag, and ParamValidationError for a wrong `conf`."""
+    """Play one whole run. Without `logical_date`: now. Raises InvalidDag; ParamValidationError for a wrong `conf`."""
     player = Player(dag, api=api, jump_pokes=jump_pokes, logs=logs)
     name = player.add_run(
         logical_date or dt.datetime.now(dt.UTC), run_type=run_type, run_id=run_id, conf=check_conf(dag, conf)
@@ -299,8 +312,23 @@ def run_one(
 
     Outputs of other tasks are not there: what pulls them gets None. Raises errors.NotFound for an unknown task.
     """
-    task = dag.get_task(task_id)
     api = api or MemoryApi()
+    info = single_try(dag, task_id, logical_date, map_index, {**check_conf(dag, conf), **(task_params or {})}, run_id)
+    api.runs[dag.dag_id, info.run.run_id] = info.run
+    task = dag.get_task(task_id)
+    with _poking_once(task):
+        return run_try(task, info, api, test_mode=True, logs=logs)
+
+
+def single_try(
+    dag: DAG,
+    task_id: str,
+    logical_date: dt.datetime | None,
+    map_index: int,
+    conf: dict[str, Any],
+    run_id: str | None,
+) -> TryInfo:
+    """The first try of one task in a manual run that exists for it alone."""
     date = (logical_date or dt.datetime.now(dt.UTC)).astimezone(dt.UTC)
     interval = data_interval(dag, date, RunType.MANUAL)
     run = RunContext(
@@ -311,14 +339,11 @@ def run_one(
         data_interval_end=interval.end,
         run_after=date,
         started_at=dt.datetime.now(dt.UTC),
-        conf={**check_conf(dag, conf), **(task_params or {})},
+        conf=conf,
         external_trigger=True,
         dag_id=dag.dag_id,
     )
-    api.runs[dag.dag_id, run.run_id] = run
-    info = TryInfo(token="test", dag_id=dag.dag_id, task_id=task_id, map_index=map_index, run=run, log_path="")
-    with _poking_once(task):
-        return run_try(task, info, api, test_mode=True, logs=logs)
+    return TryInfo(token="test", dag_id=dag.dag_id, task_id=task_id, map_index=map_index, run=run, log_path="")
 
 
 @contextmanager
@@ -350,7 +375,7 @@ def data_interval(dag: DAG, logical_date: dt.datetime, run_type: RunType) -> Dat
     """The data interval of a run: by the schedule, or for a manual run the last one that is complete."""
     spec = dag.timetable.to_spec()
     if isinstance(spec, CustomTimetable):
-        found = dag.timetable.infer_manual_data_interval(run_after=logical_date)
+        found = dag.timetable.infer_manual_data_interval(run_after=pendulum.instance(logical_date))
         return DataInterval(found.start, found.end)
     if run_type is RunType.MANUAL:
         return core_timetable.manual_interval(spec, logical_date)
@@ -382,5 +407,3 @@ def run_context(run: DagRun) -> RunContext:
         clear_number=run.clear_number,
         note=run.note,
     )
-
-

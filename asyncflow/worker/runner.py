@@ -258,7 +258,7 @@ class _Try:
             rendered_map_index=self._rendered_map_index(),
             rendered_fields=self._rendered,
             skip_tasks=tuple(ti.skip_tasks) if outcome == "success" else (),
-            skip_map_index=ti.map_index if ti.map_index >= 0 and ti.skip_tasks else None,
+            skip_map_index=ti.skip_map_index,
         )
 
     def _rendered_map_index(self) -> str | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +12,16 @@ import pytest
 
 from asyncflow.core.states import RunType
 from asyncflow.testing.player import Player
-from tests.golden.airflow_names import airflow_names
+from tests.golden.airflow_names import dag_builder
 from tests.golden.not_yet import NOT_YET
 
 GOLDEN = Path(os.environ.get("ASYNCFLOW_GOLDEN", Path(__file__).parent / "data"))
 START = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)
-
-
-@cache
-def builder() -> Any:
-    with airflow_names():
-        from tests.golden import spec_to_dag
-    return spec_to_dag.build_dag
+#: cases marked `order_risk` that end as recorded in another order of execution than "together" (README of the data)
+ORDERS = {
+    # fail_stop: t7 and t3 may run at the same time here; in Airflow the empty t2 costs a round, so t7 is through before
+    "o-dag-0183": "newest",
+}
 
 
 def cases() -> list[Any]:
@@ -41,8 +38,8 @@ def cases() -> list[Any]:
 
 def played(case: dict[str, Any]) -> list[dict[str, Any]]:
     """All runs of a case exist from the start; how they end, as the recording writes it."""
-    dag = builder()(case["dag"])
-    player = Player(dag, jump_pokes=True, logs=False)
+    dag = dag_builder()(case["dag"])
+    player = Player(dag, jump_pokes=True, logs=False, order=ORDERS.get(case["id"], "together"))
     run_ids = [
         player.add_run(START + dt.timedelta(days=number), run_type=RunType.SCHEDULED)
         for number in range(case["dag"].get("runs", 1))
