@@ -1,18 +1,22 @@
 """One server per home directory: an flock on `run/server.lock`, which the kernel drops when the process ends.
 
-The file holds the pid of the owner for the error message; whether somebody owns the home is told by the lock alone, so a
-file left by a crash or a reused pid means nothing.
+The file holds the pid of the owner for the error message; whether somebody owns the home is told by the lock alone, so
+a file left by a crash or a reused pid means nothing.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from asyncflow.errors import HomeLocked
+
+#: How many more times a server that finds the lock taken tries it again, 10 ms apart.
+LOOKS = 5
 
 
 class HomeLock:
@@ -24,7 +28,7 @@ class HomeLock:
         # Not inheritable: a child that lives on after the server must not hold the home with it.
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(fd)
         except BlockingIOError:
             pid = os.read(fd, 32).decode("ascii", errors="replace").strip() or "unknown"
             os.close(fd)
@@ -50,6 +54,18 @@ class HomeLock:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self.release()
+
+
+def _lock(fd: int) -> None:
+    """Take the lock, or raise BlockingIOError. A few attempts, because `owner` holds it for an instant."""
+    for attempts_left in range(LOOKS, -1, -1):
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if not attempts_left:
+                raise
+            time.sleep(0.01)
 
 
 def owner(path: Path) -> int | None:

@@ -57,8 +57,9 @@ class SpillFiles:
 
     def sweep(self, keep: set[str]) -> int:
         """Delete every file that no row names; returns how many."""
-        lost = [path.name for path in self._folder.glob("??/*") if path.name not in keep]
-        self.delete(lost)
+        lost = [path for path in self._folder.glob("??/*") if path.name not in keep]
+        for path in lost:
+            path.unlink()
         return len(lost)
 
     def _path(self, name: str) -> Path:

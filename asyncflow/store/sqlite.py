@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
@@ -99,7 +99,9 @@ class Database:
                 await self._readers.pop().close()
             if not self._closed:
                 self._closed = True
-                await _call(self._writer, _tidy)
+                # Only a courtesy to the next start; on a full disk it fails, and WAL needs no goodbye.
+                with suppress(sqlite3.Error):
+                    await _call(self._writer, _tidy)
                 await self._writer.close()
 
     async def __aenter__(self) -> Self:

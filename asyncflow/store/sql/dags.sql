@@ -52,9 +52,6 @@ RETURNING dag_id;
 -- name: delete_dag
 DELETE FROM dag WHERE dag_id = :dag_id;
 
--- name: list_dag_ids
-SELECT dag_id FROM dag ORDER BY dag_id;
-
 -- name: save_file
 INSERT INTO dag_file (
   file, content_hash, parsed_at, seconds, peak_rss_kb, refresh, reads, variables, connections, unrepeatable, warnings,

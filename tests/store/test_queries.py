@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import re
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from asyncflow.store import queries
+from asyncflow.store.queries import SQL, parse
+
+#: Queries of the scheduler's loop and of pages that are open all day: their cost must not grow with history.
+HOT = [
+    *("insert_run", "update_run", "run_state", "load_run", "run_exists", "run_before", "last_automated_run"),
+    *("insert_task", "update_task", "task_state", "delete_task", "list_tasks", "load_task", "drop_other_try"),
+    *("save_try", "list_tries", "save_rendered", "load_rendered", "append_journal", "list_journal"),
+    *("list_journal_of_dag", "list_journal_of_run", "delete_xcom", "insert_xcom", "clear_xcoms", "xcom_rows"),
+    *("load_active_runs", "load_active_tasks", "find_runs_of_dag_newest", "find_runs_of_dag_oldest", "save_dag_state"),
+    *("dag_place", "update_dag", "deactivate_missing", "get_variable", "get_connection", "list_pending_callbacks"),
+    *("find_runs_newest", "find_runs_oldest", "xcom_rows_prior", "count_runs"),
+]
+
+
+@pytest.mark.parametrize("name", SQL)
+def test_every_query_can_be_prepared(name: str, schema: sqlite3.Connection) -> None:
+    schema.execute(f"EXPLAIN {SQL[name]}", _nothing(SQL[name]))
+
+
+@pytest.mark.parametrize("name", HOT)
+def test_hot_queries_read_no_whole_table(name: str, schema: sqlite3.Connection) -> None:
+    plan = [row[3] for row in schema.execute(f"EXPLAIN QUERY PLAN {SQL[name]}", _nothing(SQL[name]))]
+    scans = [step for step in plan if step.startswith("SCAN") and "json_each" not in step and "INDEX" not in step]
+    assert scans == [], plan
+    assert not [step for step in plan if "AUTOMATIC" in step], plan
+
+
+@pytest.mark.parametrize("name", ["load_active_runs", "load_active_tasks"])
+def test_start_reads_only_active_runs(name: str, schema: sqlite3.Connection) -> None:
+    plan = " ".join(row[3] for row in schema.execute(f"EXPLAIN QUERY PLAN {SQL[name]}"))
+    assert "dag_run_active" in plan
+
+
+@pytest.mark.parametrize("name", ["last_automated_run", "last_automated_runs"])
+def test_the_end_of_the_schedule_is_found_by_its_index(name: str, schema: sqlite3.Connection) -> None:
+    plan = " ".join(row[3] for row in schema.execute(f"EXPLAIN QUERY PLAN {SQL[name]}", {"dag_id": "d"}))
+    assert "dag_run_automated" in plan
+
+
+def test_every_query_is_used() -> None:
+    folder = Path(queries.__file__).parent
+    code = "".join(path.read_text() for path in folder.glob("*.py"))
+    built = {f"find_runs{of}_{order}" for of in ("", "_of_dag") for order in ("newest", "oldest")}
+    assert [name for name in SQL if f'"{name}"' not in code and name not in built] == []
+
+
+def test_every_index_names_the_query_it_serves() -> None:
+    text = (Path(queries.__file__).parent / "migrations" / "001_initial.sql").read_text()
+    for comment, index in re.findall(r"-- for ([^\n]*)\nCREATE INDEX (\w+)", text):
+        named = [name.rstrip("*") for name in re.findall(r"\w+\*?", comment.replace("(s)", ""))]
+        assert any(query.startswith(tuple(named)) for query in SQL), index
+    assert text.count("-- for ") == text.count("CREATE INDEX")
+
+
+def test_a_name_given_twice_is_refused() -> None:
+    with pytest.raises(ValueError, match="twice"):
+        parse("-- name: a\nSELECT 1;\n-- name: a\nSELECT 2;\n")
+
+
+def _nothing(sql: str) -> dict[str, None]:
+    return dict.fromkeys(re.findall(r":(\w+)", sql))
