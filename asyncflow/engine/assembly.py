@@ -1,0 +1,157 @@
+"""Puts the parts of a server together: store, world, scheduler, executor, loader, actions.
+
+`serve` runs all of it; `offline` runs enough of it for one action. The only module that knows every edge.
+"""
+
+from __future__ import annotations
+
+import secrets
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any
+
+import anyio
+import anyio.abc
+
+from asyncflow.config import Settings
+from asyncflow.core.messages import Hello, Request
+from asyncflow.core.models import Pool
+from asyncflow.core.world import World
+from asyncflow.dagfiles.loader import Loader
+from asyncflow.engine.actions import Actions
+from asyncflow.engine.clock import Clock, SystemClock
+from asyncflow.engine.files import DagFiles
+from asyncflow.engine.launcher import Launcher
+from asyncflow.engine.monitor import Monitor
+from asyncflow.engine.params import validate_conf
+from asyncflow.engine.recovery import LeftBehind, left_behind, recover
+from asyncflow.engine.scheduler import Scheduler
+from asyncflow.engine.task_api import TaskRequests
+from asyncflow.executors.hosts import HostPool
+from asyncflow.store.database import Store
+from asyncflow.store.lock import HomeLock
+
+DEFAULT_POOL = "default_pool"
+
+
+class Server:
+    """The parts of a server, connected."""
+
+    def __init__(
+        self, settings: Settings, store: Store, clock: Clock, spawn: Callable[..., None], *, scheduling: bool
+    ) -> None:
+        self.settings = settings
+        self.store = store
+        self.clock = clock
+        self.pool = HostPool(settings, on_message=self._on_message, on_request=self._on_request)
+        self.launcher = Launcher(
+            executor=self.pool,
+            logs=settings.logs,
+            clock=clock,
+            hostname=socket.gethostname(),
+            grace=settings.killed_task_cleanup_time,
+            spawn=spawn,
+        )
+        world = World(parallelism=settings.slots, new_token=lambda: secrets.token_hex(12))
+        self.scheduler = Scheduler(
+            world=world, store=store, clock=clock, carry_out=self.launcher.carry_out, scheduling=scheduling
+        )
+        self.files = DagFiles(
+            store=store,
+            scheduler=self.scheduler,
+            clock=clock,
+            paused_at_creation=settings.dags_are_paused_at_creation,
+            retire=self.pool.retire,
+            reload=lambda file: self.loader.reload(file),
+            when_loaded=self.launcher.file_loaded,
+        )
+        self.launcher.scheduler = self.scheduler
+        self.launcher.files = self.files
+        self.loader = Loader(settings, parse=self.pool.parse, on_result=self.files.loaded, on_gone=self.files.gone)
+        self.monitor = Monitor(self.scheduler)
+        self.actions = Actions(
+            store=store,
+            scheduler=self.scheduler,
+            files=self.files,
+            launcher=self.launcher,
+            clock=clock,
+            monitor=self.monitor,
+            logs=settings.logs,
+            validate_conf=validate_conf,
+        )
+        self.requests = TaskRequests(
+            store=store,
+            scheduler=self.scheduler,
+            actions=self.actions,
+            variable_changed=self.loader.variable_changed,
+        )
+
+    def _on_message(self, message: Any) -> None:
+        self.launcher.on_message(message)
+
+    async def _on_request(self, hello: Hello, request: Request) -> Any:
+        return await self.requests.answer(hello, request)
+
+    async def restore(self) -> list[LeftBehind]:
+        """Fill the world from the store: pools, active runs and their DAGs. The scheduler must run."""
+        pools = await self._pools()
+        runs = await self.store.load_active_runs()
+        needed = {run.dag_id for run, _ in runs}
+        dags = [dag for dag in await self.store.load_dags() if dag.spec.dag_id in needed]
+
+        def decide(world: World, now: datetime) -> None:
+            for pool in pools:
+                world.put_pool(pool)
+            for dag in dags:
+                world.put_dag(dag.spec, dag.version, paused=dag.paused, now=now)
+            for run, tis in runs:
+                world.load_run(run, tis, now)
+
+        await self.scheduler.do(decide)
+        tries = left_behind(runs)
+        self.launcher.expect(row.token for row in tries)
+        return tries
+
+    async def _pools(self) -> list[Pool]:
+        """All pools; the first start makes default_pool."""
+        pools = await self.store.list_pools()
+        if all(pool.name != DEFAULT_POOL for pool in pools):
+            pool = Pool(name=DEFAULT_POOL, slots=self.settings.default_pool_slots, description="Default pool")
+            await self.store.put_pool(pool)
+            pools.append(pool)
+        return pools
+
+    async def settle(self, tries: list[LeftBehind]) -> None:
+        """Adopt, apply or give up the tries of an earlier server."""
+        await recover(
+            tries,
+            self.pool.read_spool(),
+            launcher=self.launcher,
+            grace=self.settings.adoption_timeout,
+            is_alive=self.pool.is_alive,
+        )
+
+
+@asynccontextmanager
+async def assemble(
+    settings: Settings, tasks: anyio.abc.TaskGroup, *, clock: Clock | None = None, scheduling: bool = True
+) -> AsyncIterator[Server]:
+    """Lock the home directory, open the store, connect the parts. Nothing runs yet. Raises errors.HomeLocked.
+
+    Without `scheduling` only actions change anything: no run is made and no try is launched.
+    """
+    for folder in (settings.home, settings.logs, settings.xcom_dir, settings.spool, settings.run_dir):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def spawn(function: Callable[..., Any], *args: Any) -> None:
+        tasks.start_soon(function, *args)
+
+    with HomeLock(settings.lock):
+        store = await Store.open(settings.database, durability=settings.durability)
+        try:
+            yield Server(settings, store, clock or SystemClock(), spawn, scheduling=scheduling)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await store.close()

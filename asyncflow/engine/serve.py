@@ -1,0 +1,131 @@
+"""`asyncflow serve`: the whole server, until it is told to stop.
+
+SIGTERM and SIGINT end it; task processes go on under their hosts and a later server takes them over, unless
+`stop_tasks` is asked for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import signal
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import anyio
+import uvicorn
+
+from asyncflow.config import Settings
+from asyncflow.engine.actions import Actions
+from asyncflow.engine.assembly import Server, assemble
+from asyncflow.errors import InvalidInput
+
+log = logging.getLogger(__name__)
+
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+async def serve(
+    settings: Settings,
+    make_app: Callable[[Actions], Any],
+    *,
+    stop_tasks: bool = False,
+    on_ready: Callable[[str], None] = lambda address: None,
+) -> None:
+    """Run until SIGTERM or SIGINT. `on_ready` gets the address of the web pages once they answer.
+
+    Raises errors.HomeLocked if another server owns the home, errors.InvalidInput for an address that cannot be used.
+    """
+    if settings.host not in LOOPBACK:
+        raise InvalidInput(
+            f"host={settings.host!r}: there are no users and passwords yet, so only 127.0.0.1, ::1 and localhost "
+            "are served."
+        )
+    async with anyio.create_task_group() as tasks, assemble(settings, tasks) as server:
+        try:
+            await _run(server, tasks, make_app, on_ready)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await server.pool.close(stop_tasks=stop_tasks)
+            tasks.cancel_scope.cancel()
+
+
+async def _run(
+    server: Server,
+    tasks: anyio.abc.TaskGroup,
+    make_app: Callable[[Actions], Any],
+    on_ready: Callable[[str], None],
+) -> None:
+    tasks.start_soon(server.scheduler.run)
+    # What an earlier server left behind must be known before its hosts can speak of it.
+    tries = await server.restore()
+    await tasks.start(_named(server.pool.run))
+    web = _Web(server.settings, make_app(server.actions))
+    await tasks.start(web.run)
+    on_ready(web.address)
+    tasks.start_soon(server.monitor.run, server.clock.now)
+    tasks.start_soon(server.settle, tries)
+    tasks.start_soon(_load, server)
+    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async for number in signals:
+            log.info("Stopping on %s", signal.Signals(number).name)
+            return
+
+
+def _named(run: Callable[..., Any]) -> Callable[..., Any]:
+    async def start(*, task_status: anyio.abc.TaskStatus[None]) -> None:
+        await run(task_status=task_status)
+
+    return start
+
+
+async def _load(server: Server) -> None:
+    """Watch the DAG folder; after its first look, forget files and launches that nothing will ever come of."""
+
+    async def after_first_look() -> None:
+        await server.files.forget_missing()
+        server.launcher.give_up_waiting()
+
+    await server.loader.run(after_first_look)
+
+
+class _Web:
+    """uvicorn inside our task group: we handle the signals, it serves."""
+
+    def __init__(self, settings: Settings, app: Any) -> None:
+        self._config = uvicorn.Config(
+            app,
+            host=settings.host,
+            port=settings.port,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            server_header=False,
+            timeout_graceful_shutdown=1,
+        )
+        self._server = _QuietServer(self._config)
+        self.address = ""
+
+    async def run(self, *, task_status: anyio.abc.TaskStatus[None]) -> None:
+        """Serve until cancelled. Raises InvalidInput when the port is taken."""
+        try:
+            sock = self._config.bind_socket()
+        except SystemExit:
+            raise InvalidInput(
+                f"Port {self._config.port} on {self._config.host} is taken; choose another one with --port."
+            ) from None
+        host = f"[{self._config.host}]" if ":" in self._config.host else self._config.host
+        self.address = f"http://{host}:{sock.getsockname()[1]}"
+        task_status.started()
+        try:
+            await self._server.serve(sockets=[sock])
+        finally:
+            sock.close()
+
+
+class _QuietServer(uvicorn.Server):
+    """Leaves the process's signals alone."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
