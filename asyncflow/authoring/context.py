@@ -106,6 +106,16 @@ class Context(MutableMapping[str, Any]):
     def copy(self) -> Context:
         return Context(self._values)
 
+    def handed_on(self) -> dict[str, Any]:
+        """A plain dict for `function(**context)`, in which what costs a question to the server is asked at its first
+        use only: such a value is a proxy, as in Airflow 2."""
+        from wrapt import LazyObjectProxy
+
+        return {
+            key: LazyObjectProxy(partial(self.value, key)) if isinstance(value, Lazy) else value
+            for key, value in self._values.items()
+        }
+
     def quiet(self) -> Mapping[str, Any]:
         """This context, read without deprecation warnings: for templates and for handing on as keyword arguments."""
         return _Quiet(self)
