@@ -55,6 +55,7 @@ class Group(click.Group):
 
 _COMMANDS = {
     "serve": "asyncflow.cli.serve:serve",
+    "test": "asyncflow.cli.testing:test",
     "dags": "asyncflow.cli.dags:dags",
     "tasks": "asyncflow.cli.tasks:tasks",
     "db": "asyncflow.cli.db:db",

@@ -37,7 +37,7 @@ _LIST_ALL = (
 _RUN_COLUMNS = ("dag_id", "run_id", "state", "run_type", "logical_date", "start_date", "end_date", "duration")
 
 
-@click.group(cls=Group)
+@click.group(cls=Group, lazy={"test": "asyncflow.cli.testing:dags_test"})
 @shared_options
 def dags() -> None:
     """List, run, pause and examine DAGs."""

@@ -121,7 +121,7 @@ class OfflineActions:
 
 
 class Session:
-    """The state of one command line: what flags said, the settings they lead to, the connection. Each made when needed."""
+    """One command line: what flags said, the settings they lead to, the connection; each made when first needed."""
 
     def __init__(self, opener: Callable[[Settings], Connection] = connect) -> None:
         self.flags: dict[str, Any] = {}

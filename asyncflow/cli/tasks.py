@@ -18,7 +18,7 @@ _LOG_PART = 1_000_000  #: bytes asked for at once
 map_index_option = click.option("--map-index", type=int, default=-1, help="Which copy of a mapped task.")
 
 
-@click.group(cls=Group)
+@click.group(cls=Group, lazy={"test": "asyncflow.cli.testing:test", "render": "asyncflow.cli.testing:tasks_render"})
 @shared_options
 def tasks() -> None:
     """List, test, clear and examine tasks."""
