@@ -191,7 +191,7 @@ def _no_module(fullname: str) -> str:
 
 
 def _no_name(module: str, name: str) -> str:
-    hint = _hint(f"{module}.{name}")
+    hint = MISSING.get(f"{module}.{name}", "")
     elsewhere = sorted(m for m in EXPORTS if _offers(m, name))
     near = difflib.get_close_matches(name, names_of(module), n=3)
     if not hint and elsewhere:
