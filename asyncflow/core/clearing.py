@@ -1,7 +1,7 @@
 """What people do to instances and runs: clear, mark, set the state of a run. Airflow's semantics.
 
-Each function finds what it would touch, and unless `dry_run` touches it; it returns the keys, run by run. They act on runs
-in memory only: the engine loads the others first.
+Each function finds what it would touch, and unless `dry_run` touches it; it returns the keys, run by run. They act on
+runs in memory only: the engine loads the others first.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def _wake(doing: Doing, live: LiveRun) -> None:
 
 
 def clearing_subset(graph: DagGraph, task_ids: Collection[str], *, upstream: bool, downstream: bool) -> set[str]:
-    """The tasks that clearing `task_ids` is about: relatives as asked, and always the setups and teardowns they need."""
+    """The tasks that clearing `task_ids` is about: relatives as asked, and the setups and teardowns they all need."""
     chosen = {task_id for task_id in task_ids if task_id in graph.tasks}
     subset = set(chosen)
     for task_id in chosen:

@@ -1,4 +1,7 @@
-"""Which task instances a run should have: at its creation, and when its DAG changes under it (Airflow's verify_integrity)."""
+"""Which task instances a run should have: at its creation, and when its DAG changes under it.
+
+Airflow's verify_integrity.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,9 @@ from asyncflow.core.mapping import map_length, parse_time_length
 from asyncflow.core.models import TaskInstance
 from asyncflow.core.specs import TaskSpec
 from asyncflow.core.states import OCCUPYING, Event, RunType, TaskState
+
+#: beyond any map index
+MAX_INDEX = 2**31
 
 
 def first_instances(live: LiveRun) -> list[TaskInstance]:
@@ -40,7 +46,7 @@ def bring_into_line(machine: Machine, live: LiveRun, now: datetime) -> None:
     """An active run after its DAG has got a new version.
 
     Instances of tasks that are gone become `removed` (one that runs may end first), those of tasks that are back
-    start again, missing ones are made, and mapped ones follow the new length.
+    start again, missing ones are made, and mapped ones follow the length where it is known.
     """
     live.index(list(live.instances()))
     live.dirty = {}
@@ -49,37 +55,34 @@ def bring_into_line(machine: Machine, live: LiveRun, now: datetime) -> None:
         if ti.task_id not in graph.tasks:
             if ti.state is not TaskState.REMOVED and ti.state not in OCCUPYING:
                 machine.move(live, ti, Event.REMOVE, now)
-            continue
-        if ti.state is TaskState.REMOVED:
-            machine.move(live, ti, Event.RESTORE, now)
-        if ti.state is TaskState.SCHEDULED:  # limits and priority may have changed
+        elif ti.state is TaskState.SCHEDULED:  # its limits and priority may have changed
             machine.slots.withdraw(ti.key)
             machine.enqueue(live, ti)
-    for task_id, task in graph.tasks.items():
-        if task_id in graph.expands:
-            _fit_mapped(machine, live, task_id, now)
-        elif any(index >= 0 for index in live.tis[task_id]):
-            _remove_beyond(machine, live, task_id, 0, now)
-        if not any(ti.state is not TaskState.REMOVED for ti in live.tis[task_id].values()) and _belongs(live, task):
-            for index in _indexes(live, task_id):
-                if index not in live.tis[task_id]:
-                    machine.add_instance(live, new_instance(live, task_id, index))
+    for task_id in graph.tasks:
+        _fit(machine, live, task_id, now)
     live.mark_all()
     machine.look_again(live)
 
 
-def _fit_mapped(machine: Machine, live: LiveRun, task_id: str, now: datetime) -> None:
-    """Remove the copies that the present length has no place for, and the unexpanded one where the DAG tells the length."""
-    at_parse = parse_time_length(live, task_id)
-    length = at_parse if at_parse is not None else map_length(live, task_id)
-    _remove_beyond(machine, live, task_id, length or 0, now)
-    unexpanded = live.get(task_id, -1)
-    if at_parse and unexpanded is not None and unexpanded.state is not TaskState.REMOVED:
-        machine.move(live, unexpanded, Event.REMOVE, now)
-
-
-def _remove_beyond(machine: Machine, live: LiveRun, task_id: str, length: int, now: datetime) -> None:
-    for index, ti in list(live.tis[task_id].items()):
-        if index >= length and ti.state is not TaskState.REMOVED:
+def _fit(machine: Machine, live: LiveRun, task_id: str, now: datetime) -> None:
+    """Remove the instances of a task that have no place any more, restore those that have one again, make the first."""
+    by_index = live.tis[task_id]
+    places = _places(live, task_id)
+    for index, ti in list(by_index.items()):
+        if index not in places and ti.state is not TaskState.REMOVED:
             machine.kill(ti, "the task is no longer mapped over that many values")
             machine.move(live, ti, Event.REMOVE, now)
+        elif index in places and ti.state is TaskState.REMOVED:
+            machine.move(live, ti, Event.RESTORE, now)
+    if _belongs(live, live.dag.graph.tasks[task_id]) and not any(index in places for index in by_index):
+        for index in _indexes(live, task_id):
+            machine.add_instance(live, new_instance(live, task_id, index))
+
+
+def _places(live: LiveRun, task_id: str) -> range:
+    """The map indexes that instances of a task may have now."""
+    at_parse = _indexes(live, task_id)
+    if task_id not in live.dag.graph.expands or at_parse.start == 0:
+        return at_parse
+    length = map_length(live, task_id)
+    return range(-1, MAX_INDEX if length is None else length)

@@ -1,6 +1,6 @@
 """DAGs and runs in memory, with the counts that make a finished task cost only its downstream.
 
-`LiveRun` keeps, for each task, a tally of its own instances and one of its direct upstream; every change of a state goes
+`LiveRun` keeps, for each task, a tally of its own instances and one of its direct upstream; each change of a state goes
 through `shift`, which updates both and notes which tasks must be looked at again (`dirty`). Nothing here decides.
 """
 
@@ -185,7 +185,7 @@ class LiveRun:
         self.dirty = dict.fromkeys(self.tis)
 
     def mark_dependents(self, task_id: str, map_index: int) -> None:
-        """Look again at what depends on an instance: downstream, tasks under its setup, tasks mapped over its output."""
+        """Look again at what depends on an instance: tasks below it, under its setup, mapped over its output."""
         graph = self.dag.graph
         groups = graph.mapped_groups.get(task_id)
         for down in graph.downstream.get(task_id, ()):

@@ -1,7 +1,7 @@
 """The scheduler's machinery: every move of an instance or run goes through here, with all that follows from it.
 
-`Machine` owns the live DAGs and runs, the slots, the timers and the ledger. `settle` looks again at what has changed until
-nothing moves any more; `launch` hands out slots. What the moves should be is decided elsewhere (`planner`, `retry`,
+`Machine` owns the live DAGs and runs, the slots, the timers and the ledger. `settle` looks again at what has changed
+until nothing moves any more; `launch` hands out slots. What the moves should be is decided elsewhere (`planner`, `retry`,
 `slots`, `ending`), what people want comes from `clearing` and `marking`.
 """
 
@@ -229,7 +229,7 @@ class Machine:
                 self.add_instance(live, new_instance(live, task_id, index))
 
     def schedule(self, live: LiveRun, ti: TaskInstance, now: datetime) -> None:
-        """The dependencies of an instance are met: into the slot queue, or, with nothing to run, straight to its end."""
+        """The dependencies of an instance are met: into the slot queue, or, with nothing to run, to its end."""
         task = live.dag.graph.tasks[ti.task_id]
         if ti.state not in (TaskState.UP_FOR_RESCHEDULE, TaskState.DEFERRED):
             ti.try_number += 1

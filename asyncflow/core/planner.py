@@ -100,8 +100,8 @@ def _by_map_sources(live: LiveRun, ti: TaskInstance) -> Verdict:
     """A task cannot be mapped over what will never be there; RUN = nothing against it.
 
     Only unexpanded instances count as never there: a mapped source that has been expanded gives at least something.
-    In a mapped group a rule such as one_success may be met before the source has finished: it waits (Airflow fails it if
-    it happens to look in between); a task that is mapped itself fails then (see `Machine`), as in Airflow.
+    In a mapped group a rule such as one_success may be met before the source has finished: it waits (Airflow fails it
+    if it happens to look in between); a task that is mapped itself fails then (see `Machine`), as in Airflow.
     """
     graph = live.dag.graph
     sources = graph.map_sources[ti.task_id]

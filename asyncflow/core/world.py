@@ -257,7 +257,7 @@ class World:
         now: datetime,
         actor: str = "user",
     ) -> list[TaskKey]:
-        """Have instances run again: those of `task_ids` (None = all) and their relatives in these runs, as in Airflow's UI.
+        """Have instances run again: those of `task_ids` (None = all) and their relatives in these runs, as Airflow's UI.
 
         `only_failed` (failed, upstream_failed) and `only_running` may be combined. Runs that are not in memory are
         left out. Returns what was (or, with `dry_run`, would be) touched.
@@ -338,7 +338,7 @@ class World:
         machine.calendar.made(dag, info, now)
 
     def next_wakeup(self) -> datetime | None:
-        """When to poll next though nothing happens before; may lie in the past; None: only a fact can change anything."""
+        """When to poll if nothing happens before; may lie in the past; None: only a fact changes anything."""
         return self._machine.timers.next(self._machine.matters)
 
     def drain(self) -> Effects:

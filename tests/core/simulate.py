@@ -189,9 +189,7 @@ class Game:
         return token
 
     def token_of(self, name: str, run_id: str | None = None) -> str:
-        found = [
-            t for t, key in self.launched.items() if name_of(key) == name and run_id in (None, key.run_id)
-        ]
+        found = [t for t, key in self.launched.items() if name_of(key) == name and run_id in (None, key.run_id)]
         assert len(found) == 1, f"{name}: {found}"
         return found[0]
 
@@ -256,9 +254,7 @@ class Game:
         """States of the instances of a run (of the only one, if not given) as committed."""
         keys = [key for key in self.runs if run_id in (None, key[1]) and (dag_id or self.dag_id) == key[0]]
         assert len(keys) == 1, keys
-        return {
-            name_of(ti): ti.state.value for ti in self.rows.values() if (ti.dag_id, ti.run_id) == keys[0]
-        }
+        return {name_of(ti): ti.state.value for ti in self.rows.values() if (ti.dag_id, ti.run_id) == keys[0]}
 
     def tries_of(self, run_id: str = "run0") -> dict[str, int]:
         return {name_of(ti): ti.try_number for ti in self.rows.values() if ti.run_id == run_id}

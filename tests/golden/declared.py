@@ -1,6 +1,6 @@
 """The declarative `dag` objects of the golden cases as core data: a `DagSpec`, and what each try comes to.
 
-`test_dag_outcomes.py` plays the same objects through real DAG files and task processes' code; here the scheduler is judged
+`test_dag_outcomes.py` plays the same objects through real DAG files and the task runner; here the scheduler is judged
 alone, without authoring and runner in between. The vocabulary is described in the README of the golden data.
 """
 

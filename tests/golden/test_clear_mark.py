@@ -94,17 +94,13 @@ class Played:
         match operation["op"]:
             case "clear":
                 tasks = [operation["task_id"]]
-                world.clear(
-                    dag_id, run_ids=runs, task_ids=tasks, map_indexes=indexes, now=now, **relatives, **only
-                )
+                world.clear(dag_id, run_ids=runs, task_ids=tasks, map_indexes=indexes, now=now, **relatives, **only)
             case "clear_run":
                 world.clear(dag_id, run_ids=[run_id], now=now, **only)
             case "mark" | "mark_group":
                 tasks = self._tasks(operation)
                 state = TaskState(operation["state"])
-                world.mark(
-                    dag_id, run_ids=runs, task_ids=tasks, map_indexes=indexes, state=state, now=now, **relatives
-                )
+                world.mark(dag_id, run_ids=runs, task_ids=tasks, map_indexes=indexes, state=state, now=now, **relatives)
             case "set_run":
                 world.set_run_state(dag_id, run_id, RunState(operation["state"]), now=now)
 

@@ -18,9 +18,7 @@ from asyncflow.core.trigger_rules import Tally, evaluate
 
 DATA = Path(os.environ.get("ASYNCFLOW_GOLDEN") or Path(__file__).parent / "data")
 GOLDEN = json.loads((DATA / "trigger_rules.json").read_text())
-STATES = {
-    letter: TaskState(state or "none") for letter, state in GOLDEN["about"]["fields"]["letters"].items()
-}
+STATES = {letter: TaskState(state or "none") for letter, state in GOLDEN["about"]["fields"]["letters"].items()}
 
 
 def _grouped() -> dict[tuple[str, str], list[dict[str, Any]]]:
