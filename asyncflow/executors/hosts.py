@@ -163,7 +163,7 @@ class HostPool:
         Of a repeatable import the host is kept, to serve the tries of (file, `Parsed.content_hash`). The hash given is
         only a name for the time being: what the import reads, and so its hash, is known afterwards.
         """
-        host = self._launch(file, content_hash, "parse" if self._settings.start_mode == "spawn" else "import")
+        host = self._launch(file, content_hash, "parse" if self._settings.start_mode == "spawn" else "import", None)
         try:
             return await self._parsed(host)
         finally:
@@ -275,7 +275,9 @@ class HostPool:
         key = (file, content_hash, bare)
         host = self._kept.get(key)
         if host is None:
-            host = self._kept[key] = self._launch(file, content_hash, "bare" if bare else "import")
+            host = self._kept[key] = self._launch(
+                file, content_hash, "bare" if bare else "import", self._sources.get((file, content_hash))
+            )
             self._stop_idle()
         return host
 
@@ -294,9 +296,8 @@ class HostPool:
 
     # ---- hosts ------------------------------------------------------------------------------------------------------
 
-    def _launch(self, file: str, content_hash: str, mode: Any) -> Host:
+    def _launch(self, file: str, content_hash: str, mode: Any, source: str | None) -> Host:
         settings = self._settings
-        parse = mode == "parse" or (file, content_hash) not in self._sources
         config = HostConfig(
             host_id=secrets.token_hex(8),
             dags_folder=str(settings.dags),
@@ -313,7 +314,7 @@ class HostPool:
             conf=airflow_conf(settings),
             spawn=settings.start_mode == "spawn",
             extra_paths=(str(settings.home / "plugins"),),
-            source=None if parse else self._sources[file, content_hash],
+            source=source,
         )
         host = Host(config)
         self._hosts[config.host_id] = host

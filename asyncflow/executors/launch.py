@@ -83,9 +83,12 @@ class ZygoteLauncher:
                 start_new_session=True,  # Ctrl-C in the terminal is for the server alone
             )
             try:
+                if self._closed():
+                    return  # `stop` came while it was starting, and has ended the one before
                 status = await self._process.wait()
             finally:
                 self._connection = None  # its hosts live on; nobody will tell how they end
+                await self._end()
             if self._closed():
                 return
             log.error("The zygote ended with status %s; starting another one", status)
@@ -123,11 +126,15 @@ class ZygoteLauncher:
 
     async def stop(self) -> None:
         self._stopped = True
+        await self._end()
+
+    async def _end(self) -> None:
         process = self._process
         if process is not None and process.returncode is None:
             with suppress(ProcessLookupError):
                 process.kill()  # it has nothing to lose
-            await process.wait()
+            with anyio.CancelScope(shield=True):
+                await process.wait()
 
     def _closed(self) -> bool:
         return self._stopped

@@ -33,6 +33,19 @@ def settings_for(folder: Path, **more: Any) -> Settings:
     return Settings(home=home, dags=dags, **{"dagbag_import_timeout": 5.0, "killed_task_cleanup_time": 0.5, **more})
 
 
+async def until(condition: Callable[[], bool], *, within: float = 10) -> None:
+    """Wait for something another process brings about, which nothing announces."""
+    with anyio.fail_after(within):
+        while not condition():  # noqa: ASYNC110
+            await anyio.sleep(0.005)
+
+
+async def content_of(path: Path) -> str:
+    """The text of a file that a task is about to make (by renaming)."""
+    await until(path.exists)
+    return await anyio.Path(path).read_text()
+
+
 class PoolHarness:
     """A running pool, what it said, and short forms of what tests do with it."""
 

@@ -7,13 +7,12 @@ import signal
 from datetime import UTC, datetime
 from pathlib import Path
 
-import anyio
 import pytest
 
 from asyncflow.core.messages import AskTimetable, CallbackDone, RunCallback
 from asyncflow.executors.base import HostLost
 from asyncflow.ipc import procfs
-from tests.executors.pools import HEAD, running_pool
+from tests.executors.pools import HEAD, content_of, running_pool, until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
@@ -24,14 +23,6 @@ AT_GATE = """
     while not os.path.exists(GATE): time.sleep(0.005)
     return "opened"
 """
-
-
-async def _content(path: Path) -> str:
-    """The text of a file that a task is about to make."""
-    with anyio.fail_after(10):
-        while not path.exists():  # noqa: ASYNC110 - another process makes it
-            await anyio.sleep(0.005)
-    return path.read_text()
 
 
 def a_file(body: str = "    return 42", dag_id: str = "d", before: str = "", tasks: int = 1) -> str:
@@ -119,12 +110,10 @@ async def test_a_killed_try_ends_with_its_children_even_those_in_sessions_of_the
     async with running_pool(tmp_path) as h:
         parsed = await h.parse_good("a.py", a_file(body, before=f"MARK = {str(mark)!r}"))
         info = h.start(parsed, "d")
-        child = procfs.identity(int(await _content(mark)))
+        child = procfs.identity(int(await content_of(mark)))
         h.pool.kill_try(info.token, "test", 0.1)
         finished = await h.finished(info)
-        with anyio.fail_after(5):
-            while procfs.is_alive(child):
-                await anyio.sleep(0.01)
+        await until(lambda: not procfs.is_alive(child))
     assert finished.signal == signal.SIGKILL
     assert not finished.oom_killed
 
@@ -136,9 +125,7 @@ async def test_processes_a_task_leaves_in_its_group_are_ended_with_it(tmp_path: 
         finished, _ = await h.run(parsed, "d")
         assert finished.result is not None
         left = int(finished.result.xcoms["return_value"])
-        with anyio.fail_after(5):
-            while procfs.is_alive(procfs.identity(left)):
-                await anyio.sleep(0.01)
+        await until(lambda: not procfs.is_alive(procfs.identity(left)))
 
 
 async def test_an_unrepeatable_file_is_imported_afresh_by_each_try(tmp_path: Path) -> None:
@@ -299,9 +286,7 @@ async def test_a_try_survives_the_death_of_its_host_and_of_the_zygote(tmp_path: 
         host = _parent(pids[0])
         os.kill(_parent(host), signal.SIGKILL)
         os.kill(host, signal.SIGKILL)
-        with anyio.fail_after(10):
-            while _parent(pids[0]) == host:
-                await anyio.sleep(0.01)
+        await until(lambda: _parent(pids[0]) != host)
         os.kill(pids[1], signal.SIGKILL)
         gone = await h.message(HostLost)
         gate.touch()
