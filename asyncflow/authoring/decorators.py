@@ -150,8 +150,8 @@ class TaskDecorator:
         multiple_outputs: bool | None,
         kwargs: Mapping[str, Any],
     ) -> None:
-        if isinstance(function, TaskDecorator):
-            raise TypeError(f"{function.kwargs['task_id']} is a task already: use only one @task decorator.")
+        if getattr(function, "_airflow_is_task_decorator", False):
+            raise TypeError(f"{function!r} is a task already: use only one @task decorator.")
         if not callable(function):
             raise TypeError("No args allowed while using @task, use kwargs instead")
         if "self" in inspect.signature(function).parameters:
@@ -333,12 +333,13 @@ def task_decorator_factory(
     return decorate
 
 
-def _kind(class_name: str) -> Callable[..., Any]:
-    """A `@task` kind whose operator class is in `operators.decorated`."""
+def _kind(class_name: str, module: str = "decorated") -> Callable[..., Any]:
+    """A `@task` kind; its operator class is in a module of `operators`, imported when it is used."""
 
     def decorator(python_callable: Callable[..., Any] | None = None, **kwargs: Any) -> Any:
-        module = importlib.import_module("asyncflow.operators.decorated")
-        return task_decorator_factory(python_callable, decorated_operator_class=getattr(module, class_name), **kwargs)
+        operators = importlib.import_module(f"asyncflow.operators.{module}")
+        operator_class = getattr(operators, class_name)
+        return task_decorator_factory(python_callable, decorated_operator_class=operator_class, **kwargs)
 
     return decorator
 
@@ -379,10 +380,10 @@ class TaskDecoratorCollection:
     short_circuit = staticmethod(_kind("ShortCircuitDecoratedOperator"))
     sensor = staticmethod(_kind("DecoratedSensorOperator"))
     bash = staticmethod(_kind("BashDecoratedOperator"))
-    virtualenv = staticmethod(_kind("PythonVirtualenvDecoratedOperator"))
-    external_python = staticmethod(_kind("PythonExternalDecoratedOperator"))
-    branch_virtualenv = staticmethod(_kind("BranchPythonVirtualenvDecoratedOperator"))
-    branch_external_python = staticmethod(_kind("BranchExternalPythonDecoratedOperator"))
+    virtualenv = staticmethod(_kind("PythonVirtualenvDecoratedOperator", "decorated_venv"))
+    external_python = staticmethod(_kind("PythonExternalDecoratedOperator", "decorated_venv"))
+    branch_virtualenv = staticmethod(_kind("BranchPythonVirtualenvDecoratedOperator", "decorated_venv"))
+    branch_external_python = staticmethod(_kind("BranchExternalPythonDecoratedOperator", "decorated_venv"))
 
     def __call__(self, python_callable: Callable[..., Any] | None = None, **kwargs: Any) -> Any:
         return self.python(python_callable, **kwargs)

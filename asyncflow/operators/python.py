@@ -10,6 +10,14 @@ from asyncflow.authoring.callables import determine_kwargs, finished
 from asyncflow.authoring.context import get_current_context as get_current_context
 from asyncflow.authoring.skip import SkipMixin
 
+_IN_VIRTUALENV = (
+    "PythonVirtualenvOperator",
+    "ExternalPythonOperator",
+    "BranchPythonVirtualenvOperator",
+    "BranchExternalPythonOperator",
+    "is_venv_installed",
+)
+
 
 class PythonOperator(BaseOperator):
     """Calls a function; names of context variables among its parameters are given to it."""
@@ -115,3 +123,12 @@ class ShortCircuitOperator(PythonOperator, SkipMixin):
         self.log.info("Skipping downstream tasks: %s", [t.task_id for t in targets])
         self.skip(context["dag_run"], tasks=targets, map_index=context["ti"].map_index, ti=context["ti"])
         return condition
+
+
+def __getattr__(name: str) -> Any:
+    """The operators of `operators.virtualenv` are found here too, where Airflow has them."""
+    from asyncflow.operators import virtualenv
+
+    if name in _IN_VIRTUALENV:
+        return getattr(virtualenv, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,36 @@
+"""DateTimeSensor: waits until a moment has passed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from asyncflow.authoring import timezone
+from asyncflow.sensors.base import BaseSensorOperator
+
+
+class DateTimeSensor(BaseSensorOperator):
+    """Waits for `target_time`, a moment or a (template of a) text of one."""
+
+    template_fields: Sequence[str] = ("target_time",)
+
+    def __init__(self, *, target_time: str | datetime, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if not isinstance(target_time, str | datetime):
+            raise TypeError(
+                f"Task {self.task_id!r}: target_time must be a text or a datetime, not {type(target_time).__name__}."
+            )
+        self.target_time = target_time.isoformat() if isinstance(target_time, datetime) else target_time
+
+    def poke(self, context: Any) -> bool:
+        self.log.info("Checking if the time (%s) has come", self.target_time)
+        return timezone.utcnow() > timezone.parse(self.target_time)
+
+
+class DateTimeSensorAsync(DateTimeSensor):
+    """The same; holds no process between pokes."""
+
+    def __init__(self, *, start_from_trigger: bool = False, end_from_trigger: bool = False, **kwargs: Any) -> None:
+        super().__init__(**{"mode": "reschedule", **kwargs})
+        self.end_from_trigger = end_from_trigger
