@@ -54,6 +54,7 @@ def _log_to_stderr(level: str) -> None:
         logging.basicConfig(level=level.upper(), format="%(asctime)s %(levelname)-7s %(name)s  %(message)s")
     except ValueError:
         raise InvalidInput(f"Setting log_level={level!r}: accepted are DEBUG, INFO, WARNING, ERROR.") from None
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)  # its start-up lines repeat ours
 
 
 def _backend() -> dict[str, Any]:

@@ -160,7 +160,7 @@ def test_one_file_may_be_named_instead_of_the_folder(terminal: Terminal) -> None
 
 @pytest.mark.slow
 def test_whole_run_as_json_has_stdout_for_itself(terminal: Terminal) -> None:
-    done = terminal("dags", "test", "classic", "2024-01-02", "-o", "json", code=1)
+    done = terminal("dags", "test", "classic", "2024-01-02", "-o", "json", code=1, traceback=True)
     result = json.loads(done.stdout)
     assert result["state"] == "failed"
     assert result["tasks"]["bash"] == "success"
