@@ -80,7 +80,7 @@ class Settings:
     killed_task_cleanup_time: float = _setting(
         5.0, "Seconds between SIGTERM and SIGKILL of a task that is ended.", "core.killed_task_cleanup_time"
     )
-    adoption_timeout: float = _setting(10.0, "Seconds a restarted server waits for a live DAG host to reconnect.")
+    adoption_timeout: float = _setting(5.0, "Seconds a restarted server waits for a live DAG host to reconnect.")
     durability: str = _setting("normal", '"normal" survives a crash of the process, "full" also a power loss.')
     max_map_length: int = _setting(1024, "Longest list a task may be mapped over.", "core.max_map_length")
     log_level: str = _setting("INFO", "Level of the server's own log.", "logging.logging_level")
@@ -208,3 +208,8 @@ def secret_from_environment(kind: str, name: str) -> str | None:
         if text is not None:
             return text
     return None
+
+
+def secret_key_from_environment() -> str | None:
+    """The key for Variables and Connections; not a setting, lest it be printed with them."""
+    return os.environ.get("ASYNCFLOW_SECRET_KEY") or os.environ.get("AIRFLOW__CORE__FERNET_KEY") or None

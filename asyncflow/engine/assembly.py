@@ -15,7 +15,7 @@ from typing import Any
 import anyio
 import anyio.abc
 
-from asyncflow.config import Settings
+from asyncflow.config import Settings, secret_key_from_environment
 from asyncflow.core.messages import Hello, Request
 from asyncflow.core.models import Pool
 from asyncflow.core.world import World
@@ -125,13 +125,7 @@ class Server:
 
     async def settle(self, tries: list[LeftBehind]) -> None:
         """Adopt, apply or give up the tries of an earlier server."""
-        await recover(
-            tries,
-            self.pool.read_spool(),
-            launcher=self.launcher,
-            grace=self.settings.adoption_timeout,
-            is_alive=self.pool.is_alive,
-        )
+        await recover(tries, remains=self.pool, launcher=self.launcher, grace=self.settings.adoption_timeout)
 
 
 @asynccontextmanager
@@ -149,7 +143,9 @@ async def assemble(
         tasks.start_soon(function, *args)
 
     with HomeLock(settings.lock):
-        store = await Store.open(settings.database, durability=settings.durability)
+        store = await Store.open(
+            settings.database, durability=settings.durability, secret_key=secret_key_from_environment()
+        )
         try:
             yield Server(settings, store, clock or SystemClock(), spawn, scheduling=scheduling)
         finally:
