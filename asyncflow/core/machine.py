@@ -1,8 +1,8 @@
 """The scheduler's machinery: every move of an instance or run goes through here, with all that follows from it.
 
 `Machine` owns the live DAGs and runs, the slots, the timers and the ledger. `settle` looks again at what has changed
-until nothing moves any more; `launch` hands out slots. What the moves should be is decided elsewhere (`planner`, `retry`,
-`slots`, `ending`), what people want comes from `clearing` and `marking`.
+until nothing moves any more; `launch` hands out slots. What the moves should be is decided elsewhere (`planner`,
+`retry`, `slots`, `ending`), what people want comes from `clearing` and `marking`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from asyncflow.core import mapping, planner
 from asyncflow.core.calendar import Calendar
@@ -34,6 +34,14 @@ _BY_RULE = {
 }
 _AFRESH = frozenset({Event.CLEAR, Event.RESTORE, Event.RESTARTED})
 _PAST_MATTERS = frozenset({TaskState.SUCCESS, TaskState.SKIPPED})
+
+
+class _Look(NamedTuple):
+    """One look at what is dirty in a run."""
+
+    now: datetime
+    held: list[TaskInstance]  #: may start, but the DAG is paused
+    fitted: set[str]  #: mapped tasks whose number of instances has been checked
 
 
 class Machine:
@@ -165,7 +173,7 @@ class Machine:
                 self._end_if_over(live, now)
 
     def _look_at(self, live: LiveRun, now: datetime) -> None:
-        held: list[TaskInstance] = []
+        look = _Look(now, [], set())
         while live.dirty:
             task_id = next(iter(live.dirty))
             indexes = live.dirty.pop(task_id)
@@ -176,33 +184,34 @@ class Machine:
             for map_index in wanted:
                 ti = by_index.get(map_index)  # an expansion may have replaced it meanwhile
                 if ti is not None and ti.state in SCHEDULABLE:
-                    self._decide(live, ti, now, held)
-        for ti in held:
+                    self._decide(live, ti, look)
+        for ti in look.held:
             live.mark(ti.task_id, ti.map_index)
 
-    def _decide(self, live: LiveRun, ti: TaskInstance, now: datetime, held: list[TaskInstance]) -> None:
-        verdict = planner.decide(live, ti, now)
+    def _decide(self, live: LiveRun, ti: TaskInstance, look: _Look) -> None:
+        verdict = planner.decide(live, ti, look.now)
         if verdict is Verdict.WAIT:
             return
         if verdict is not Verdict.RUN:
-            self.move(live, ti, _BY_RULE[verdict], now)
+            self.move(live, ti, _BY_RULE[verdict], look.now)
         elif live.dag.paused:
-            held.append(ti)
-        elif ti.task_id in live.dag.graph.expands:
-            self._expand_and_schedule(live, ti, now)
+            look.held.append(ti)
+        elif ti.task_id not in live.dag.graph.expands:
+            self.schedule(live, ti, look.now)
+        elif ti.map_index < 0:
+            self._expand(live, ti, look.now)
         else:
-            self.schedule(live, ti, now)
+            if ti.task_id not in look.fitted:
+                look.fitted.add(ti.task_id)
+                self._fit(live, ti.task_id, mapping.map_length(live, ti.task_id), look.now)
+            if ti.state in SCHEDULABLE:
+                self.schedule(live, ti, look.now)
 
-    def _expand_and_schedule(self, live: LiveRun, ti: TaskInstance, now: datetime) -> None:
-        """A mapped instance may start: first bring the number of instances into line with the input's length."""
+    def _expand(self, live: LiveRun, ti: TaskInstance, now: datetime) -> None:
+        """The dependencies of an unexpanded instance are met: copies take its place."""
         length = mapping.map_length(live, ti.task_id)
         by_index = live.tis[ti.task_id]
-        if ti.map_index >= 0:
-            if length is not None:
-                self._fit(live, ti.task_id, length, now)
-            if ti.state in SCHEDULABLE:
-                self.schedule(live, ti, now)
-        elif length is None:
+        if length is None:
             self.move(live, ti, Event.RULE_FAIL, now, reason="the value to map over was never returned")
         elif length == 0:
             self.move(live, ti, Event.RULE_SKIP, now, reason="there is nothing to map over")
@@ -217,8 +226,10 @@ class Machine:
             live.mark_dependents(ti.task_id, -1)
             self.look_again(live)
 
-    def _fit(self, live: LiveRun, task_id: str, length: int, now: datetime) -> None:
+    def _fit(self, live: LiveRun, task_id: str, length: int | None, now: datetime) -> None:
         """Exactly the instances 0 .. length-1: missing ones are made, those beyond the end are removed."""
+        if length is None:
+            return
         by_index = live.tis[task_id]
         for index in sorted(by_index):
             if index >= length and by_index[index].state is not TaskState.REMOVED:

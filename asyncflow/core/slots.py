@@ -1,8 +1,8 @@
 """Slots: which scheduled instances may start now, and what the others wait for.
 
 One priority queue in name; in fact one heap per *bucket* of instances that share all limits (pool, slots taken, DAG,
-and task or run where these are limited). What blocks the head of a bucket blocks all of it, so a turn looks at each bucket
-once however many instances wait, and an over-full pool never holds up the others.
+and task or run where these are limited). What blocks the head of a bucket blocks all of it, so a turn looks at each
+bucket once however many instances wait, and an over-full pool never holds up the others.
 
 Order: priority weight (high first), logical date of the run, order of creation of the run, order of scheduling.
 Limits: parallelism (processes, counted by the caller), pool slots (QUEUED, RUNNING and RESTARTING take them, DEFERRED

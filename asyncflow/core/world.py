@@ -257,7 +257,7 @@ class World:
         now: datetime,
         actor: str = "user",
     ) -> list[TaskKey]:
-        """Have instances run again: those of `task_ids` (None = all) and their relatives in these runs, as Airflow's UI.
+        """Have instances run again: those of `task_ids` (None = all) and their relatives in these runs, as Airflow.
 
         `only_failed` (failed, upstream_failed) and `only_running` may be combined. Runs that are not in memory are
         left out. Returns what was (or, with `dry_run`, would be) touched.
