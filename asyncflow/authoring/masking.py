@@ -32,6 +32,7 @@ MASK = "***"
 _SHORTEST = 3
 
 _secrets: set[str] = set()
+#: of all secrets; made again when it is next needed after a new one
 _pattern: re.Pattern[str] | None = None
 
 
@@ -60,10 +61,8 @@ def _add(secret: str) -> None:
     global _pattern
     if len(secret) < _SHORTEST or secret in _secrets:
         return
-    forms = {secret, repr(secret)[1:-1], secret.replace("\\", "\\\\")}
-    _secrets.update(forms)
-    longest_first = sorted(_secrets, key=len, reverse=True)
-    _pattern = re.compile("|".join(re.escape(text) for text in longest_first))
+    _secrets.update({secret, repr(secret)[1:-1], secret.replace("\\", "\\\\")})
+    _pattern = None
     _cover_streams()
 
 
@@ -76,7 +75,13 @@ def forget_secrets() -> None:
 
 def mask_text(text: str) -> str:
     """`text` with every known secret replaced."""
-    return _pattern.sub(MASK, text) if _pattern else text
+    global _pattern
+    if not _secrets:
+        return text
+    if _pattern is None:
+        longest_first = sorted(_secrets, key=len, reverse=True)
+        _pattern = re.compile("|".join(re.escape(secret) for secret in longest_first))
+    return _pattern.sub(MASK, text)
 
 
 def redact(value: Any, name: str | None = None, max_depth: int = 5) -> Any:
