@@ -14,12 +14,14 @@ import selectors
 import signal
 import socket
 import sys
+import traceback
 from typing import NoReturn
 
 from asyncflow import __version__
 from asyncflow.core.messages import ForkHost, Hello, HostConfig, HostExited, HostForked, KillHost, Message
 from asyncflow.ipc import procfs
 from asyncflow.worker import host
+from asyncflow.worker.warmup import warm_up
 from asyncflow.worker.wire import Wire
 
 #: what nearly every DAG file or task needs; more would make each fork dearer (its cost follows the memory in use)
@@ -117,6 +119,10 @@ def preload() -> None:
     """Import what children need, and take it out of the garbage collector's reach so that forks share it."""
     for name in PRELOADED:
         importlib.import_module(name)
+    try:
+        warm_up()
+    except Exception:  # only slower without it
+        traceback.print_exc()
     gc.collect()
     gc.freeze()
 
