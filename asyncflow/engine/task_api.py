@@ -84,8 +84,9 @@ class TaskRequests:
         """Written at once. The length of an output that is mapped over comes with the try's result instead."""
         await self._store.xcom_set(TaskKey(*key), name, value)
 
-    async def xcom_rows(self, **filters: Any) -> list[dict[str, Any]]:
-        return [struct_dict(row) for row in await self._store.xcom_rows(**filters)]
+    async def xcom_rows(self, dag_id: str, **filters: Any) -> list[dict[str, Any]]:
+        rows = await self._store.xcom_rows(dag_id=dag_id, **filters)
+        return [{"dag_id": dag_id, **struct_dict(row)} for row in rows]
 
     async def xcom_clear(self, key: Sequence[Any]) -> None:
         await self._store.xcom_clear(TaskKey(*key))

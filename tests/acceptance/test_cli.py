@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.server import LIMIT, ServeProcess, environment, until
+from tests.acceptance.server import LIMIT, environment, until
+from tests.acceptance.stopping import StoppingServer
 
 pytestmark = pytest.mark.slow
 
@@ -28,16 +29,8 @@ with DAG("etl", start_date=datetime(2026, 1, 1), schedule="0 0 * * *", catchup=F
 """
 
 
-class Server(ServeProcess):
-    """Ends its tasks with itself, and is ended by its own process id."""
-
-    def __init__(self, root: Path) -> None:
-        super().__init__(root, "--stop-tasks")
-
-    def __exit__(self, *_: object) -> None:
-        if self.process is not None and self.process.poll() is None:
-            self.process.terminate()
-            self.process.wait(LIMIT)
+class CommandLine(StoppingServer):
+    """A server, and the commands that are pointed at its home and folder."""
 
     def run(self, *args: str, code: int = 0) -> subprocess.CompletedProcess[str]:
         """`asyncflow <args>` as a process of its own."""
@@ -58,22 +51,22 @@ class Server(ServeProcess):
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with Server(tmp_path_factory.mktemp("cli")) as running:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommandLine]:
+    with CommandLine(tmp_path_factory.mktemp("cli")) as running:
         running.write("etl.py", FILE)
         running.wait_for_dag("etl")
         yield running
 
 
 @pytest.fixture
-def alone(tmp_path: Path) -> Server:
+def alone(tmp_path: Path) -> CommandLine:
     """A home and a DAG folder without a server."""
-    nobody = Server(tmp_path)
+    nobody = CommandLine(tmp_path)
     nobody.write("etl.py", FILE)
     return nobody
 
 
-def ended(server: Server, run_id: str) -> str:
+def ended(server: CommandLine, run_id: str) -> str:
     def look() -> str:
         state = server.run("dags", "state", "etl", run_id).stdout.split(",")[0].strip()
         return state if state in ("success", "failed") else ""
@@ -81,7 +74,7 @@ def ended(server: Server, run_id: str) -> str:
     return str(until(look, f"{run_id} ends"))
 
 
-def test_lists(server: Server) -> None:
+def test_lists(server: CommandLine) -> None:
     (row,) = server.json("dags", "list")
     assert (row["dag_id"], row["fileloc"], row["owners"]) == ("etl", "etl.py", "airflow")
     assert server.json("dags", "list-import-errors") == []
@@ -92,7 +85,7 @@ def test_lists(server: Server) -> None:
     assert server.json("info")["server"] == "running"
 
 
-def test_a_run_from_trigger_to_clear(server: Server) -> None:
+def test_a_run_from_trigger_to_clear(server: CommandLine) -> None:
     server.run("dags", "unpause", "etl")
     server.run("dags", "trigger", "etl", "-r", "first", "-e", "2026-01-05", "-c", '{"word": "banana", "code": 3}')
     assert ended(server, "first") == "failed"
@@ -110,12 +103,12 @@ def test_a_run_from_trigger_to_clear(server: Server) -> None:
     assert server.run("dags", "trigger", "etl", "-r", "first", code=4).stderr.startswith("Error: ")
 
 
-def test_wrong_names(server: Server) -> None:
+def test_wrong_names(server: CommandLine) -> None:
     assert "Did you mean 'etl'?" in server.run("dags", "trigger", "elt", code=3).stderr
     assert "Did you mean 'load'?" in server.run("tasks", "state", "etl", "laod", "2026-01-05", code=3).stderr
 
 
-def test_broken_file_fails_list_import_errors(server: Server) -> None:
+def test_broken_file_fails_list_import_errors(server: CommandLine) -> None:
     path = server.write("broken.py", "from airflow import DAG\nDAG('x'\n")
     until(lambda: server.call("list_import_errors"), "the error is seen")
     done = server.run("dags", "list-import-errors", "-o", "json", code=1)
@@ -125,18 +118,18 @@ def test_broken_file_fails_list_import_errors(server: Server) -> None:
     until(lambda: not server.call("list_import_errors"), "the error is forgotten")
 
 
-def test_second_server_on_the_same_home_is_refused(server: Server) -> None:
+def test_second_server_on_the_same_home_is_refused(server: CommandLine) -> None:
     done = server.run("serve", "--port", "0", code=5)
     assert str(server.home) in done.stderr
 
 
-def test_port_that_is_taken_is_a_sentence(server: Server, tmp_path: Path) -> None:
-    other = Server(tmp_path)
+def test_port_that_is_taken_is_a_sentence(server: CommandLine, tmp_path: Path) -> None:
+    other = CommandLine(tmp_path)
     port = server.address.rsplit(":", 1)[1]
     assert f"Port {port}" in other.run("serve", "--port", port, code=2).stderr
 
 
-def test_commands_answer_without_a_server(alone: Server) -> None:
+def test_commands_answer_without_a_server(alone: CommandLine) -> None:
     (row,) = alone.json("dags", "list")
     assert row["dag_id"] == "etl"
     assert alone.run("tasks", "list", "etl").stdout == "extract\nload\n"
@@ -146,7 +139,7 @@ def test_commands_answer_without_a_server(alone: Server) -> None:
     assert alone.json("info")["server"] == "not running"
 
 
-def test_run_triggered_without_a_server_starts_with_the_next_one(alone: Server) -> None:
+def test_run_triggered_without_a_server_starts_with_the_next_one(alone: CommandLine) -> None:
     alone.run("dags", "unpause", "etl")
     alone.run("dags", "trigger", "etl", "-r", "early")
     assert alone.run("dags", "state", "etl", "early").stdout.split(",")[0].strip() in ("queued", "running")
@@ -154,7 +147,7 @@ def test_run_triggered_without_a_server_starts_with_the_next_one(alone: Server) 
         assert ended(alone, "early") == "success"
 
 
-def test_killed_server_leaves_nothing_that_commands_stumble_over(alone: Server) -> None:
+def test_killed_server_leaves_nothing_that_commands_stumble_over(alone: CommandLine) -> None:
     alone.start()
     alone.wait_for_dag("etl")
     alone.stop(kill=True)

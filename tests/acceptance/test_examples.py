@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.server import environment
+from tests.acceptance.stopping import StoppingServer
 
 DAGS = Path(__file__).parents[2] / "dags"
 
@@ -55,3 +56,17 @@ def test_both_dialects_are_shown() -> None:
     texts = [path.read_text() for path in DAGS.glob("*.py")]
     assert sum("from airflow" in text for text in texts) >= 3
     assert sum("from asyncflow" in text for text in texts) >= 3
+
+
+@pytest.mark.slow
+def test_examples_end_well_on_a_server(tmp_path: Path) -> None:
+    with StoppingServer(tmp_path, DAGS) as server:
+        for dag_id in EXAMPLES:
+            server.wait_for_dag(dag_id)
+        for dag_id in EXAMPLES:
+            server.call("unpause_dag", dag_id=dag_id)
+            server.call("trigger_dag", dag_id=dag_id, run_id="mine", logical_date="2026-01-31")
+        for dag_id, expected in EXAMPLES.items():
+            run = server.wait_for_run(dag_id, "mine", limit=50)
+            others = {ti["task_id"]: ti["state"] for ti in run["tasks"] if ti["state"] != "success"}
+            assert (run["state"], others) == ("success", expected), dag_id
