@@ -105,10 +105,14 @@ def name_of(ti: TaskInstance | TaskKey) -> str:
 class Game:
     """A world, the rows its writes have made, and what is running."""
 
-    def __init__(self, *specs: DagSpec, parallelism: int = 1000, paused: bool = False, **world: Any) -> None:
+    def __init__(
+        self, *specs: DagSpec, parallelism: int = 1000, paused: bool = False, tokens: str = "t", **world: Any
+    ) -> None:
         numbers = count(1)
         self.now = START
-        self.world = World(parallelism=parallelism, new_token=lambda: f"t{next(numbers)}", keep_ended=None, **world)
+        self.world = World(
+            parallelism=parallelism, new_token=lambda: f"{tokens}{next(numbers)}", keep_ended=None, **world
+        )
         self.world.put_pool(Pool(name="default_pool", slots=128))
         self.runs: dict[tuple[str, str], DagRun] = {}
         self.rows: dict[TaskKey, TaskInstance] = {}
