@@ -15,6 +15,7 @@ import datetime as dt
 import logging
 import signal
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Literal
@@ -324,12 +325,15 @@ def time_limit(seconds: float) -> Iterator[None]:
         raise AirflowTaskTimeout(f"Timeout: the task ran longer than its execution_timeout of {seconds:g} s")
 
     before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    begun = time.monotonic()
+    outer, _ = signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+        if outer:  # an alarm that was set around this one still rings
+            signal.setitimer(signal.ITIMER_REAL, max(0.001, outer - (time.monotonic() - begun)))
 
 
 @contextlib.contextmanager
