@@ -80,15 +80,17 @@ class Database:
             raise StoreBroken(f"asyncflow needs SQLite 3.37 or newer; this Python comes with {sqlite3.sqlite_version}.")
         spill = SpillFiles(xcom_dir or path.parent / "xcom", sync=durability == "full")
         opened: list[aiosqlite.Connection] = []
-        try:
-            await anyio.to_thread.run_sync(_make_file, path)
-            for role in range(1 + readers):
-                opened.append(await aiosqlite.connect(path, isolation_level=None, cached_statements=256))
-                await _call(opened[-1], _prepare, path, spill, durability, role == 0)
-        except Exception as error:
-            for connection in opened:
-                await connection.close()
-            raise explain(error, path) from error
+        # Shielded: a connection whose opening is cancelled leaves a thread that keeps the process from ending.
+        with anyio.CancelScope(shield=True):
+            try:
+                await anyio.to_thread.run_sync(_make_file, path)
+                for role in range(1 + readers):
+                    opened.append(await aiosqlite.connect(path, isolation_level=None, cached_statements=256))
+                    await _call(opened[-1], _prepare, path, spill, durability, role == 0)
+            except Exception as error:
+                for connection in opened:
+                    await connection.close()
+                raise explain(error, path) from error
         secrets = Secrets(path.parent / "secret.key", secret_key)
         return cls(path, opened[0], opened[1:], spill, secrets, now)
 

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 from contextlib import closing
 from pathlib import Path
 
@@ -139,6 +140,19 @@ async def test_a_home_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "home").write_text("a file")
     with pytest.raises(DiskTrouble, match="The directory of "):
         await Store.open(tmp_path / "home" / "a.db")
+
+
+async def test_no_thread_is_left_when_opening_fails_or_is_cancelled(tmp_path: Path) -> None:
+    before = set(threading.enumerate())
+    with pytest.raises(DiskTrouble, match="cannot be opened"):
+        await Store.open(tmp_path)
+    with anyio.CancelScope() as scope:
+        scope.cancel()
+        await (await Store.open(tmp_path / "a.db")).close()
+    left = [thread for thread in set(threading.enumerate()) - before if "AnyIO" not in thread.name]
+    for thread in left:
+        thread.join(3)
+    assert not [thread for thread in left if thread.is_alive()]
 
 
 async def test_an_old_sqlite_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
