@@ -32,7 +32,7 @@ from asyncflow.ipc.fingerprint import fingerprint, main_path
 log = logging.getLogger(__name__)
 
 #: seconds after which an import no longer counts against `parse_concurrency`: a file that hangs delays no other
-SLOW = 1.0
+SLOW = 0.4
 #: how many imports may be slow at once
 MAX_SLOW = 16
 #: seconds a failure waits for a further save of a file that was saved less than `FRESH` seconds ago

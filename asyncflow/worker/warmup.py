@@ -36,7 +36,7 @@ def warm_up() -> None:
     )
     info = TryInfo(token="warm", dag_id=dag.dag_id, task_id=hello.task_id, run=run, log_path=os.devnull)
     for _ in range(_ROUNDS):
-        result = run_try(hello, info, NoServer())  # type: ignore[arg-type]
+        result = run_try(hello, info, NoServer())
         decode(encode(TryFinished(token="warm", result=result, ended_at=datetime.now(UTC)))[4:])
     random.seed()
 

@@ -15,6 +15,7 @@ import signal
 import socket
 import sys
 import traceback
+from contextlib import suppress
 from typing import NoReturn
 
 from asyncflow import __version__
@@ -74,6 +75,7 @@ class Zygote:
             case KillHost(host_id=host_id):
                 for pid, known in self._hosts.items():
                     if known == host_id:
+                        os.kill(pid, signal.SIGKILL)  # it is our child and not reaped yet: the pid is its own
                         _kill_group(pid)
             case _:
                 pass
@@ -102,17 +104,15 @@ class Zygote:
             if pid == 0:
                 return
             if (host_id := self._hosts.pop(pid, None)) is not None:
+                _kill_group(pid)  # what the import has started and left behind
                 code = os.waitstatus_to_exitcode(status)
                 self._wire.send(HostExited(host_id=host_id, pid=pid, status=code, peak_rss_kb=usage.ru_maxrss))
 
 
 def _kill_group(pid: int) -> None:
-    """End a host and what its import started; its task processes have groups of their own."""
-    for kill in (os.killpg, os.kill):  # it may not lead its group yet
-        try:
-            kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
+    """End a host's group: itself and what its import started. Its task processes have groups of their own."""
+    with suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)
 
 
 def preload() -> None:

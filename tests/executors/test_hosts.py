@@ -309,3 +309,23 @@ async def test_the_socket_is_for_its_owner_only(tmp_path: Path) -> None:
     async with running_pool(tmp_path) as h:
         assert h.settings.socket.stat().st_mode & 0o777 == 0o600
     assert not h.settings.socket.exists()
+
+
+async def test_spawn_mode_does_the_same_in_fresh_interpreters(tmp_path: Path) -> None:
+    source = a_file(
+        "    import os\n    return os.getppid()", before="from datetime import datetime\nT = datetime.now()"
+    )
+    async with running_pool(tmp_path, start_mode="spawn") as h:
+        parsed = await h.parse_good("a.py", source)
+        info = h.start(parsed, "d")
+        started = await h.started(info)
+        finished = await h.finished(info)
+        broken = await h.parse("b.py", "import os\nos._exit(3)")
+        question = AskTimetable(request_id="1", dag_id="d", question="next", now=datetime.now(UTC))
+        answer = await h.pool.ask_timetable(parsed.file, parsed.content_hash, question)
+    assert finished.result is not None, h.log(info)
+    assert finished.result.outcome == "success", h.log(info)
+    assert started.process.pid > 0
+    assert broken.error is not None
+    assert "exit code 3" in broken.error.message
+    assert answer.error is None
