@@ -350,8 +350,10 @@ class Actions:
         """A run with its task instances, in the DAG's order."""
         run, tis = await self._run(dag_id, run_id)
         now = self._clock.now()
+        dag = await self._store.load_dag(dag_id)
+        places = {task_id: place for place, task_id in enumerate(dag.spec.tasks if dag else ())}
         rows = []
-        for ti in tis:
+        for ti in sorted(tis, key=lambda ti: (places.get(ti.task_id, len(places)), ti.task_id, ti.map_index)):
             row = task_dict(ti, now)
             if ti.state in (TaskState.NONE, TaskState.SCHEDULED, TaskState.UP_FOR_RETRY, TaskState.UP_FOR_RESCHEDULE):
                 row["why"] = self._scheduler.world.why(ti.key, now)

@@ -21,11 +21,13 @@ from datetime import datetime
 
 from airflow import DAG
 from airflow.operators.bash import BashOperator
+from airflow.operators.empty import EmptyOperator
 
 with DAG("etl", start_date=datetime(2026, 1, 1), schedule="0 0 * * *", catchup=False, tags=["nightly"]) as dag:
+    start = EmptyOperator(task_id="start")
     extract = BashOperator(task_id="extract", bash_command="echo word is {{ dag_run.conf.get('word') }}")
     load = BashOperator(task_id="load", bash_command="exit {{ dag_run.conf.get('code', 0) }}")
-    extract >> load
+    start >> extract >> load
 """
 
 
@@ -78,7 +80,7 @@ def test_lists(server: CommandLine) -> None:
     (row,) = server.json("dags", "list")
     assert (row["dag_id"], row["fileloc"], row["owners"]) == ("etl", "etl.py", "airflow")
     assert server.json("dags", "list-import-errors") == []
-    assert [row["task_id"] for row in server.json("tasks", "list", "etl")] == ["extract", "load"]
+    assert [row["task_id"] for row in server.json("tasks", "list", "etl")] == ["start", "extract", "load"]
     assert server.json("dags", "details", "etl")["tags"] == ["nightly"]
     assert '"extract" -> "load"' in server.run("dags", "show", "etl").stdout
     assert len(server.run("dags", "next-execution", "etl", "-n", "3").stdout.splitlines()) == 3
@@ -89,8 +91,8 @@ def test_a_run_from_trigger_to_clear(server: CommandLine) -> None:
     server.run("dags", "unpause", "etl")
     server.run("dags", "trigger", "etl", "-r", "first", "-e", "2026-01-05", "-c", '{"word": "banana", "code": 3}')
     assert ended(server, "first") == "failed"
-    states = {row["task_id"]: row["state"] for row in server.json("tasks", "states-for-dag-run", "etl", "first")}
-    assert states == {"extract": "success", "load": "failed"}
+    states = [(row["task_id"], row["state"]) for row in server.json("tasks", "states-for-dag-run", "etl", "first")]
+    assert states == [("start", "success"), ("extract", "success"), ("load", "failed")]
     assert server.run("tasks", "state", "etl", "load", "2026-01-05").stdout == "failed\n"
     assert "word is banana" in server.run("tasks", "logs", "etl", "extract", "first").stdout
     assert [row["run_id"] for row in server.json("dags", "list-runs", "-d", "etl", "--state", "failed")] == ["first"]
@@ -132,7 +134,7 @@ def test_port_that_is_taken_is_a_sentence(server: CommandLine, tmp_path: Path) -
 def test_commands_answer_without_a_server(alone: CommandLine) -> None:
     (row,) = alone.json("dags", "list")
     assert row["dag_id"] == "etl"
-    assert alone.run("tasks", "list", "etl").stdout == "extract\nload\n"
+    assert alone.run("tasks", "list", "etl").stdout == "extract\nload\nstart\n"
     assert alone.json("dags", "pause", "etl") == [{"dag_id": "etl", "is_paused": True}]
     assert "Did you mean 'etl'?" in alone.run("dags", "details", "elt", code=3).stderr
     assert "is in order" in alone.run("db", "check").stdout
