@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from asyncflow.authoring.edges import DAGNode, DependencyMixin
 from asyncflow.authoring.exceptions import AirflowException
-from asyncflow.authoring.source import NOWHERE, Place
 from asyncflow.authoring.templates import Templater
 from asyncflow.authoring.types import NOTSET, ArgNotSet
 from asyncflow.core.states import TriggerRule
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from asyncflow.authoring.baseoperator import BaseOperator
     from asyncflow.authoring.dag import DAG
     from asyncflow.authoring.mapping import MappedOperator, MappedTaskGroup
+    from asyncflow.authoring.setup_teardown import SetupTeardownContext
     from asyncflow.authoring.xcom_arg import XComArg
 
 
@@ -83,8 +83,6 @@ class AbstractOperator(Templater, DAGNode):
     doc_rst: str | None
     allow_nested_operators: bool
 
-    #: where the file made it
-    created_at: Place = NOWHERE
     on_failure_fail_dagrun: bool = False
     _is_setup: bool = False
     _is_teardown: bool = False
@@ -172,11 +170,11 @@ class AbstractOperator(Templater, DAGNode):
                 setup.set_downstream(self)
         return self
 
-    def __enter__(self) -> AbstractOperator:
-        from asyncflow.authoring.setup_teardown import open_block
+    def __enter__(self) -> type[SetupTeardownContext]:
+        from asyncflow.authoring.setup_teardown import SetupTeardownContext, open_block
 
         open_block([self])
-        return self
+        return SetupTeardownContext
 
     def __exit__(self, kind: Any, value: Any, traceback: Any) -> None:
         from asyncflow.authoring.setup_teardown import close_block

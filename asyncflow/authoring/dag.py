@@ -22,11 +22,11 @@ from asyncflow.authoring.baseoperator import check_fail_stop
 from asyncflow.authoring.checks import check_types, unknown_keywords, validate_key
 from asyncflow.authoring.conf import conf
 from asyncflow.authoring.current import DagContext, TaskGroupContext
-from asyncflow.authoring.exceptions import DuplicateTaskIdFound, TaskNotFound
+from asyncflow.authoring.exceptions import TaskNotFound
 from asyncflow.authoring.params import DagParam, ParamsDict
 from asyncflow.authoring.schedules import ScheduleMethods
 from asyncflow.authoring.source import Place, caller, imports_sdk, located
-from asyncflow.authoring.taskgroup import TaskGroup
+from asyncflow.authoring.taskgroup import TaskGroup, duplicate
 from asyncflow.authoring.templates import make_environment
 from asyncflow.authoring.timetables import Timetable, resolve_schedule
 from asyncflow.authoring.types import NOTSET, ArgNotSet
@@ -356,11 +356,7 @@ class DAG(ScheduleMethods):
         if existing is task:
             return
         if existing is not None or task.task_id in self._task_group.used_group_ids:
-            first = f"; the first is made in {existing.created_at}" if existing is not None else ""
-            raise located(
-                DuplicateTaskIdFound(f"Task id '{task.task_id}' has already been added to the DAG{first}"),
-                task.created_at,
-            )
+            raise located(duplicate(task, existing), task.created_at)
         self.task_dict[task.task_id] = task
         self._task_group.used_group_ids.add(task.task_id)
         task.dag = self

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from asyncflow.authoring.exceptions import AirflowException
+from asyncflow.authoring.source import NOWHERE, Place
 from asyncflow.authoring.types import NOTSET
 
 if TYPE_CHECKING:
@@ -86,6 +87,8 @@ class DAGNode(DependencyMixin):
     task_group: TaskGroup | None = None
     upstream_task_ids: set[str]
     downstream_task_ids: set[str]
+    #: where the file made it
+    created_at: Place = NOWHERE
 
     @property
     def node_id(self) -> str:

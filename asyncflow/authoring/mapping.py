@@ -199,8 +199,8 @@ class OperatorPartial:
             raise UnmappableOperator(f"{operator_class.__name__} cannot be mapped.")
         self.operator_class = operator_class
         self.kwargs = kwargs
-        self._expanded = False
         _check_names(operator_class, "partial", kwargs)
+        self._expanded = False
 
     def __repr__(self) -> str:
         args = ", ".join(f"{name}={value!r}" for name, value in self.kwargs.items())

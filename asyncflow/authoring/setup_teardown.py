@@ -78,11 +78,19 @@ def close_block(*, failed: bool = False) -> None:
     if work:
         roots = [task for task in work if not task.upstream_task_ids] or work[:1]
         leaves = [task for task in work if not task.downstream_task_ids] or work[-1:]
-        _join(block.setups, roots)
-        _join(leaves, block.teardowns)
+        _join(_innermost("setups", block), roots)
+        _join(leaves, _innermost("teardowns", block))
     if _blocks:
         _join(_blocks[-1].setups, block.setups)
         _join(block.teardowns, _blocks[-1].teardowns)
+
+
+def _innermost(kind: str, block: _Block) -> list[AbstractOperator]:
+    """The setups or teardowns of a block; of one that has none, those of the nearest block around it."""
+    found: list[AbstractOperator] = []
+    for around in [*_blocks, block]:
+        found = getattr(around, kind) or found
+    return found
 
 
 def note_task(task: AbstractOperator) -> None:

@@ -17,7 +17,7 @@ from asyncflow.authoring.exceptions import (
     DuplicateTaskIdFound,
     TaskAlreadyInTaskGroup,
 )
-from asyncflow.authoring.source import NOWHERE, Place, caller, located
+from asyncflow.authoring.source import caller, located
 from asyncflow.authoring.types import NOTSET
 from asyncflow.errors import InvalidDag
 
@@ -30,8 +30,6 @@ _SUFFIX = re.compile(r"__(\d+)$")
 
 class TaskGroup(DAGNode):
     """A group of tasks and groups; `with TaskGroup("id"):` collects the tasks made inside."""
-
-    created_at: Place = NOWHERE
 
     def __init__(
         self,
@@ -157,8 +155,7 @@ class TaskGroup(DAGNode):
         task.task_group = self
         key = task.node_id
         if key in self.children and self.children[key] is not task:
-            kind = "Task Group" if isinstance(task, TaskGroup) else "Task"
-            raise DuplicateTaskIdFound(f"{kind} id '{key}' has already been added to the DAG")
+            raise duplicate(task, self.children[key])
         if isinstance(task, TaskGroup):
             if self.dag is not None:
                 task.dag = self.dag
@@ -296,6 +293,13 @@ class TaskGroup(DAGNode):
 
     def __repr__(self) -> str:
         return f"<TaskGroup: {self.group_id}>"
+
+
+def duplicate(node: DAGNode, existing: DAGNode | None) -> DuplicateTaskIdFound:
+    """The error for a second task or group of an id."""
+    kind = "Task Group" if isinstance(node, TaskGroup) else "Task"
+    first = f"; the first is made in {existing.created_at}" if existing is not None else ""
+    return DuplicateTaskIdFound(f"{kind} id '{node.node_id}' has already been added to the DAG{first}")
 
 
 def _waits_for(node: DAGNode, waiting: dict[str, DAGNode]) -> bool:
