@@ -64,7 +64,9 @@ def was_skipped(live: LiveRun, ti: TaskInstance) -> bool:
     """Whether an instance directly above (the one with the same map index) chose to skip this one."""
     for upstream in live.dag.graph.upstream[ti.task_id]:
         if ti.task_id in live.skips.get((upstream, ti.map_index), ()):
-            return True
+            decider = live.get(upstream, ti.map_index)
+            if decider is not None and decider.state in FINISHED:  # one that runs again may choose anew
+                return True
     return False
 
 

@@ -112,8 +112,11 @@ def _record(ti: TaskInstance, token: str, try_number: int, fact: TryEndedFact | 
 def _restart(machine: Machine, live: LiveRun, ti: TaskInstance, fact: TryEndedFact) -> None:
     """The try of an instance that was cleared while it ran is gone: now it can run again."""
     task = live.dag.graph.tasks.get(ti.task_id)
-    ti.max_tries = ti.try_number + (task.retries if task else 0)
     machine.ledger.write(_record(ti, fact.token, ti.try_number, fact))
+    if task is None:
+        machine.move(live, ti, Event.REMOVE, fact.at)
+        return
+    ti.max_tries = ti.try_number + task.retries
     machine.move(live, ti, Event.RESTARTED, fact.at)
     live.mark(ti.task_id, ti.map_index)
 

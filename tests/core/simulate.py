@@ -192,6 +192,11 @@ class Game:
         self.world.try_started(TryStartedFact(token=token, at=self.now, pid=1, pid_started=1))
         return token
 
+    def start_next(self, name: str) -> str:
+        """Take a turn and report that the next try of `name` is up; its token."""
+        self.turn()
+        return self.start(name)
+
     def token_of(self, name: str, run_id: str | None = None) -> str:
         found = [t for t, key in self.launched.items() if name_of(key) == name and run_id in (None, key.run_id)]
         assert len(found) == 1, f"{name}: {found}"
