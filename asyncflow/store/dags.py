@@ -16,7 +16,8 @@ from asyncflow.errors import Conflict, StoreBroken
 from asyncflow.store.queries import SQL
 from asyncflow.store.rows import RowCodec, from_micros, names_json, to_micros
 
-_encoder = msgspec.msgpack.Encoder(order="deterministic")
+#: keeps the order of tasks, which is that of their creation; an ordered encoding would sort them by name
+_encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(DagSpec)
 
 

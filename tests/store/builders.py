@@ -18,7 +18,8 @@ DAY = timedelta(days=1)
 
 
 def a_spec(dag_id: str = "d", **fields: Any) -> DagSpec:
-    return DagSpec(dag_id=dag_id, timetable=NullTimetable(), tasks={"a": TaskSpec(task_id="a")}, **fields)
+    given: dict[str, Any] = {"tasks": {"a": TaskSpec(task_id="a")}, **fields}
+    return DagSpec(dag_id=dag_id, timetable=NullTimetable(), **given)
 
 
 def parsed(source: str = "# d.py", **fields: Any) -> Parsed:

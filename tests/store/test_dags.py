@@ -9,6 +9,7 @@ import pytest
 from asyncflow.core.commands import Journal, SaveXComs
 from asyncflow.core.messages import ImportFailure
 from asyncflow.core.models import TaskKey
+from asyncflow.core.specs import TaskSpec
 from asyncflow.errors import Conflict, StoreBroken
 from asyncflow.store.database import Store
 from tests.store.builders import DAY, NOW, a_spec, parsed, with_run
@@ -29,6 +30,14 @@ async def test_a_dag_comes_back_as_it_was(store: Store) -> None:
     assert (dag.spec, dag.version, dag.file, dag.active, dag.paused) == (a_spec(), "v1", "d.py", True, True)
     assert (dag.created_at, dag.changed_at, dag.import_error) == (NOW, NOW, False)
     assert await store.load_dag("e") is None
+
+
+async def test_tasks_keep_the_order_of_their_creation(store: Store) -> None:
+    tasks = {name: TaskSpec(task_id=name) for name in ("start", "middle", "end")}
+    await store.save_dags("f.py", [(a_spec("o", tasks=tasks), "v")], parsed=parsed(), now=NOW)
+    dag = await store.load_dag("o")
+    assert dag is not None
+    assert list(dag.spec.tasks) == ["start", "middle", "end"]
 
 
 async def test_a_new_dag_is_paused_as_the_setting_or_it_itself_says(store: Store) -> None:
