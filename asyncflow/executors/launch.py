@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -141,45 +142,47 @@ class ZygoteLauncher:
 
 
 class SpawnLauncher:
-    """Each host is an interpreter of its own: slower, but nothing is ever forked."""
+    """Each host is an interpreter of its own: slower, but no host is ever forked from a warm process."""
 
     def __init__(self, on_exited: OnExited) -> None:
         self._on_exited = on_exited
-        self._orders: asyncio.Queue[HostConfig] = asyncio.Queue()
-        self._hosts: dict[str, ProcessId] = {}
+        self._hosts: dict[str, tuple[ProcessId, int]] = {}  #: host_id -> process, pidfd
 
     async def run(self) -> None:
-        async with anyio.create_task_group() as tasks:
-            while True:
-                tasks.start_soon(self._host, await self._orders.get())
-
-    async def _host(self, config: HostConfig) -> None:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-P",
-            "-m",
-            "asyncflow.worker.host",
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        self._hosts[config.host_id] = procfs.identity(process.pid)
-        assert process.stdin is not None
-        process.stdin.write(msgspec.msgpack.encode(config))
-        process.stdin.close()
-        status = await process.wait()
-        del self._hosts[config.host_id]
-        self._on_exited(config.host_id, status)
+        await anyio.sleep_forever()
 
     def launch(self, config: HostConfig) -> None:
-        self._orders.put_nowait(config)
+        with tempfile.TemporaryFile() as orders:
+            orders.write(msgspec.msgpack.encode(config))
+            orders.seek(0)
+            process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "asyncflow.worker.host"],
+                stdin=orders,
+                stdout=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        process.returncode = 0  # reaped below: Popen must neither wait nor warn
+        descriptor = os.pidfd_open(process.pid)
+        self._hosts[config.host_id] = (procfs.identity(process.pid), descriptor)
+        asyncio.get_running_loop().add_reader(descriptor, self._exited, config.host_id)
 
     def kill(self, host_id: str) -> None:
         if host_id in self._hosts:
-            _kill_group(self._hosts[host_id])
+            _kill_group(self._hosts[host_id][0])
 
     async def stop(self) -> None:
-        """Nothing to end: hosts live by themselves."""
+        """Stop watching; hosts live by themselves."""
+        for _, descriptor in self._hosts.values():
+            asyncio.get_running_loop().remove_reader(descriptor)
+            os.close(descriptor)
+        self._hosts.clear()
+
+    def _exited(self, host_id: str) -> None:
+        process, descriptor = self._hosts.pop(host_id)
+        asyncio.get_running_loop().remove_reader(descriptor)
+        os.close(descriptor)
+        _, status = os.waitpid(process.pid, 0)
+        self._on_exited(host_id, os.waitstatus_to_exitcode(status))
 
 
 def _kill_group(process: ProcessId) -> None:

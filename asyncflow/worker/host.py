@@ -16,6 +16,7 @@ import selectors
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import traceback
 from collections.abc import Callable
@@ -211,18 +212,17 @@ class Host:
         child.run_forked(job, self._config, self._loaded, write)
 
     def _spawn(self, job: Job, write: int) -> int:
-        # Descriptor 3 of the child is the pipe: the shell of `pass_fds` keeps numbers, so it is moved there.
-        process = subprocess.Popen(
-            [sys.executable, "-P", "-c", _SPAWNED, str(write)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            pass_fds=(write,),
-            start_new_session=True,
-        )
+        with tempfile.TemporaryFile() as orders:
+            orders.write(msgspec.msgpack.encode(Orders(config=self._config, job=job)))
+            orders.seek(0)
+            process = subprocess.Popen(
+                [sys.executable, "-P", "-c", _SPAWNED, str(write)],
+                stdin=orders,
+                stdout=subprocess.DEVNULL,
+                pass_fds=(write,),
+                start_new_session=True,
+            )
         process.returncode = 0  # the host reaps by itself: Popen must not
-        assert process.stdin is not None
-        with suppress(BrokenPipeError), process.stdin:
-            process.stdin.write(msgspec.msgpack.encode(Orders(config=self._config, job=job)))
         return process.pid
 
     def _could_not_start(self, job: Job, error: OSError) -> None:
