@@ -77,10 +77,10 @@ def relevant_indexes(live: LiveRun, task_id: str, map_index: int, upstream: str)
     in_common = _product(live, graph.group_expansions(common))
     assert in_common is not None, "the length of an outer group is part of the length of the inner one"
     index = map_index * in_common // total
+    further = 1
     if graph.tasks[upstream].is_mapped or graph.mapped_groups[upstream][0] != common:
-        further = total // in_common
-        return range(index * further, (index + 1) * further)
-    return range(index, index + 1)
+        further = (map_length(live, upstream) or 0) // in_common
+    return range(index * further, (index + 1) * further)
 
 
 def _common_group(graph: DagGraph, task_id: str, upstream: str) -> str | None:
