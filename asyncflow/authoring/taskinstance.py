@@ -316,29 +316,34 @@ class TaskInstance:
         """
         tasks = task_ids if task_ids is None or isinstance(task_ids, str) else list(task_ids)
         indexes = map_indexes if map_indexes is None or isinstance(map_indexes, int) else list(map_indexes)
-        rows = self._api.xcom_rows(
-            dag_id=dag_id or self.dag_id,
-            run_id=run_id or self.run_id,
-            task_ids=[tasks] if isinstance(tasks, str) else tasks,
-            key=key or None,
-            map_indexes=[indexes] if isinstance(indexes, int) else indexes,
-            include_prior_dates=include_prior_dates,
-        )
-        own = (dag_id or self.dag_id) == self.dag_id and (run_id or self.run_id) == self.run_id
-        if self.pending_xcoms and own and (tasks is None or self.task_id == tasks or self.task_id in tasks):
-            rows = self._with_pending(rows, key)
+        wanted: dict[str, Any] = {
+            "dag_id": dag_id or self.dag_id,
+            "run_id": run_id or self.run_id,
+            "task_ids": [tasks] if isinstance(tasks, str) else tasks,
+            "key": key or None,
+            "map_indexes": [indexes] if isinstance(indexes, int) else indexes,
+        }
+        rows = self._pending_rows(**wanted)
+        rows += self._api.xcom_rows(**wanted, include_prior_dates=include_prior_dates)
         return xcom.arrange(rows, task_ids=tasks, map_indexes=indexes, default=default)
 
-    def _with_pending(self, rows: list[XComRow], key: str | None) -> list[XComRow]:
+    def _pending_rows(
+        self, dag_id: str, run_id: str, task_ids: list[str] | None, key: str | None, map_indexes: list[int] | None
+    ) -> list[XComRow]:
         """What this try returned is not stored yet while its own callbacks run; they see it all the same."""
-        mine = [
-            XComRow(
-                dag_id=self.dag_id, task_id=self.task_id, run_id=self.run_id, map_index=self.map_index, key=k, value=v
-            )
-            for k, v in self.pending_xcoms.items()
-            if key in (None, k)
-        ]
-        return mine + rows
+        mine: dict[str, Any] = {
+            "dag_id": self.dag_id,
+            "run_id": self.run_id,
+            "task_id": self.task_id,
+            "map_index": self.map_index,
+        }
+        if (dag_id, run_id) != (self.dag_id, self.run_id):
+            return []
+        if task_ids is not None and self.task_id not in task_ids:
+            return []
+        if map_indexes is not None and self.map_index not in map_indexes:
+            return []
+        return [XComRow(**mine, key=k, value=v) for k, v in self.pending_xcoms.items() if key in (None, k)]
 
     # ---- the result -------------------------------------------------------------------------------------------------
 
