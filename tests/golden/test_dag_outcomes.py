@@ -5,20 +5,21 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from asyncflow.core.states import RunType
-from asyncflow.testing.player import Player
+from asyncflow.testing.player import Order, Player
 from tests.golden.airflow_names import dag_builder
 from tests.golden.not_yet import NOT_YET
 
 GOLDEN = Path(os.environ.get("ASYNCFLOW_GOLDEN", Path(__file__).parent / "data"))
 START = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)
-#: cases marked `order_risk` that end as recorded in another order of execution than "together" (README of the data)
-ORDERS = {
+#: cases marked `order_risk` that are known to end as recorded in another order of execution only, and why
+ORDERS: dict[str, Order] = {
     # fail_stop: t7 and t3 may run at the same time here; in Airflow the empty t2 costs a round, so t7 is through before
     "o-dag-0183": "newest",
 }
@@ -36,10 +37,18 @@ def cases() -> list[Any]:
     ]
 
 
-def played(case: dict[str, Any]) -> list[dict[str, Any]]:
+def orders(case: dict[str, Any]) -> Iterator[Order]:
+    """The orders of execution in one of which a case must end as recorded: README of the data, `order_risk`."""
+    first = ORDERS.get(case["id"], "together")
+    yield first
+    if case.get("order_risk"):
+        yield from (order for order in get_args(Order) if order != first)
+
+
+def played(case: dict[str, Any], order: Order) -> list[dict[str, Any]]:
     """All runs of a case exist from the start; how they end, as the recording writes it."""
     dag = dag_builder()(case["dag"])
-    player = Player(dag, jump_pokes=True, logs=False, order=ORDERS.get(case["id"], "together"))
+    player = Player(dag, jump_pokes=True, logs=False, order=order)
     run_ids = [
         player.add_run(START + dt.timedelta(days=number), run_type=RunType.SCHEDULED)
         for number in range(case["dag"].get("runs", 1))
@@ -55,5 +64,10 @@ def played(case: dict[str, Any]) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("case", cases())
 def test_ends_as_in_airflow(case: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GOLDEN_COUNTERS", str(tmp_path))
-    assert played(case) == case["expected"]
+    ends = []
+    for order in orders(case):
+        monkeypatch.setenv("GOLDEN_COUNTERS", str(tmp_path / order))
+        ends.append(played(case, order))
+        if ends[-1] == case["expected"]:
+            return
+    assert ends[0] == case["expected"]
