@@ -127,7 +127,9 @@ def dags_test(session: Session, dag_id: str, date: str | None, conf: dict[str, A
         dag = load_dag(session.settings, dag_id)
         played = play(dag, logical_date, conf=conf, run_id=run_id)
     if output == "json":
-        click.echo(json.dumps({"state": played.state, "tasks": played.tasks}))
+        # null for a task that was never looked at, as everywhere in JSON
+        states = {name: None if state == "none" else state for name, state in played.tasks.items()}
+        click.echo(json.dumps({"state": played.state, "tasks": states}))
     else:
         rows = [{"task": name, "state": state, "tries": played.tries[name]} for name, state in played.tasks.items()]
         print_rows(rows, output, columns=("task", "state", "tries"))
