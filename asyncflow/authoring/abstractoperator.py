@@ -98,6 +98,10 @@ class AbstractOperator(Templater, DAGNode):
         return self._task_display_name or self.task_id
 
     @property
+    def label(self) -> str | None:
+        return self._task_display_name or self.local_id
+
+    @property
     def task_type(self) -> str:
         """Name of the operator class."""
         return type(self).__name__

@@ -307,7 +307,7 @@ class DecoratedMappedOperator(MappedOperator):
             check_distinct(before, mapped, "mapping already partial")
         whole = {name: value for name, value in self.partial_kwargs.items() if name != "op_kwargs"}
         return {
-            "task_id": self.label,
+            "task_id": self.local_id,
             "dag": self.dag,
             "task_group": self.task_group,
             **whole,

@@ -96,12 +96,17 @@ class DAGNode(DependencyMixin):
         raise NotImplementedError
 
     @property
-    def label(self) -> str | None:
+    def local_id(self) -> str:
         """The id without the prefix of its group."""
         group = self.task_group
         if group is not None and group.group_id and group.prefix_group_id:
             return self.node_id[len(group.group_id) + 1 :]
         return self.node_id
+
+    @property
+    def label(self) -> str | None:
+        """What the UI calls it."""
+        return self.local_id
 
     @property
     def dag_id(self) -> str:

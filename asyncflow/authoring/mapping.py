@@ -409,9 +409,8 @@ class MappedOperator(AbstractOperator):
             check_distinct(self.partial_kwargs, mapped, "unmappable or already specified")
         params = ParamsDict(self.params)
         params.update(mapped.get("params") or {})
-        label = self.label
         return {
-            "task_id": label,
+            "task_id": self.local_id,
             "dag": self.dag,
             "task_group": self.task_group,
             **self.partial_kwargs,

@@ -67,7 +67,11 @@ class Param:
 
     def dump(self) -> dict[str, Any]:
         """As a dict."""
-        return {**self.__dict__, self.CLASS_IDENTIFIER: f"{type(self).__module__}.{type(self).__qualname__}"}
+        return {
+            **self.__dict__,
+            "value": self.value if self.has_value else None,
+            self.CLASS_IDENTIFIER: f"{type(self).__module__}.{type(self).__qualname__}",
+        }
 
     def _validate(self, value: Any) -> None:
         if not self.schema or _fits_plain_type(value, self.schema):
@@ -193,12 +197,12 @@ class ParamsDict(MutableMapping[str, Any]):
         super().update(*args, **kwargs)
 
     def dump(self) -> dict[str, Any]:
-        """Plain values by name; names without a value are None."""
-        return {name: self._resolve(name, param, NOTSET) for name, param in self.items_as_params().items()}
+        """Plain values by name; None for those without a value or with one that does not fit its schema."""
+        return {name: param.resolve(suppress_exception=True) for name, param in self.items_as_params().items()}
 
     def validate(self) -> dict[str, Any]:
-        """As `dump`. Raises ParamValidationError naming the param that does not fit its schema."""
-        return self.dump()
+        """Plain values by name. Raises ParamValidationError naming the param that does not fit its schema."""
+        return {name: self._resolve(name, param, NOTSET) for name, param in self.items_as_params().items()}
 
     def _resolve(self, name: str, param: Param, value: Any) -> Any:
         try:

@@ -169,7 +169,7 @@ def _task(task: AbstractOperator, weights: Mapping[str, int], mapped_over: froze
         operator=task.operator_name,
         task_module=task.task_module,
         task_display_name=task.task_display_name if task.task_display_name != task.task_id else "",
-        label=task.label or "",
+        label=task.local_id,
         owner=str(task.owner),
         group_id=group.group_id if group is not None else None,
         downstream=tuple(sorted(task.downstream_task_ids)),

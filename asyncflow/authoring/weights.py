@@ -63,13 +63,11 @@ def rule_name(task: AbstractOperator) -> str:
 
 def total_weights(dag: DAG) -> dict[str, int]:
     """The total weight of each task by id: with all relatives down- or upstream, or its own, by its rule."""
-    own = {task.task_id: _own_weight(task) for task in dag.tasks}
+    own = {task.task_id: task.priority_weight for task in dag.tasks}
     rules = {task.task_id: rule_name(task) for task in dag.tasks}
     downstream = {task.task_id: sorted(task.downstream_task_ids) for task in dag.tasks}
-    return total_priority_weights(own, rules, downstream)
-
-
-def _own_weight(task: AbstractOperator) -> int:
-    if isinstance(task.weight_rule, PriorityWeightStrategy):
-        return int(task.weight_rule.get_weight(_Stand(task)))
-    return task.priority_weight
+    totals = total_priority_weights(own, rules, downstream)
+    for task in dag.tasks:
+        if isinstance(task.weight_rule, PriorityWeightStrategy):
+            totals[task.task_id] = int(task.weight_rule.get_weight(_Stand(task)))
+    return totals

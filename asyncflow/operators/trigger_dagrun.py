@@ -37,9 +37,10 @@ class TriggerDagRunOperator(BaseOperator):
     template_fields: Sequence[str] = (
         "trigger_dag_id",
         "trigger_run_id",
-        "execution_date",
+        "logical_date",
         "conf",
         "wait_for_completion",
+        "skip_when_already_exists",
     )
     template_fields_renderers = {"conf": "py"}
     ui_color = "#ffefeb"
@@ -73,7 +74,7 @@ class TriggerDagRunOperator(BaseOperator):
             raise TypeError(
                 f"Task {self.task_id!r}: execution_date must be a text or a datetime, not {type(given).__name__}."
             )
-        self.execution_date = given.isoformat() if isinstance(given, datetime) else given
+        self.logical_date = given.isoformat() if isinstance(given, datetime) else given
         self.reset_dag_run = reset_dag_run
         self.wait_for_completion = wait_for_completion
         self.poke_interval = poke_interval
@@ -108,7 +109,7 @@ class TriggerDagRunOperator(BaseOperator):
             return current_api().trigger_dag_run(
                 self.trigger_dag_id,
                 run_id=self.trigger_run_id,
-                logical_date=None if self.execution_date is None else timezone.parse(str(self.execution_date)),
+                logical_date=None if self.logical_date is None else timezone.parse(str(self.logical_date)),
                 conf=self.conf,
                 reset_dag_run=self.reset_dag_run,
                 triggered_by=f"dag:{ti.dag_id}/{ti.task_id}",
@@ -116,7 +117,7 @@ class TriggerDagRunOperator(BaseOperator):
         except NotFound as error:
             raise DagNotFound(str(error)) from None
         except Conflict as error:
-            if self.skip_when_already_exists:
+            if _is_true(self.skip_when_already_exists):
                 raise AirflowSkipException(f"Skipping: {error}") from None
             raise DagRunAlreadyExists(str(error)) from None
 

@@ -126,7 +126,7 @@ def test_calls_of_one_function_get_suffixes(dag: DAG) -> None:
         work()
         work()
 
-    work(), work(), group()  # noqa: B018
+    work(), work(), group()
     work.override(task_id="mine")()
     assert dag.task_ids == ["work", "work__1", "group.work", "group.work__1", "mine"]
 
@@ -151,7 +151,7 @@ def test_dag_task_makes_tasks_of_that_dag() -> None:
     @made.task(task_id="c")
     def b() -> None: ...
 
-    a(), b()  # noqa: B018
+    a(), b()
     assert made.task_ids == ["a", "c"]
 
 
@@ -278,7 +278,7 @@ def test_run_if_and_skip_if(dag: DAG) -> None:
     @task
     def always() -> None: ...
 
-    never(), always()  # noqa: B018
+    never(), always()
     assert play(dag, logs=False).tasks == {"never": "skipped", "always": "success"}
     with pytest.raises(TypeError, match="go above @task"):
         task.run_if(lambda context: True)(lambda: None)

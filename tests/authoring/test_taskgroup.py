@@ -7,8 +7,12 @@ from collections.abc import Iterator
 import pytest
 
 from asyncflow import DAG, TaskGroup, task_group
-from asyncflow.authoring.exceptions import AirflowDagCycleException, AirflowException, DuplicateTaskIdFound
-from asyncflow.authoring.exceptions import TaskAlreadyInTaskGroup
+from asyncflow.authoring.exceptions import (
+    AirflowDagCycleException,
+    AirflowException,
+    DuplicateTaskIdFound,
+    TaskAlreadyInTaskGroup,
+)
 from asyncflow.errors import InvalidDag
 from asyncflow.operators.empty import EmptyOperator
 
