@@ -28,7 +28,10 @@ from asyncflow.core.states import RunType, TaskState
 
 def aware(moment: dt.datetime | None) -> pendulum.DateTime | None:
     """A moment of the server as DAG authors know them: pendulum, UTC."""
-    return pendulum.instance(moment).in_timezone("UTC") if moment is not None else None
+    if moment is None:
+        return None
+    m = moment.astimezone(dt.UTC)
+    return pendulum.DateTime(m.year, m.month, m.day, m.hour, m.minute, m.second, m.microsecond, tzinfo=pendulum.UTC)
 
 
 class TaskInstanceKey(NamedTuple):
@@ -157,7 +160,7 @@ class TaskInstance:
         self.start_date: pendulum.DateTime | None = aware(now())
         self.end_date: pendulum.DateTime | None = None
         self.queued_dttm = aware(info.queued_at)
-        self.hostname, self.pid, self.unixname = info.hostname, os.getpid(), _user()
+        self.hostname, self.pid = info.hostname, os.getpid()
         self.pool, self.priority_weight = info.pool, info.priority_weight
         self.pool_slots = getattr(task, "pool_slots", 1)
         self.queue = getattr(task, "queue", "default")
@@ -177,6 +180,11 @@ class TaskInstance:
         self._context: Any = None
 
     # ---- who it is ------------------------------------------------------------------------------------------------
+
+    @property
+    def unixname(self) -> str:
+        """The user the task runs as."""
+        return _user()
 
     @property
     def key(self) -> TaskInstanceKey:

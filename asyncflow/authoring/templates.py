@@ -192,6 +192,8 @@ class Templater:
             return content
         env = jinja_env or self.get_template_env()
         if isinstance(content, str):
+            if _is_plain(content, env) and not self._is_file(content):
+                return content
             template = env.get_template(content) if self._is_file(content) else env.from_string(content)
             return self._render(template, context)
         if hasattr(content, "resolve") and hasattr(content, "iter_references"):
@@ -227,6 +229,19 @@ class Templater:
 
     def _render(self, template: jinja2.Template, context: Any, dag: Any = None) -> Any:
         return render_template(template, context)
+
+
+def _is_plain(text: str, env: jinja2.Environment) -> bool:
+    """Would Jinja give back `text` as it is? Then there is no need to compile it. Line ends it would change."""
+    return (
+        "{" not in text
+        and type(env) is SandboxedEnvironment
+        and (env.block_start_string[0], env.variable_start_string[0], env.comment_start_string[0]) == ("{", "{", "{")
+        and env.line_statement_prefix is None
+        and env.line_comment_prefix is None
+        and "\n" not in text[-1:]
+        and "\r" not in text
+    )
 
 
 def _source(env: jinja2.Environment, name: str) -> str:
