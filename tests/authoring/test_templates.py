@@ -8,6 +8,8 @@ from typing import Any
 
 import jinja2
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from asyncflow.authoring.context import Context, Lazy
 from asyncflow.authoring.templates import (
@@ -128,3 +130,9 @@ def test_options_of_the_dag_win() -> None:
 def test_date_filters_let_none_through() -> None:
     assert ds(None) is None
     assert ts_nodash_with_tz(None) is None
+
+
+@given(st.text(st.sampled_from("ab {}%#\n\r\"'1")))
+def test_text_without_templates_comes_out_as_jinja_would_give_it(text: str) -> None:
+    text = text.replace("{", "(")
+    assert Thing("").render_template(text, CONTEXT) == SandboxedEnvironment().from_string(text).render()
