@@ -150,6 +150,7 @@ class DAG(ScheduleMethods):
         self.user_defined_macros = given.get("user_defined_macros")
         self.user_defined_filters = given.get("user_defined_filters")
         self.jinja_environment_kwargs = given.get("jinja_environment_kwargs")
+        self._template_envs: dict[bool, jinja2.Environment] = {}
         self.render_template_as_native_obj = given.get("render_template_as_native_obj", False)
         self.dagrun_timeout = given.get("dagrun_timeout")
         self.sla_miss_callback = given.get("sla_miss_callback")
@@ -428,15 +429,18 @@ class DAG(ScheduleMethods):
         return DagParam(current_dag=self, name=name, default=default)
 
     def get_template_env(self, *, force_sandboxed: bool = False) -> jinja2.Environment:
-        """The Jinja environment in which templates of its tasks are rendered."""
-        return make_environment(
-            searchpath=[self.folder, *(self.template_searchpath or ())],
-            undefined=self.template_undefined,
-            native=self.render_template_as_native_obj and not force_sandboxed,
-            macros=self.user_defined_macros,
-            filters=self.user_defined_filters,
-            options=self.jinja_environment_kwargs,
-        )
+        """The Jinja environment in which templates of its tasks are rendered: made once, in the DAG host."""
+        native = self.render_template_as_native_obj and not force_sandboxed
+        if native not in self._template_envs:
+            self._template_envs[native] = make_environment(
+                searchpath=[self.folder, *(self.template_searchpath or ())],
+                undefined=self.template_undefined,
+                native=native,
+                macros=self.user_defined_macros,
+                filters=self.user_defined_filters,
+                options=self.jinja_environment_kwargs,
+            )
+        return self._template_envs[native]
 
     def resolve_template_files(self) -> None:
         """Read the template files of all tasks."""

@@ -164,7 +164,7 @@ def _run_try(info: TryInfo, config: HostConfig, loaded: Loaded | None, api: Sock
         traceback.print_exc()
         text = f"{config.file} could not be imported for this try: {importer.explain(error, config).message}"
         return TryResult(outcome="failed", started_at=begun, ended_at=datetime.now(UTC), error=text)
-    return run_try(task, info, api, conf=config.conf)
+    return run_try(task, info, api)
 
 
 def _run_callbacks(dag: Any, job: RunCallback, config: HostConfig, api: SocketApi) -> None:
@@ -204,8 +204,12 @@ def _reseed() -> None:
 
 def _expect_to_be_the_one_killed() -> None:
     """When memory runs out, the kernel shall choose a task rather than the server or a host."""
-    with suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
-        file.write("500")
+    with suppress(OSError):
+        file = os.open("/proc/self/oom_score_adj", os.O_WRONLY)  # `open` would touch four times the memory
+        try:
+            os.write(file, b"500")
+        finally:
+            os.close(file)
 
 
 def _flush() -> None:

@@ -16,7 +16,7 @@ import traceback
 import types
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -43,6 +43,12 @@ class Loaded:
 
     module: types.ModuleType
     dags: dict[str, Any] = field(default_factory=dict)
+
+    def get_ready(self) -> None:
+        """Do once, before forking, what each task would else do for itself."""
+        for dag in self.dags.values():
+            with suppress(Exception):  # a task will hit it again, in its own log
+                dag.get_template_env()
 
 
 @dataclass(frozen=True)

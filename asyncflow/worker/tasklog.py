@@ -39,11 +39,15 @@ class _StdoutHandler(logging.StreamHandler):  # type: ignore[type-arg]
         super().emit(record)
 
 
+#: made once, in the zygote: making one touches memory that each task would have to copy
+_HANDLER = _StdoutHandler()
+
+
 @contextlib.contextmanager
 def log_to_stdout(level: int = logging.INFO) -> Iterator[None]:
     """Send all logging of this process to stdout inside of the block."""
     root = logging.getLogger()
-    handler = _StdoutHandler()
+    handler = _HANDLER
     before = root.level
     root.addHandler(handler)
     root.setLevel(min(before, level) if before else level)
