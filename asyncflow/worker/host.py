@@ -383,6 +383,7 @@ def run(config: HostConfig) -> None:
         wire.send(parsed)
         if config.mode == "parse" or parsed.error is not None or parsed.unrepeatable:
             return
+        assert loaded is not None
         loaded.get_ready()
         gc.collect()
         gc.freeze()
