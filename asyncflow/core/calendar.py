@@ -81,7 +81,7 @@ class Calendar:
 
     def made(self, dag: LiveDag, info: DagRunInfo, now: datetime) -> None:
         """The planned run exists: plan the one after it."""
-        self.note_interval(dag, info.data_interval)
+        dag.last_interval = info.data_interval
         self.replan(dag, now)
 
     def note_interval(self, dag: LiveDag, interval: DataInterval) -> None:

@@ -143,10 +143,11 @@ def mark(doing: Doing, dag: LiveDag, what: Selection, state: TaskState) -> list[
     That holds for a mark as failed, too (gotcha 22). The keys are those of the marked instances.
     """
     relatives = set(what.task_ids)
+    known = relatives & dag.graph.all_ids
     if what.downstream:
-        relatives |= closure(what.task_ids, dag.graph.downstream)
+        relatives |= closure(known, dag.graph.downstream)
     if what.upstream:
-        relatives |= closure(what.task_ids, dag.graph.upstream)
+        relatives |= closure(known, dag.graph.upstream)
     touched = []
     for live in _runs(dag, what.run_ids):
         if not doing.dry_run:
