@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
@@ -47,4 +46,8 @@ class KeywordParameters:
 
 def finished(value: Any) -> Any:
     """The value; if it is a coroutine, what it comes to."""
-    return asyncio.run(value) if inspect.iscoroutine(value) else value
+    if not inspect.iscoroutine(value):
+        return value
+    import asyncio  # with ssl under it, a tenth of the memory that every task process is forked with
+
+    return asyncio.run(value)
