@@ -49,6 +49,7 @@ log = logging.getLogger(__name__)
 def run_context(run: DagRun) -> RunContext:
     """A dag run as its tasks see it."""
     return RunContext(
+        dag_id=run.dag_id,
         run_id=run.run_id,
         run_type=run.run_type,
         logical_date=run.logical_date,
@@ -57,6 +58,8 @@ def run_context(run: DagRun) -> RunContext:
         run_after=run.run_after,
         queued_at=run.queued_at,
         started_at=run.started_at,
+        ended_at=run.ended_at,
+        note=run.note,
         conf=run.conf,
         external_trigger=run.external_trigger,
         state=run.state,
