@@ -90,10 +90,8 @@ def _clear_one(doing: Doing, live: LiveRun, ti: TaskInstance) -> None:
     machine.move(live, ti, Event.CLEAR, doing.now, actor=doing.actor)
     if ti.state is TaskState.RESTARTING:
         return
-    task = live.dag.graph.tasks.get(ti.task_id)
-    ti.max_tries = ti.try_number + task.retries if task else max(ti.max_tries, ti.try_number)
-    if task:
-        refresh(ti, live)
+    ti.max_tries = ti.try_number + live.dag.graph.tasks[ti.task_id].retries
+    refresh(ti, live)
     ti.not_before = ti.first_poke_at = ti.next_method = ti.next_kwargs = None
     ti.poke_count = 0
     live.mark(ti.task_id, ti.map_index)

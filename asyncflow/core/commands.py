@@ -1,7 +1,7 @@
 """What goes into the scheduler (facts, past tense) and what comes out of it (commands, imperative).
 
-Pure data. The engine turns messages, timers and people's actions into facts, hands them to `core.world.World`, commits the
-writes among the commands in one transaction, and only then carries out the rest.
+Pure data. The engine turns messages, timers and people's actions into facts, hands them to `core.world.World`, commits
+the writes among the commands in one transaction, and only then carries out the rest.
 """
 
 from __future__ import annotations

@@ -407,7 +407,7 @@ class Machine:
 
     # ---- timers -----------------------------------------------------------------------------------------------------
 
-    def fire(self, timer: Timer, now: datetime) -> None:
+    def fire(self, timer: RunDue | RunTimeout | InstanceDue | TryTimeout, now: datetime) -> None:
         """A timer about an instance or a run has come due."""
         if not self.matters(timer):
             return
@@ -417,7 +417,7 @@ class Machine:
             live = self.find_run(timer.key)
             assert live is not None
             self._time_out(live, now)
-        elif isinstance(timer, InstanceDue | TryTimeout):
+        else:
             found = self.find(timer.key)
             assert found is not None
             live, ti = found

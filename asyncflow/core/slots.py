@@ -80,10 +80,6 @@ class Slots:
             _shift(self._in_task, (ti.dag_id, ti.task_id), number)
             _shift(self._in_task_of_run, (ti.dag_id, ti.run_id, ti.task_id), number)
 
-    def in_dag(self, dag_id: str) -> int:
-        """Instances of a DAG that count against its max_active_tasks."""
-        return self._in_dag[dag_id]
-
     def occupied(self, pool: Pool) -> int:
         """Slots of a pool that are taken."""
         return self._in_pool[pool.name] + (self._deferred_in_pool[pool.name] if pool.include_deferred else 0)

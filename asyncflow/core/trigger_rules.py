@@ -75,10 +75,6 @@ class Tally:
         return self._counts[2]
 
     @property
-    def upstream_failed(self) -> int:
-        return self._counts[3]
-
-    @property
     def removed(self) -> int:
         return self._counts[4]
 

@@ -79,6 +79,24 @@ def test_a_waiting_sensor_that_is_cleared_starts_afresh() -> None:
     assert (row.state, row.try_number, row.poke_count, row.first_poke_at) == ("queued", 2, 0, None)
 
 
+def test_a_running_instance_without_a_process_is_left_alone() -> None:
+    """Only states written by hand look so; Airflow leaves them alone, too."""
+    game = Game(CHAIN)
+    game.trigger()
+    game.turn()
+    game.start("a")
+    game.turn()
+    rows = [ti.__copy__() for ti in game.rows.values()]
+    rows[0].token = None
+    fresh = Game(CHAIN)
+    fresh.runs, fresh.rows = dict(game.runs), {ti.key: ti.__copy__() for ti in rows}
+    fresh.world.load_run(game.runs["dag", "run0"].__copy__(), rows, game.now)
+    fresh.world.clear("dag", run_ids=["run0"], task_ids=["a"], now=game.now)
+    fresh.turn()
+    assert fresh.row("a").state == "running"
+    assert not fresh.killed
+
+
 def test_an_instance_whose_task_is_gone_can_be_marked_but_not_revived() -> None:
     game = played()
     game.world.put_dag(a_dag(a_task("a")), "v2", paused=False, now=game.now)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from asyncflow.core.commands import DeleteTask
 from asyncflow.core.specs import DagSpec, ExpandSpec, LiteralInput, XComInput
 from asyncflow.core.states import TaskState
 from tests.core.simulate import DAY, START, Game, a_dag, a_task, success
@@ -128,6 +129,17 @@ def test_an_unexpanded_copy_is_replaced_when_the_first_one_is_there_already() ->
     put(game, a_task("src"), m)
     game.play({"src": success(map_length=2)})
     assert game.states() == {"src": "success", "m[0]": "success", "m[1]": "success"}
+
+
+def test_an_instance_that_is_made_and_expanded_in_one_turn_leaves_no_trace() -> None:
+    game = started(a_dag(a_task("src"), a_task("other")))
+    game.end(game.start("src"), success(map_length=2))
+    game.turn()
+    m = a_task("m", upstream=["src"], is_mapped=True, expand=ExpandSpec(inputs={"x": XComInput(task_id="src")}))
+    put(game, a_task("src"), a_task("other"), m)
+    effects = game.turn()
+    assert not [write for write in effects.writes if isinstance(write, DeleteTask)]
+    assert game.states() == {"src": "success", "other": "queued", "m[0]": "queued", "m[1]": "queued"}
 
 
 def test_a_version_with_a_shorter_dagrun_timeout_counts_from_the_start_of_the_run() -> None:

@@ -133,6 +133,26 @@ def test_a_longer_list_on_the_second_time_makes_more_copies_and_a_shorter_one_re
     assert game.run_state() == "success"
 
 
+@pytest.mark.parametrize(("length", "state"), [(0, "removed"), (None, "success")], ids=["empty", "not reported"])
+def test_copies_whose_list_is_empty_the_second_time_are_removed(length: int | None, state: str) -> None:
+    game = Game(a_dag(a_task("src"), a_task("m", upstream=["src"], **over(out()))))
+    played(game, {"src": of_length(2)})
+    game.world.clear("dag", run_ids=["run0"], now=game.now)
+    game.play({"src": success(map_length=length)})
+    assert game.states() == {"src": "success", "m[0]": state, "m[1]": state}
+    assert game.run_state() == "success"
+
+
+def test_a_mapped_source_has_no_length_before_all_its_copies_have_ended() -> None:
+    fast = a_task("n", upstream=["m"], trigger_rule="one_success", **over(out("m")))
+    game = Game(a_dag(a_task("m", **over(three())), fast))
+    game.trigger()
+    game.turn()
+    game.end(game.start("m[0]"))
+    game.turn()
+    assert game.row("n").state == "upstream_failed"
+
+
 def test_copies_wait_together_for_an_upstream_without_being_looked_at() -> None:
     game = Game(a_dag(a_task("a"), a_task("b"), a_task("m", upstream=["a", "b"], **over(three()))))
     game.trigger()

@@ -208,15 +208,17 @@ def test_no_verdict_of_deadlock_while_something_outside_might_matter(limit: str)
 
 
 def test_a_run_that_takes_too_long_fails_and_skips_the_rest() -> None:
-    game = Game(chain("a", "b", dagrun_timeout=timedelta(hours=1), callbacks=frozenset({"failure"})))
+    game = Game(chain("first", "a", "b", dagrun_timeout=timedelta(hours=1), callbacks=frozenset({"failure"})))
     game.trigger()
+    game.turn()
+    game.end(game.start("first"))
     game.turn()
     token = game.start("a")
     game.turn()
     assert game.world.next_wakeup() == START + timedelta(hours=1)
     game.advance(timedelta(hours=1))
     game.turn()
-    assert game.states() == {"a": "skipped", "b": "skipped"}
+    assert game.states() == {"first": "success", "a": "skipped", "b": "skipped"}
     assert game.run_state() == "failed"
     assert [kill.token for kill in game.killed] == [token]
     assert game.callbacks()[0].reason == "timed_out"
@@ -360,6 +362,18 @@ def test_a_new_server_goes_on_where_the_old_one_stopped() -> None:
     fresh.play()
     assert fresh.run_state() == "success"
     assert fresh.tries_of() == {"run": 1, "wait": 2, "slot": 1, "end": 1}
+
+
+def test_a_run_may_be_loaded_after_its_dag() -> None:
+    spec = chain("a", "b")
+    game = Game(spec, parallelism=0)
+    game.trigger()
+    game.turn()
+    fresh = Game(spec, tokens="second")
+    fresh.runs, fresh.rows = dict(game.runs), dict(game.rows)
+    fresh.world.load_run(game.runs["dag", "run0"].__copy__(), [ti.__copy__() for ti in game.rows.values()], START)
+    fresh.play()
+    assert fresh.states() == {"a": "success", "b": "success"}
 
 
 def test_loading_a_run_twice_changes_nothing() -> None:
