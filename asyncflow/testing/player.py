@@ -349,7 +349,7 @@ def single_try(
 @contextmanager
 def _poking_once(task: Any) -> Iterator[None]:
     """Have a sensor give its slot back at once instead of sleeping, so that one poke is all there is."""
-    if not hasattr(task, "poke_interval") or task.is_mapped:
+    if not hasattr(task, "poke") or task.is_mapped:
         yield
         return
     before = task.mode
