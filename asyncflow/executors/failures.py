@@ -7,6 +7,15 @@ import signal
 from asyncflow.core.messages import HostConfig, ImportFailure
 
 
+def not_started(config: HostConfig) -> ImportFailure:
+    """No process for the import ever reported."""
+    return ImportFailure(
+        file=config.file,
+        kind="exit",
+        message="No process to import the file could be started; the server's own log says why.",
+    )
+
+
 def import_hung(config: HostConfig) -> ImportFailure:
     """The import outlived the time limit and did not heed it."""
     return ImportFailure(

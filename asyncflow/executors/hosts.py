@@ -11,10 +11,7 @@ wait in its `queue`.
 from __future__ import annotations
 
 import logging
-import secrets
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 
 import anyio
 import anyio.abc
@@ -44,11 +41,12 @@ from asyncflow.core.messages import (
 )
 from asyncflow.errors import AsyncflowError
 from asyncflow.executors.base import HostAdopted, HostLost, OnMessage, OnRequest
-from asyncflow.executors.conf import airflow_conf
 from asyncflow.executors.connections import Connection, Listener
-from asyncflow.executors.failures import how_it_ended, import_died, import_hung
+from asyncflow.executors.failures import how_it_ended, import_died, import_hung, not_started
+from asyncflow.executors.host import Host, Job, Mode, orders
 from asyncflow.executors.launch import Launcher, SpawnLauncher, ZygoteLauncher
 from asyncflow.executors.orphans import Orphans
+from asyncflow.executors.questions import Questions
 from asyncflow.ipc import procfs, spool
 
 log = logging.getLogger(__name__)
@@ -57,36 +55,8 @@ log = logging.getLogger(__name__)
 LAUNCH_TIMEOUT = 60.0
 IMPORT_GRACE = 1.5
 RECONNECT_GRACE = 2.0
-ANSWER_TIMEOUT = 60.0
 
 Key = tuple[str, str, bool]  #: file, content_hash, bare
-Job = StartTry | RunCallback | AskTimetable
-
-
-@dataclass(eq=False)
-class Host:
-    """One host process as the server sees it."""
-
-    config: HostConfig
-    connection: Connection | None = None
-    process: ProcessId | None = None
-    #: tries it has been given -> their process, once it has said so
-    tries: dict[str, ProcessId | None] = field(default_factory=dict)
-    #: callbacks and questions it has been given
-    jobs: dict[str, Job] = field(default_factory=dict)
-    queue: list[Job] = field(default_factory=list)  #: for when it is ready
-    ready: bool = False
-    parsed: Parsed | None = None
-    status: int | None = None  #: exit status, once `exited`
-    exited: bool = False
-    gone: bool = False
-    used: float = 0.0  #: loop time of its last job
-    connected: anyio.Event = field(default_factory=anyio.Event)
-    answered: anyio.Event = field(default_factory=anyio.Event)  #: parsed, or gone
-
-    @property
-    def idle(self) -> bool:
-        return self.ready and not (self.tries or self.jobs or self.queue)
 
 
 class HostPool:
@@ -101,7 +71,7 @@ class HostPool:
         self._by_token: dict[str, Host] = {}  #: until acknowledged
         self._sources: dict[tuple[str, str], str] = {}  #: text of the good versions
         self._repeatable: dict[tuple[str, str], bool] = {}
-        self._answers: dict[str, tuple[anyio.Event, list[TimetableAnswer]]] = {}
+        self._questions = Questions()
         self._orphans = Orphans(self._orphan_ended)
         self._zygote: ZygoteLauncher | None = None
         self._launcher: Launcher
@@ -169,13 +139,17 @@ class HostPool:
         finally:
             if host.parsed is None:
                 self._launcher.kill(host.config.host_id)
+            elif host not in self._kept.values():
+                self._drain(host)
 
     async def _parsed(self, host: Host) -> Parsed:
         with anyio.move_on_after(LAUNCH_TIMEOUT):
             await host.connected.wait()
         with anyio.move_on_after(self._settings.dagbag_import_timeout + IMPORT_GRACE):
             await host.answered.wait()
-        if host.parsed is None and not host.gone:
+        if host.process is None:
+            error = not_started(host.config)
+        elif host.parsed is None and not host.gone:
             error = import_hung(host.config)
         elif host.parsed is None:
             error = import_died(host.config, host.status)
@@ -221,10 +195,9 @@ class HostPool:
             return  # it has ended
         waiting = [job for job in host.queue if isinstance(job, StartTry) and job.info.token == token]
         if waiting:
-            host.queue.remove(waiting[0])
             self._fail(host, waiting[0], reason or "It was ended before it was started.")
         else:
-            self._tell(host, KillTry(token=token, reason=reason, grace=grace))
+            host.tell(KillTry(token=token, reason=reason, grace=grace))
 
     def run_callback(self, file: str, content_hash: str, bare: bool, message: RunCallback) -> None:
         self._give(self._host_for(file, content_hash, bare), message)
@@ -232,24 +205,13 @@ class HostPool:
     async def ask_timetable(self, file: str, content_hash: str, question: AskTimetable) -> TimetableAnswer:
         """The answer of a user's timetable; an error or a long silence is an answer with `error`."""
         bare = not self._repeatable.get((file, content_hash), True)
-        arrived = anyio.Event()
-        box: list[TimetableAnswer] = []
-        self._answers[question.request_id] = (arrived, box)
-        try:
-            self._give(self._host_for(file, content_hash, bare), question)
-            with anyio.move_on_after(ANSWER_TIMEOUT):
-                await arrived.wait()
-        finally:
-            del self._answers[question.request_id]
-        if box:
-            return box[0]
-        error = f"The timetable did not answer within {ANSWER_TIMEOUT:g} s."
-        return TimetableAnswer(request_id=question.request_id, error=error)
+        host = self._host_for(file, content_hash, bare)
+        return await self._questions.ask(question, lambda: self._give(host, question))
 
     def ack(self, token: str) -> None:
         host = self._by_token.pop(token, None)
         if host is not None and host.connection is not None:
-            self._tell(host, Ack(token=token))
+            host.tell(Ack(token=token))
         else:
             spool.remove(self._settings.spool, token)
 
@@ -290,41 +252,26 @@ class HostPool:
             case RunCallback(callback_id=name) | AskTimetable(request_id=name):
                 host.jobs[name] = job
         if host.ready:
-            self._tell(host, job)
+            host.tell(job)
         else:
             host.queue.append(job)
 
     # ---- hosts ------------------------------------------------------------------------------------------------------
 
-    def _launch(self, file: str, content_hash: str, mode: Any, source: str | None) -> Host:
-        settings = self._settings
-        config = HostConfig(
-            host_id=secrets.token_hex(8),
-            dags_folder=str(settings.dags),
-            file=file,
-            mode=mode,
-            content_hash=content_hash,
-            socket=str(settings.socket),
-            spool_dir=str(settings.spool),
-            logs_dir=str(settings.logs),
-            home=str(settings.home),
-            import_timeout=settings.dagbag_import_timeout,
-            memory_limit_mb=settings.dag_memory_limit_mb,
-            output_limit_kb=settings.dag_output_limit_kb,
-            conf=airflow_conf(settings),
-            spawn=settings.start_mode == "spawn",
-            extra_paths=(str(settings.home / "plugins"),),
-            source=source,
-        )
-        host = Host(config)
-        self._hosts[config.host_id] = host
-        self._launcher.launch(config)
+    def _launch(self, file: str, content_hash: str, mode: Mode, source: str | None) -> Host:
+        host = Host(orders(self._settings, file, content_hash, mode, source))
+        self._hosts[host.config.host_id] = host
+        self._launcher.launch(host.config)
         return host
 
     def _drop(self, key: Key) -> None:
         host = self._kept.pop(key, None)
         if host is not None:
-            self._tell(host, StopHost())
+            self._drain(host)
+
+    def _drain(self, host: Host) -> None:
+        host.draining = True
+        host.tell(StopHost())
 
     def _stop_idle(self) -> None:
         """Keep the number of hosts within the setting, at the cost of those unused for longest."""
@@ -334,10 +281,6 @@ class HostPool:
         idle = sorted((host.used, key) for key, host in self._kept.items() if host.idle)
         for _, key in idle[:surplus]:
             self._drop(key)
-
-    def _tell(self, host: Host, message: Message) -> None:
-        if host.connection is not None:
-            host.connection.send(message)
 
     # ---- what children say ------------------------------------------------------------------------------------------
 
@@ -393,7 +336,7 @@ class HostPool:
         self._hosts[hello.id] = host
         for token in hello.tries:
             self._by_token[token] = host
-        self._tell(host, StopHost())
+        host.tell(StopHost())
         self._on_message(HostAdopted(hello=hello, tries=hello.tries))
 
     def _host_says(self, host: Host, message: Message) -> None:
@@ -414,15 +357,9 @@ class HostPool:
                 self._on_message(message)
             case TimetableAnswer(request_id=name):
                 host.jobs.pop(name, None)
-                self._answered(message)
+                self._questions.answered(message)
             case _:
                 log.warning("A DAG host sent %s, which is not for the server", type(message).__name__)
-
-    def _answered(self, message: TimetableAnswer) -> None:
-        if message.request_id in self._answers:
-            arrived, box = self._answers[message.request_id]
-            box.append(message)
-            arrived.set()
 
     def _import_done(self, host: Host, parsed: Parsed) -> None:
         host.parsed = parsed
@@ -449,9 +386,9 @@ class HostPool:
         host.used = anyio.current_time()
         queue, host.queue = host.queue, []
         for job in queue:
-            self._tell(host, job)
-        if host not in self._kept.values() and host.config.mode == "bare":
-            self._tell(host, StopHost())  # retired while it was starting
+            host.tell(job)
+        if host.draining:  # retired while it was starting
+            host.tell(StopHost())
 
     # ---- ends -------------------------------------------------------------------------------------------------------
 
@@ -524,18 +461,13 @@ class HostPool:
 
     def _fail(self, host: Host, job: Job, reason: str) -> None:
         """A job that was never started."""
-        if job in host.queue:
-            host.queue.remove(job)
         self._unlist(host, job)
         self._job_failed(job, reason)
 
     def _unlist(self, host: Host, job: Job) -> None:
-        match job:
-            case StartTry(info=info):
-                host.tries.pop(info.token, None)
-                self._by_token.pop(info.token, None)
-            case RunCallback(callback_id=name) | AskTimetable(request_id=name):
-                host.jobs.pop(name, None)
+        host.unlist(job)
+        if isinstance(job, StartTry):
+            self._by_token.pop(job.info.token, None)
 
     def _job_failed(self, job: Job, reason: str) -> None:
         match job:
@@ -544,7 +476,7 @@ class HostPool:
             case RunCallback(callback_id=name):
                 self._on_message(CallbackDone(callback_id=name, error=reason))
             case AskTimetable(request_id=name):
-                self._answered(TimetableAnswer(request_id=name, error=reason))
+                self._questions.answered(TimetableAnswer(request_id=name, error=reason))
 
     def _orphan_ended(self, token: str) -> None:
         """A task outlived its host: what it spooled is its result, else nobody knows."""

@@ -88,6 +88,7 @@ class Host:
         self._unacked: dict[str, TryFinished] = {}
         self._timers: list[_Timer] = []
         self._stopping = False
+        self._oom_looked, self._oom_count = 0.0, 0
         self._retry = _FIRST_RETRY
         self._selector = selectors.DefaultSelector()
         self._selector.register(wire, selectors.EVENT_READ)
@@ -190,12 +191,19 @@ class Host:
         finally:
             os.close(write)
         os.set_blocking(read, False)
-        running = _Child(job, procfs.identity(pid), os.pidfd_open(pid), read, procfs.oom_kills())
+        running = _Child(job, procfs.identity(pid), os.pidfd_open(pid), read, self._oom_kills())
         self._children[pid] = running
         self._selector.register(running.pidfd, selectors.EVENT_READ, ("exit", pid))
         self._selector.register(running.pipe, selectors.EVENT_READ, ("pipe", pid))
         if isinstance(job, StartTry):
             self._say(TryStarted(token=job.info.token, process=running.process, at=datetime.now(UTC)))
+
+    def _oom_kills(self) -> int:
+        """The kernel's count, at most a second old: counting is dear for it."""
+        now = time.monotonic()
+        if now - self._oom_looked > 1.0:
+            self._oom_looked, self._oom_count = now, procfs.oom_kills()
+        return self._oom_count
 
     def _fork(self, job: Job, read: int, write: int) -> int:
         pid = os.fork()
