@@ -1,8 +1,8 @@
 """After a start: what became of the tries that an earlier server left behind.
 
 Hosts that live reconnect and are adopted; results that were spooled to disk are applied. What is neither after a grace
-time is followed while its process lives (its host is gone, but it spools its own result), else it is lost, and the retry
-rules decide.
+time is followed while its process lives (its host is gone, but it spools its own result), else it is lost, and the
+retry rules decide.
 """
 
 from __future__ import annotations
