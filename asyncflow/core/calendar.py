@@ -82,6 +82,7 @@ class Calendar:
     def made(self, dag: LiveDag, info: DagRunInfo, now: datetime) -> None:
         """The planned run exists: plan the one after it."""
         dag.last_interval = info.data_interval
+        dag.taken = {date for date in dag.taken if date > info.logical_date}
         self.replan(dag, now)
 
     def note_interval(self, dag: LiveDag, interval: DataInterval) -> None:

@@ -36,6 +36,8 @@ class LiveDag:
         self.last_interval: DataInterval | None = None  #: of the last scheduled or backfill run
         #: its next run waits until fewer than max_active_runs are active
         self.blocked = False
+        #: logical dates from the next run on that runs no longer in memory have
+        self.taken: set[datetime] = set()
         #: logical dates and states of the last runs that have ended, by run id; outlives the runs in memory
         self.ended: dict[str, tuple[datetime, RunState]] = {}
 

@@ -404,6 +404,7 @@ class Machine:
             elif live.touched_at is not None and now - live.touched_at > self.keep_ended and not _is_newest(live):
                 del self._ended[key]
                 live.dag.runs.pop(live.run.run_id, None)
+                _keep_date(live)
 
     # ---- timers -----------------------------------------------------------------------------------------------------
 
@@ -480,6 +481,13 @@ def _renamed(ti: TaskInstance) -> TaskInstance:
     first = copy.copy(ti)
     first.map_index = 0
     return first
+
+
+def _keep_date(live: LiveRun) -> None:
+    """A run that leaves memory keeps its logical date taken, as far as the schedule may still come to it."""
+    date, planned = live.run.logical_date, live.dag.next_run
+    if date is not None and planned is not None and date >= planned.logical_date:
+        live.dag.taken.add(date)
 
 
 def _is_newest(live: LiveRun) -> bool:

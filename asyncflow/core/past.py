@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from asyncflow.core.live import LiveRun
 from asyncflow.core.models import TaskInstance
+from asyncflow.core.specs import DagSpec
 from asyncflow.core.states import RunType, TaskState
 
 _GOOD = frozenset({TaskState.SUCCESS, TaskState.SKIPPED})
@@ -29,6 +30,16 @@ def run_before(live: LiveRun) -> LiveRun | None:
         and not (live.dag.spec.catchup and other.run.run_type is RunType.MANUAL)
     ]
     return max(earlier, key=lambda pair: pair[0])[1] if earlier else None
+
+
+def history_wanted(spec: DagSpec) -> int:
+    """How many finished runs before a given moment the DAG's rules look at; 0 = none.
+
+    The engine hands them over by `World.load_run(..., history=True)`: when the DAG appears, and before a run is made
+    whose logical date lies before those in memory.
+    """
+    past = any(task.depends_on_past for task in spec.tasks.values())
+    return max(spec.max_consecutive_failed_dag_runs, 1 if past else 0)
 
 
 def blocked_by_past(live: LiveRun, ti: TaskInstance) -> str | None:

@@ -57,11 +57,19 @@ class World:
     # ---- DAGs and pools ---------------------------------------------------------------------------------------------
 
     def put_dag(
-        self, spec: DagSpec, version: str, *, paused: bool, now: datetime, last_run: DagRun | None = None
+        self,
+        spec: DagSpec,
+        version: str,
+        *,
+        paused: bool,
+        now: datetime,
+        last_run: DagRun | None = None,
+        taken: Collection[datetime] = (),
     ) -> None:
         """A new DAG or a new version of one; active runs follow it.
 
-        `last_run`: the newest scheduled or backfill run in the store, from which the next one is planned.
+        `last_run`: the newest scheduled or backfill run in the store, from which the next one is planned. `taken`:
+        logical dates after it that runs in the store have already (manual ones made ahead of time).
         """
         machine = self._machine
         dag = machine.dags.get(spec.dag_id)
@@ -78,6 +86,7 @@ class World:
                     machine.watch_run(live)
         if last_run is not None:
             self._note_interval(dag, last_run)
+        dag.taken.update(taken)
         machine.calendar.replan(dag, now)
         machine.reconsider(dag)
 
@@ -379,9 +388,11 @@ class World:
         return found[1] if found else None
 
     def has_run_at(self, dag_id: str, logical_date: datetime) -> bool:
-        """Whether a run in memory has this logical date."""
+        """Whether a run has this logical date, as far as it is known here: in memory, or from the next run on."""
         dag = self._machine.dags.get(dag_id)
-        return dag is not None and any(live.run.logical_date == logical_date for live in dag.runs.values())
+        if dag is None:
+            return False
+        return logical_date in dag.taken or any(live.run.logical_date == logical_date for live in dag.runs.values())
 
     def why(self, key: TaskKey, now: datetime) -> str:
         """One sentence why an instance does not run now; empty if it is not in memory."""

@@ -99,13 +99,15 @@ class Server:
         pools = await self._pools()
         runs = await self.store.load_active_runs()
         needed = {run.dag_id for run, _ in runs}
+        last = await self.store.last_automated_runs()
         dags = [dag for dag in await self.store.load_dags() if dag.spec.dag_id in needed]
 
         def decide(world: World, now: datetime) -> None:
             for pool in pools:
                 world.put_pool(pool)
             for dag in dags:
-                world.put_dag(dag.spec, dag.version, paused=dag.paused, now=now)
+                last_run = last.get(dag.spec.dag_id)  # without it, intervals that have run would be planned again
+                world.put_dag(dag.spec, dag.version, paused=dag.paused, last_run=last_run, now=now)
             for run, tis in runs:
                 world.load_run(run, tis, now)
 

@@ -157,6 +157,30 @@ def test_a_logical_date_that_has_a_run_is_passed_over() -> None:
     assert dates(game) == [0, 1]
 
 
+def test_a_logical_date_stays_taken_when_its_run_has_left_memory() -> None:
+    game = Game(daily())
+    game.world._machine.keep_ended = timedelta(minutes=1)
+    game.turn()
+    for day in (1, 3):
+        game.trigger(day, run_type=RunType.MANUAL)
+    game.turn()
+    game.now = START + timedelta(minutes=2)
+    game.turn()
+    assert game.world.runs_of("dag") == []
+    game.now = START + 5 * DAY
+    turns(game)
+    assert dates(game) == [1, 3, 0, 2, 4]
+
+
+def test_dates_that_runs_in_the_store_have_are_taken() -> None:
+    game = Game()
+    game.world.put_dag(daily(), "v1", paused=False, now=START, taken=[START])
+    assert game.world.has_run_at("dag", START)
+    game.now = START + 2 * DAY
+    turns(game)
+    assert dates(game) == [1]
+
+
 def test_continuous_makes_the_next_run_when_the_last_has_ended() -> None:
     game = Game()
     game.advance()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from asyncflow.core.past import history_wanted
 from asyncflow.core.specs import DagSpec
 from asyncflow.core.states import RunType
 from tests.core.simulate import DAY, START, Game, a_dag, a_task, failed, skipped, success
@@ -120,6 +121,12 @@ def test_a_task_that_was_away_for_a_run_waits() -> None:
     game.trigger(2)
     game.turn()
     assert game.row("a", "run2").state == "none"
+
+
+def test_a_dag_says_how_much_history_its_rules_look_at() -> None:
+    assert history_wanted(a_dag(a_task("a"))) == 0
+    assert history_wanted(past_dag()) == 1
+    assert history_wanted(a_dag(a_task("a"), max_consecutive_failed_dag_runs=3)) == 3
 
 
 def test_skipping_waits_for_the_past_only_if_asked() -> None:

@@ -398,6 +398,21 @@ def test_history_is_looked_at_but_does_not_run() -> None:
     assert game.world.has_run_at("dag", START)
 
 
+def test_runs_that_failed_before_the_start_count() -> None:
+    spec = chain("a", max_consecutive_failed_dag_runs=2)
+    old = Game(spec)
+    old.trigger(0)
+    old.play({"a": failed()})
+    game = Game(spec)
+    game.runs.update(old.runs)
+    game.rows.update(old.rows)
+    tis = [ti.__copy__() for ti in old.rows.values()]
+    game.world.load_run(old.runs["dag", "run0"].__copy__(), tis, game.now, history=True)
+    game.trigger(1)
+    game.play({"a": failed()})
+    assert game.dag_states["dag"].paused
+
+
 def test_what_is_not_there_is_none_or_empty() -> None:
     game = Game(chain("a"))
     world = game.world
