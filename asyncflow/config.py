@@ -146,10 +146,8 @@ def load_settings(overrides: Mapping[str, Any] | None = None, environ: Mapping[s
     if toml:
         raise InvalidInput(f"{home / 'asyncflow.toml'} has settings that do not exist: {', '.join(sorted(toml))}.")
     values["home"] = home
-    if "dags" in values:
-        values["dags"] = values["dags"].absolute()
-    else:
-        values["dags"] = Path("dags").absolute()
+    # Without "..": paths below the folder are told by their beginning.
+    values["dags"] = Path(os.path.abspath(values.get("dags", "dags")))
     settings = Settings(**values)
     _check(settings)
     return settings

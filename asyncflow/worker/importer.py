@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -215,10 +216,11 @@ class _Import:
     def reads(self) -> set[str]:
         """Files and folders under the DAG folder that the import depends on, the file itself left out."""
         own = {self._place.path, self._place.archive}
-        return (self._recorder.seen.reads | set(self._helpers())) - own
+        return (self._recorder.seen.reads | set(self._helpers)) - own
 
+    @cached_property
     def _helpers(self) -> dict[str, types.ModuleType]:
-        """Modules of the DAG folder that are loaded now, by path."""
+        """Modules of the DAG folder that the import has loaded, by path."""
         folder = self._config.dags_folder.rstrip("/") + "/"
         found = {}
         for module in list(sys.modules.values()):
@@ -229,7 +231,7 @@ class _Import:
 
     def _judge(self, begin: datetime, end: datetime) -> None:
         self.reasons = dict(self._recorder.seen.reasons)
-        helpers = self._helpers()
+        helpers = self._helpers
         sources = {self._place.path: self.source}
         for path in helpers:
             sources[path] = "".join(linecache.getlines(path))

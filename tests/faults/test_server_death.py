@@ -134,3 +134,11 @@ async def test_nothing_of_ours_is_left_when_a_server_without_tries_ends(tmp_path
 
 def _parent(pid: int) -> int:
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+async def test_a_file_that_kills_the_zygote_harms_no_later_import(tmp_path: Path) -> None:
+    async with running_pool(tmp_path) as h:
+        await h.parse("evil.py", f"{HEAD}\nimport os\nos.kill(os.getppid(), 9)\n")
+        parsed = await h.parse_good("a.py", _source(tmp_path))
+        finished, _ = await h.run(parsed, "d")
+    assert finished.exit_code == 0
