@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import signal
+import socket
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -108,12 +109,7 @@ class _Web:
 
     async def run(self, *, task_status: anyio.abc.TaskStatus[None]) -> None:
         """Serve until cancelled. Raises InvalidInput when the port is taken."""
-        try:
-            sock = self._config.bind_socket()
-        except SystemExit:
-            raise InvalidInput(
-                f"Port {self._config.port} on {self._config.host} is taken; choose another one with --port."
-            ) from None
+        sock = _listening_socket(self._config.host, self._config.port)
         host = f"[{self._config.host}]" if ":" in self._config.host else self._config.host
         self.address = f"http://{host}:{sock.getsockname()[1]}"
         task_status.started()
@@ -121,6 +117,20 @@ class _Web:
             await self._server.serve(sockets=[sock])
         finally:
             sock.close()
+
+
+def _listening_socket(host: str, port: int) -> socket.socket:
+    sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind((host, port))
+        sock.listen(2048)
+    except OSError as error:
+        sock.close()
+        raise InvalidInput(
+            f"Port {port} on {host} cannot be used ({error.strerror}); choose another one with --port."
+        ) from None
+    return sock
 
 
 class _QuietServer(uvicorn.Server):
