@@ -24,6 +24,7 @@ from asyncflow.core.timetable import CustomTimetable, DagRunInfo, DataInterval
 from asyncflow.core.world import World
 from asyncflow.engine.clock import Clock
 from asyncflow.engine.files import DagFiles
+from asyncflow.engine.history import finished_runs
 from asyncflow.engine.jsonable import iso, run_dict, struct_dict, task_dict
 from asyncflow.engine.launcher import Launcher
 from asyncflow.engine.monitor import Monitor
@@ -288,8 +289,12 @@ class Actions:
         taken = await self._store.run_exists(spec.dag_id, name, date)
         if taken is not None:
             raise Conflict(f"DAG {spec.dag_id!r} already has the run {taken!r} with this run id or logical date.")
-        return await self._scheduler.do(
-            lambda world, when: world.create_run(
+        past = await finished_runs(self._store, spec, before=date)
+
+        def decide(world: World, when: datetime) -> DagRun:
+            for run, tis in past:
+                world.load_run(run, tis, when, history=True)
+            return world.create_run(
                 spec.dag_id,
                 run_type=RunType.MANUAL,
                 logical_date=date,
@@ -301,7 +306,8 @@ class Actions:
                 note=note,
                 now=when,
             )
-        )
+
+        return await self._scheduler.do(decide)
 
     async def _manual_interval(self, spec: DagSpec, date: datetime) -> DataInterval:
         if not isinstance(spec.timetable, CustomTimetable):

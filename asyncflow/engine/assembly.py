@@ -23,6 +23,7 @@ from asyncflow.dagfiles.loader import Loader
 from asyncflow.engine.actions import Actions
 from asyncflow.engine.clock import Clock, SystemClock
 from asyncflow.engine.files import DagFiles
+from asyncflow.engine.history import finished_runs
 from asyncflow.engine.launcher import Launcher
 from asyncflow.engine.monitor import Monitor
 from asyncflow.engine.params import validate_conf
@@ -102,9 +103,13 @@ class Server:
         last = await self.store.last_automated_runs()
         dags = [dag for dag in await self.store.load_dags() if dag.spec.dag_id in needed]
 
+        past = [row for dag in dags for row in await finished_runs(self.store, dag.spec)]
+
         def decide(world: World, now: datetime) -> None:
             for pool in pools:
                 world.put_pool(pool)
+            for run, tis in past:
+                world.load_run(run, tis, now, history=True)
             for dag in dags:
                 last_run = last.get(dag.spec.dag_id)  # without it, intervals that have run would be planned again
                 world.put_dag(dag.spec, dag.version, paused=dag.paused, last_run=last_run, now=now)

@@ -15,10 +15,12 @@ from datetime import datetime
 import msgspec
 
 from asyncflow.core.messages import ImportFailure, Parsed
+from asyncflow.core.models import DagRun
 from asyncflow.core.specs import DagSpec
 from asyncflow.core.world import World
 from asyncflow.dagfiles.loader import LoadResult
 from asyncflow.engine.clock import Clock
+from asyncflow.engine.history import dates_ahead, finished_runs
 from asyncflow.engine.scheduler import Scheduler
 from asyncflow.store.database import Store
 
@@ -47,6 +49,10 @@ def version_of(spec: DagSpec, content_hash: str, *, repeatable: bool) -> str:
     digest = hashlib.sha256(content_hash.encode())
     digest.update(msgspec.msgpack.encode(spec, order="deterministic"))
     return digest.hexdigest()[:16]
+
+
+def _date(run: DagRun | None) -> datetime | None:
+    return run.logical_date if run is not None else None
 
 
 class DagFiles:
@@ -131,12 +137,19 @@ class DagFiles:
             self._file_of[dag_id] = file
         dropped = sorted((before.dag_ids if before else frozenset()) - dag_ids)
         last = {spec.dag_id: await self._store.last_automated_run(spec.dag_id) for spec in specs}
+        taken = {spec.dag_id: await dates_ahead(self._store, spec, _date(last[spec.dag_id])) for spec in specs}
+        past = [row for spec in specs for row in await finished_runs(self._store, spec)]
 
         def decide(world: World, when: datetime) -> None:
             for dag_id in dropped:
                 world.remove_dag(dag_id, when)
+            for run, tis in past:
+                world.load_run(run, tis, when, history=True)
             for spec, version in versioned:
-                world.put_dag(spec, version, paused=paused[spec.dag_id], last_run=last[spec.dag_id], now=when)
+                dag_id = spec.dag_id
+                world.put_dag(
+                    spec, version, paused=paused[dag_id], last_run=last[dag_id], taken=taken[dag_id], now=when
+                )
 
         for dag_id in dropped:
             self._file_of.pop(dag_id, None)
