@@ -287,7 +287,6 @@ class World:
         run_ids: Sequence[str],
         task_ids: Collection[str],
         state: TaskState,
-        run_id: str | None = None,
         map_indexes: Collection[int] | None = None,
         upstream: bool = False,
         downstream: bool = False,

@@ -469,7 +469,6 @@ class Actions:
         def decide(world: World, now: datetime) -> list[TaskKey]:
             return world.mark(
                 dag_id,
-                run_id=run_id,
                 run_ids=runs,
                 task_ids=chosen,
                 state=TaskState(state),
