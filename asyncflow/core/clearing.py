@@ -11,9 +11,10 @@ from datetime import datetime
 from typing import NamedTuple
 
 from asyncflow.core.graph import DagGraph, closure
+from asyncflow.core.instances import refresh
 from asyncflow.core.integrity import bring_into_line
 from asyncflow.core.live import LiveDag, LiveRun
-from asyncflow.core.machine import Machine, refresh
+from asyncflow.core.machine import Machine
 from asyncflow.core.models import TaskInstance, TaskKey
 from asyncflow.core.states import FINISHED, Event, RunState, TaskState
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from asyncflow.core.instances import new_instance
 from asyncflow.core.live import LiveRun
-from asyncflow.core.machine import Machine, new_instance
+from asyncflow.core.machine import Machine
 from asyncflow.core.mapping import map_length, parse_time_length
 from asyncflow.core.models import TaskInstance
 from asyncflow.core.specs import TaskSpec

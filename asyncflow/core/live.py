@@ -62,6 +62,11 @@ class LiveDag:
             ]:
                 del self.ended[run_id]
 
+    def keep_date(self, date: datetime | None) -> None:
+        """The logical date of a run that leaves memory stays taken, as far as the schedule may still come to it."""
+        if date is not None and self.next_run is not None and date >= self.next_run.logical_date:
+            self.taken.add(date)
+
     def count(self, *states: RunState) -> int:
         """How many runs in memory are in one of `states`."""
         return sum(live.run.state in states for live in self.runs.values())
@@ -94,6 +99,19 @@ class LiveRun:
     @property
     def is_finished(self) -> bool:
         return self.run.state in FINISHED_RUN
+
+    @property
+    def may_be_looked_at(self) -> bool:
+        """Whether a task that depends on the past may find this to be the run before an active or future one."""
+        date = self.run.logical_date
+        if date is None or not self.dag.graph.depends_on_past:
+            return False
+        later = [
+            other
+            for other in self.dag.runs.values()
+            if other.run.logical_date is not None and other.run.logical_date > date
+        ]
+        return not later or any(not other.is_finished for other in later)
 
     def instances(self) -> Iterator[TaskInstance]:
         """All task instances, by task in order of creation, then by map index."""

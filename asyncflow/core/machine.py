@@ -7,7 +7,6 @@ until nothing moves any more; `launch` hands out slots. What the moves should be
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -16,12 +15,13 @@ from asyncflow.core import mapping, planner
 from asyncflow.core.calendar import Calendar
 from asyncflow.core.commands import CallBack, ClearXComs, EndTry, Journal, LaunchTry, RunEnded, SaveTry
 from asyncflow.core.ending import failed_in_a_row, outcome
+from asyncflow.core.instances import first_copy, new_instance, refresh
 from asyncflow.core.ledger import Ledger
 from asyncflow.core.live import LiveDag, LiveRun, RunKey
 from asyncflow.core.models import TaskInstance, TaskKey
 from asyncflow.core.slots import Slots, bucket_of
-from asyncflow.core.states import FINISHED, OCCUPYING, SCHEDULABLE, Event, RunState, TaskState, move
-from asyncflow.core.timers import InstanceDue, RunDue, RunTimeout, Timer, Timers, TryTimeout
+from asyncflow.core.states import FINISHED, SCHEDULABLE, Event, RunState, TaskState, move
+from asyncflow.core.timers import RunDue, RunTimeout, Timers
 from asyncflow.core.trigger_rules import Verdict
 
 #: how much longer than execution_timeout a try may take to end itself before the server ends it
@@ -219,7 +219,7 @@ class Machine:
             live.drop(ti)
             self.ledger.delete_task(ti)
             if 0 not in by_index:
-                self.ledger.new_task(ti := _renamed(ti))
+                self.ledger.new_task(ti := first_copy(ti))
                 live.add(ti)
             self._fit(live, ti.task_id, length, now)
             live.mark(ti.task_id)
@@ -401,103 +401,7 @@ class Machine:
         for key, live in list(self._ended.items()):
             if not live.is_finished:
                 del self._ended[key]
-            elif live.touched_at is not None and now - live.touched_at > self.keep_ended and not _is_newest(live):
+            elif live.touched_at is not None and now - live.touched_at > self.keep_ended and not live.may_be_looked_at:
                 del self._ended[key]
                 live.dag.runs.pop(live.run.run_id, None)
-                _keep_date(live)
-
-    # ---- timers -----------------------------------------------------------------------------------------------------
-
-    def fire(self, timer: RunDue | RunTimeout | InstanceDue | TryTimeout, now: datetime) -> None:
-        """A timer about an instance or a run has come due."""
-        if not self.matters(timer):
-            return
-        if isinstance(timer, RunDue):
-            self.want_start(self.dags[timer.key[0]])
-        elif isinstance(timer, RunTimeout):
-            live = self.find_run(timer.key)
-            assert live is not None
-            self._time_out(live, now)
-        else:
-            found = self.find(timer.key)
-            assert found is not None
-            live, ti = found
-            if isinstance(timer, TryTimeout):
-                self.kill(ti, "execution_timeout is over and the task has not ended itself")
-            else:
-                live.mark(ti.task_id, ti.map_index)
-                self.look_again(live)
-
-    def matters(self, timer: Timer) -> bool:
-        """Whether what a timer was set for is still the case."""
-        if isinstance(timer, RunDue):
-            live = self.find_run(timer.key)
-            return live is not None and live.run.state is RunState.QUEUED and live.dag.is_open
-        if isinstance(timer, RunTimeout):
-            live = self.find_run(timer.key)
-            return live is not None and live.run.state is RunState.RUNNING and live.run.started_at == timer.started_at
-        if isinstance(timer, InstanceDue):
-            found = self.find(timer.key)
-            return found is not None and found[1].not_before == timer.at and found[1].state in SCHEDULABLE
-        if isinstance(timer, TryTimeout):
-            found = self.find(timer.key)
-            return found is not None and found[1].token == timer.token and found[1].state in OCCUPYING
-        return self.calendar.still_planned(self.dags.get(timer.dag_id), timer)
-
-    def _time_out(self, live: LiveRun, now: datetime) -> None:
-        """dagrun_timeout: what has not finished is skipped, what runs is ended, the run has failed."""
-        for ti in list(live.instances()):
-            if ti.state not in FINISHED:
-                self.kill(ti, "the run has reached its dagrun_timeout")
-                self.move(live, ti, Event.SET_SKIPPED, now, reason="dagrun_timeout")
-        self.end_run(live, RunState.FAILED, "timed_out", now)
-
-
-def new_instance(live: LiveRun, task_id: str, map_index: int) -> TaskInstance:
-    """A task instance as it is when nothing has happened to it."""
-    task = live.dag.graph.tasks[task_id]
-    ti = TaskInstance(
-        dag_id=live.run.dag_id,
-        run_id=live.run.run_id,
-        task_id=task_id,
-        map_index=map_index,
-        max_tries=task.retries,
-    )
-    refresh(ti, live)
-    return ti
-
-
-def refresh(ti: TaskInstance, live: LiveRun) -> None:
-    """Take over from the DAG's present version what decides about the next try."""
-    task = live.dag.graph.tasks[ti.task_id]
-    ti.operator = task.operator
-    ti.pool = task.pool
-    ti.pool_slots = task.pool_slots
-    ti.priority_weight = task.priority_weight
-
-
-def _renamed(ti: TaskInstance) -> TaskInstance:
-    """The unexpanded instance lives on as the first of its copies."""
-    first = copy.copy(ti)
-    first.map_index = 0
-    return first
-
-
-def _keep_date(live: LiveRun) -> None:
-    """A run that leaves memory keeps its logical date taken, as far as the schedule may still come to it."""
-    date, planned = live.run.logical_date, live.dag.next_run
-    if date is not None and planned is not None and date >= planned.logical_date:
-        live.dag.taken.add(date)
-
-
-def _is_newest(live: LiveRun) -> bool:
-    """Whether this run could be the one before a run that is active or yet to come."""
-    date = live.run.logical_date
-    if date is None:
-        return False
-    later = [
-        other
-        for other in live.dag.runs.values()
-        if other.run.logical_date is not None and other.run.logical_date > date
-    ]
-    return bool(live.dag.graph.depends_on_past) and (not later or any(not other.is_finished for other in later))
+                live.dag.keep_date(live.run.logical_date)

@@ -18,7 +18,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from asyncflow.core import clearing, integrity, tries
+from asyncflow.core import alarms, clearing, integrity, tries
 from asyncflow.core.calendar import AUTOMATED, restriction
 from asyncflow.core.clearing import Doing, Selection
 from asyncflow.core.commands import Effects, Journal, TryEndedFact, TryStartedFact
@@ -319,7 +319,7 @@ class World:
             if isinstance(timer, PlannedRun):
                 self._make_planned(timer, now)
             else:
-                machine.fire(timer, now)
+                alarms.fire(machine, timer, now)
         machine.settle(now)
         machine.launch(now)
         machine.forget_ended(now)
@@ -347,7 +347,7 @@ class World:
 
     def next_wakeup(self) -> datetime | None:
         """When to poll if nothing happens before; may lie in the past; None: only a fact changes anything."""
-        return self._machine.timers.next(self._machine.matters)
+        return self._machine.timers.next(lambda timer: alarms.matters(self._machine, timer))
 
     def drain(self) -> Effects:
         """Everything since the last drain."""

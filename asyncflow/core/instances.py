@@ -1,0 +1,38 @@
+"""Task instances as they are made: new ones, and what they take over from the DAG."""
+
+from __future__ import annotations
+
+import copy
+
+from asyncflow.core.live import LiveRun
+from asyncflow.core.models import TaskInstance
+
+
+def new_instance(live: LiveRun, task_id: str, map_index: int) -> TaskInstance:
+    """A task instance as it is when nothing has happened to it."""
+    task = live.dag.graph.tasks[task_id]
+    ti = TaskInstance(
+        dag_id=live.run.dag_id,
+        run_id=live.run.run_id,
+        task_id=task_id,
+        map_index=map_index,
+        max_tries=task.retries,
+    )
+    refresh(ti, live)
+    return ti
+
+
+def refresh(ti: TaskInstance, live: LiveRun) -> None:
+    """Take over from the DAG's present version what decides about the next try."""
+    task = live.dag.graph.tasks[ti.task_id]
+    ti.operator = task.operator
+    ti.pool = task.pool
+    ti.pool_slots = task.pool_slots
+    ti.priority_weight = task.priority_weight
+
+
+def first_copy(ti: TaskInstance) -> TaskInstance:
+    """The unexpanded instance lives on as the first of its copies."""
+    first = copy.copy(ti)
+    first.map_index = 0
+    return first
