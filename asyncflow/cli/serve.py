@@ -36,6 +36,10 @@ def serve(session: Session, /, folder: Path | None, stop_tasks: bool, **flags: A
         session.flags["dags"] = folder
     settings = session.settings
     _log_to_stderr(settings.log_level)
+    if settings.dags.is_file():
+        raise InvalidInput(f"{settings.dags} is a file: serve takes the folder of the DAG files.")
+    if not settings.dags.exists():
+        click.echo(f"{settings.dags} does not exist yet: DAG files are loaded once it does.", err=True)
 
     async def run() -> None:
         await run_server(settings, make_app, stop_tasks=stop_tasks, on_ready=_announce)
@@ -50,10 +54,10 @@ def _announce(address: str) -> None:
 def _log_to_stderr(level: str) -> None:
     import logging
 
-    try:
-        logging.basicConfig(level=level.upper(), format="%(asctime)s %(levelname)-7s %(name)s  %(message)s")
-    except ValueError:
-        raise InvalidInput(f"Setting log_level={level!r}: accepted are DEBUG, INFO, WARNING, ERROR.") from None
+    number = logging.getLevelNamesMapping().get(level.upper())
+    if number is None:
+        raise InvalidInput(f"Setting log_level={level!r}: accepted are DEBUG, INFO, WARNING, ERROR.")
+    logging.basicConfig(level=number, format="%(asctime)s %(levelname)-7s %(name)s  %(message)s")
     logging.getLogger("uvicorn").setLevel(logging.WARNING)  # its start-up lines repeat ours
 
 

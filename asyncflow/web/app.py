@@ -17,7 +17,7 @@ from starlette.staticfiles import StaticFiles
 from asyncflow.errors import AsyncflowError, Conflict, InvalidInput, NotFound
 from asyncflow.web import dags, health, runs, tasks
 from asyncflow.web.ports import Actions
-from asyncflow.web.security import Headers
+from asyncflow.web.security import Guard
 from asyncflow.web.templating import STATIC, page
 
 ROUTES: Sequence[BaseRoute] = (
@@ -43,7 +43,7 @@ def make_app(actions: Actions) -> Starlette:
     """The application over one set of actions."""
     app = Starlette(
         routes=ROUTES,
-        middleware=[Middleware(Headers)],
+        middleware=[Middleware(Guard)],
         exception_handlers={AsyncflowError: _sentence, HTTPException: _http_error},
     )
     app.state.actions = actions

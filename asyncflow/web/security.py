@@ -1,5 +1,7 @@
-"""What keeps other sites out: a token on every form, and headers that let a page load only what is ours.
+"""What keeps other sites out: a check of the host's name, a token on every form, headers that let in only what is ours.
 
+There are no users yet and the server listens on this machine only, so a request for any other host name is a site
+that points its own name here (DNS rebinding).
 The token is a double-submit cookie: a random value in a SameSite=Strict, HttpOnly cookie, repeated in a hidden field
 of each form. Another site can neither read it nor send the cookie along.
 """
@@ -9,10 +11,10 @@ from __future__ import annotations
 import hmac
 import secrets
 
-from starlette.datastructures import FormData, MutableHeaders
+from starlette.datastructures import FormData, Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 COOKIE = "asyncflow_form"
@@ -30,8 +32,12 @@ _HEADERS = {
 }
 
 
-class Headers:
-    """Middleware: the security headers on every answer, and no caching of pages."""
+#: names under which a server on this machine is asked for
+_LOCAL = frozenset({"localhost", "127.0.0.1", "::1", ""})
+
+
+class Guard:
+    """Middleware: refuses foreign host names; security headers on every answer, and no caching of pages."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -39,6 +45,12 @@ class Headers:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
+            return
+
+        name = host_name(Headers(scope=scope).get("host", ""))
+        if name not in _LOCAL and not name.endswith(".localhost"):
+            sentence = f"This server answers for localhost only, not for {name!r}."
+            await PlainTextResponse(sentence, 421)(scope, receive, send)
             return
 
         async def with_headers(message: Message) -> None:
@@ -51,6 +63,12 @@ class Headers:
             await send(message)
 
         await self.app(scope, receive, with_headers)
+
+
+def host_name(host: str) -> str:
+    """The name in a Host header, without port and brackets, in lower case."""
+    name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
+    return name.lower()
 
 
 def form_token(request: Request) -> str:

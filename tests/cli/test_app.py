@@ -143,3 +143,14 @@ def test_database_that_is_damaged_is_a_sentence(run: Commands, tmp_path: Path) -
 
 def test_json_output_is_one_document(run: Commands) -> None:
     assert json.loads(run("dags", "list", "-o", "json").stdout)
+
+
+def test_serve_takes_a_folder(run: Commands, tmp_path: Path) -> None:
+    path = tmp_path / "dag.py"
+    path.write_text("")
+    assert "is a file" in run("serve", str(path), code=2).stderr
+    assert "serve takes the folder" in run("serve", "--dags", str(path), code=2).stderr
+
+
+def test_serve_names_a_log_level_that_does_not_exist(run: Commands) -> None:
+    assert "accepted are DEBUG, INFO" in run("serve", "--log-level", "loud", code=2).stderr

@@ -19,6 +19,7 @@ class Browser:
     def __init__(self, app: Any) -> None:
         self._app = app
         self.cookies = httpx.Cookies()
+        self.base_url = "http://localhost:8080"
 
     def get(self, path: str) -> httpx.Response:
         return self._request("GET", path)
@@ -29,7 +30,7 @@ class Browser:
     def _request(self, method: str, path: str, **more: Any) -> httpx.Response:
         async def ask() -> httpx.Response:
             transport = httpx.ASGITransport(app=self._app)
-            async with httpx.AsyncClient(transport=transport, base_url="http://test", cookies=self.cookies) as client:
+            async with httpx.AsyncClient(transport=transport, base_url=self.base_url, cookies=self.cookies) as client:
                 answer = await client.request(method, path, **more)
                 self.cookies = client.cookies
                 return answer

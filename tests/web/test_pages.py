@@ -109,6 +109,15 @@ def test_form_without_cookie_changes_nothing(browser: Browser, actions: FakeActi
     assert actions.calls == []
 
 
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [("127.0.0.1:80", 200), ("[::1]:8080", 200), ("My.LOCALHOST", 200), ("evil.example", 421), ("localhost.evil", 421)],
+)
+def test_a_foreign_host_name_is_refused(browser: Browser, host: str, status: int) -> None:
+    browser.base_url = f"http://{host}"
+    assert browser.get("/").status_code == status
+
+
 def test_dag_page_lists_runs_and_tasks(browser: Browser) -> None:
     text = browser.get("/dags/etl").text
     assert f'href="{RUN_PATH}"' in text
