@@ -65,6 +65,7 @@ def to_spec(dag: DAG, *, file: str = "", settings: Mapping[str, str] | None = No
     return DagSpec(
         dag_id=dag.dag_id,
         file=file,
+        line=dag.created_at.line or None,
         dialect=dag.dialect,
         display_name=dag.dag_display_name if dag.dag_display_name != dag.dag_id else "",
         description=dag.description,

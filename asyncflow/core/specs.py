@@ -169,6 +169,7 @@ class DagSpec(Spec, frozen=True, kw_only=True):
 
     dag_id: str
     file: str = ""  #: path relative to the DAG folder; "a.zip/b.py" inside an archive
+    line: int | None = None  #: where in the file it is made
     dialect: Literal[2, 3] = 2  #: 3: the file imports airflow.sdk, so bare cron strings are trigger timetables
     display_name: str = ""
     description: str | None = None
@@ -199,5 +200,5 @@ class DagSpec(Spec, frozen=True, kw_only=True):
 
     tasks: dict[str, TaskSpec] = {}  #: by task id, in order of creation
     groups: dict[str, TaskGroupSpec] = {}
-    #: file-independent hash of everything above; equal hash = same version
+    #: other attributes worth showing in the UI (JSON values)
     extra: dict[str, Any] = {}

@@ -10,6 +10,7 @@ import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -31,6 +32,7 @@ from asyncflow.engine.recovery import LeftBehind, left_behind, recover
 from asyncflow.engine.scheduler import Scheduler
 from asyncflow.engine.task_api import TaskRequests
 from asyncflow.executors.hosts import HostPool
+from asyncflow.ipc.fingerprint import main_path
 from asyncflow.store.database import Store
 from asyncflow.store.lock import HomeLock
 
@@ -66,6 +68,8 @@ class Server:
             paused_at_creation=settings.dags_are_paused_at_creation,
             retire=self.pool.retire,
             reload=lambda file: self.loader.reload(file),
+            exists=lambda file: Path(main_path(str(settings.dags), file)).exists(),
+            remember_source=self.pool.remember_source,
             when_loaded=self.launcher.file_loaded,
         )
         self.launcher.scheduler = self.scheduler
@@ -101,8 +105,9 @@ class Server:
         runs = await self.store.load_active_runs()
         needed = {run.dag_id for run, _ in runs}
         last = await self.store.last_automated_runs()
-        dags = [dag for dag in await self.store.load_dags() if dag.spec.dag_id in needed]
-
+        known = await self.store.load_dags()
+        self.files.remember(known)
+        dags = [dag for dag in known if dag.spec.dag_id in needed]
         past = [row for dag in dags for row in await finished_runs(self.store, dag.spec)]
 
         def decide(world: World, now: datetime) -> None:
