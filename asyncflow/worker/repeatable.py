@@ -2,9 +2,10 @@
 
 Three witnesses: what the import was seen doing (`audit`), what it left in its globals (a moment between its start and
 end can only come from the clock), and this module's reading of the source: does code that runs at import ask for the
-time, for randomness or for the environment? Followed are module and class bodies, decorators, defaults, and the
-functions and classes of the DAG folder that are called from there, by name. Bodies of `@task` functions and of
-callables handed over by keyword (`python_callable=f`) run in tasks, not at import. When in doubt: not repeatable.
+time or for randomness? (The environment cannot change under a zygote.) Followed are module and class bodies,
+decorators, defaults, and the functions and classes of the DAG folder that are called from there, by name. Bodies of
+`@task` functions and of callables handed over by keyword (`python_callable=f`) run in tasks, not at import. When in
+doubt: not repeatable.
 """
 
 from __future__ import annotations
@@ -25,7 +26,6 @@ _RANDOM_MODULES = ("random.", "secrets.", "numpy.random.", "faker.")
 _RANDOM = frozenset(
     {"uuid.uuid1", "uuid.uuid4", "os.urandom", "os.getrandom", "os.getpid", "os.getppid", "tempfile.mktemp"}
 )
-_ENVIRONMENT = frozenset({"os.environ", "os.environb", "os.getenv", "os.getenvb"})
 _CONSTRUCTORS = ("__init__", "__new__", "__post_init__", "__init_subclass__", "__enter__")
 #: keywords whose function is called at once, by the function it is given to
 _CALLED_KEYWORDS = frozenset({"key", "default_factory"})
@@ -199,26 +199,9 @@ class _Walker(ast.NodeVisitor):
                 self._scan.called(self._module.full_name(argument).rpartition(".")[2])
         self.generic_visit(node)
 
-    def visit_Name(self, node: ast.Name) -> None:
-        self._environment(node)
-
     def visit_Attribute(self, node: ast.Attribute) -> None:
-        self._environment(node)
         self._scan.read(node.attr)
         self.generic_visit(node)
-
-    def visit_Assign(self, node: ast.Assign) -> None:
-        """`os.environ["X"] = ...` writes: importing again writes the same."""
-        for target in node.targets:
-            if isinstance(target, ast.Subscript) and self._module.full_name(target.value) in _ENVIRONMENT:
-                self.visit(target.slice)
-            else:
-                self.visit(target)
-        self.visit(node.value)
-
-    def _environment(self, node: ast.Name | ast.Attribute) -> None:
-        if self._module.full_name(node) in _ENVIRONMENT:
-            self._scan.note(self._module, node, "reads the environment")
 
 
 def _is_main_guard(test: ast.expr) -> bool:
