@@ -41,7 +41,7 @@ def until(look: Callable[[], Any], what: str, limit: float = LIMIT) -> Any:
 
 
 class ServeProcess:
-    """`with ServeProcess(tmp_path) as server: ...`"""
+    """`with ServeProcess(tmp_path) as server: ...`; its tasks end with it, unless it is killed."""
 
     def __init__(self, root: Path, *flags: str, dags: Path | None = None) -> None:
         self.home = root / "home"
@@ -59,15 +59,24 @@ class ServeProcess:
 
     def __exit__(self, *_: object) -> None:
         if self.process is not None and self.process.poll() is None:
-            self.stop("--stop-tasks" in self._flags)
+            self.stop()
         if self._reader is not None:
             self._reader.join(LIMIT)
-        subprocess.run(["pkill", "-KILL", "-f", str(self.home)], check=False)
 
     def start(self) -> None:
         """Start and wait until the pages answer."""
         self.address = ""
-        command = [sys.executable, "-m", "asyncflow", "serve", str(self.dags), "--port", "0", *self._flags]
+        command = [
+            sys.executable,
+            "-m",
+            "asyncflow",
+            "serve",
+            str(self.dags),
+            "--port",
+            "0",
+            "--stop-tasks",
+            *self._flags,
+        ]
         self.process = subprocess.Popen(
             command, env=environment(self.home), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )

@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.server import LIMIT, environment, until
-from tests.acceptance.stopping import StoppingServer
+from tests.acceptance.server import LIMIT, ServeProcess, environment, until
 
 pytestmark = pytest.mark.slow
 
@@ -31,7 +30,7 @@ with DAG("etl", start_date=datetime(2026, 1, 1), schedule="0 0 * * *", catchup=F
 """
 
 
-class CommandLine(StoppingServer):
+class CommandLine(ServeProcess):
     """A server, and the commands that are pointed at its home and folder."""
 
     def run(self, *args: str, code: int = 0) -> subprocess.CompletedProcess[str]:

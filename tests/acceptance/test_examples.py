@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.server import environment
-from tests.acceptance.stopping import StoppingServer
+from tests.acceptance.server import ServeProcess, environment
 
 DAGS = Path(__file__).parents[2] / "dags"
 
@@ -60,7 +59,7 @@ def test_both_dialects_are_shown() -> None:
 
 @pytest.mark.slow
 def test_examples_end_well_on_a_server(tmp_path: Path) -> None:
-    with StoppingServer(tmp_path, DAGS) as server:
+    with ServeProcess(tmp_path, dags=DAGS) as server:
         for dag_id in EXAMPLES:
             server.wait_for_dag(dag_id)
         for dag_id in EXAMPLES:
