@@ -98,7 +98,9 @@ EXPORTS: dict[str, dict[str, str]] = {
         "authoring.conf": "conf",
         "authoring.connection": "Connection",
         "authoring.context": "Context get_current_context",
-        "authoring.dataset": "Asset=Dataset AssetAlias=DatasetAlias AssetAll=DatasetAll AssetAny=DatasetAny Metadata",
+        "authoring.dataset": "Asset=Dataset AssetAlias=DatasetAlias AssetAll=DatasetAll AssetAny=DatasetAny AssetWatcher "
+        "Metadata",
+        "authoring.assets": "asset",
         "authoring.decorators": "task task_group setup teardown",
         "authoring.edges": "Label chain chain_linear cross_downstream EdgeModifier",
         "authoring.mapping": "MappedOperator",
@@ -252,6 +254,7 @@ ALIASES: dict[str, str] = {
     "airflow.providers.standard.sensors.filesystem": "airflow.sensors.filesystem",
     "airflow.providers.standard.sensors.time": "airflow.sensors.time_sensor",
     "airflow.providers.standard.sensors.time_delta": "airflow.sensors.time_delta",
+    "airflow.providers.standard.utils.weekday": "airflow.utils.weekday",
     "airflow.providers.standard.sensors.weekday": "airflow.sensors.weekday",
     "airflow.sdk.definitions.asset": "airflow.sdk",
     "airflow.sdk.definitions.decorators": "airflow.decorators",

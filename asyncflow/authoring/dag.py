@@ -110,6 +110,8 @@ _created = itertools.count()
 class DAG(ScheduleMethods):
     """A DAG; `with DAG(...):` collects the tasks made inside."""
 
+    #: 3: written for Airflow 3, see the module
+    dialect: Literal[2, 3] = 2
     partial: bool = False
     is_subdag: bool = False
     parent_dag: DAG | None = None
@@ -130,7 +132,8 @@ class DAG(ScheduleMethods):
             self._dag_id = dag_id
             self._description = description
             self.fileloc = self.created_at.file
-            self.dialect: Literal[2, 3] = 3 if imports_sdk(self.fileloc) else 2
+            if imports_sdk(self.fileloc):
+                self.dialect = 3
             self._set_plain(given)
             self._set_defaults_and_params(given)
             self._set_dates(given)

@@ -172,6 +172,17 @@ class Metadata:
         self.alias_name = getattr(alias, "name", alias)
 
 
+class AssetWatcher:
+    """A trigger that watches an asset from outside; kept with the asset."""
+
+    def __init__(self, name: str, trigger: Any) -> None:
+        self.name = name
+        self.trigger = trigger
+
+    def __repr__(self) -> str:
+        return f"AssetWatcher({self.name!r})"
+
+
 def expand_alias_to_datasets(alias: str | DatasetAlias) -> list[BaseAsset]:
     """What an alias stands for is known to the server only: here nothing."""
     return []

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from asyncflow.authoring.baseoperator import BaseOperator
 from asyncflow.authoring.callables import determine_kwargs, finished
 from asyncflow.authoring.context import get_current_context as get_current_context
+from asyncflow.authoring.dataset import Metadata
 from asyncflow.authoring.skip import SkipMixin
 
 _IN_VIRTUALENV = (
@@ -39,6 +41,7 @@ class PythonOperator(BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self._outlet_events: Any = {}
         if not callable(python_callable):
             raise TypeError(f"Task {self.task_id!r}: python_callable must be a function, not {python_callable!r:.60}.")
         self.python_callable = python_callable
@@ -54,6 +57,7 @@ class PythonOperator(BaseOperator):
         context.update(self.op_kwargs)
         context["templates_dict"] = self.templates_dict
         self.op_kwargs = self.determine_kwargs(context)
+        self._outlet_events = context.get("outlet_events", {})
         value = self.execute_callable()
         if self.show_return_value_in_logs:
             self.log.info("Done. Returned value was: %s", value)
@@ -67,7 +71,22 @@ class PythonOperator(BaseOperator):
 
     def execute_callable(self) -> Any:
         """Call the function with the arguments that are ready; an `async def` is run to its end."""
-        return finished(self.python_callable(*self.op_args, **self.op_kwargs))
+        return self.run_function(lambda: self.python_callable(*self.op_args, **self.op_kwargs))
+
+    def run_function(self, call: Callable[[], Any]) -> Any:
+        """What the call comes to; a generator is run to its end, Metadata it yields go with the events of datasets."""
+        value = finished(call())
+        if not inspect.isgenerator(value):
+            return value
+        while True:
+            try:
+                given = next(value)
+            except StopIteration as end:
+                return end.value
+            if isinstance(given, Metadata):
+                self._outlet_events[given.asset].extra.update(given.extra)
+            else:
+                self.log.warning("Ignoring unknown data of %r received from task", type(given))
 
 
 class BranchMixIn(SkipMixin):

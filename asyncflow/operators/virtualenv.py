@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
+import importlib.util
 import inspect
 import json
 import os
@@ -46,8 +47,8 @@ _PROTOCOL = 4
 
 
 def is_venv_installed() -> bool:
-    """Can virtual environments be made here? The standard library can."""
-    return True
+    """Is virtualenv installed? DAG files ask this, as in Airflow; the operators here do without it."""
+    return bool(shutil.which("virtualenv") or importlib.util.find_spec("virtualenv"))
 
 
 class _OtherInterpreter(PythonOperator):

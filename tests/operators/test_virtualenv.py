@@ -96,5 +96,7 @@ def test_unknown_interpreter_version_is_named() -> None:
     assert "asks for python2.0, which is not installed here" in play(dag, logs=False).errors["v"]
 
 
-def test_standard_library_makes_environments() -> None:
+def test_files_can_ask_for_virtualenv(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "virtualenv").touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
     assert is_venv_installed()
