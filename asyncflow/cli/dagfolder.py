@@ -49,6 +49,16 @@ def load_dag(settings: Settings, dag_id: str) -> Any:
     raise NotFound(f"DAG in {folder} called", dag_id, known)
 
 
+def dag_info(settings: Settings, dag_id: str) -> Any:
+    """The `DagInfo` of another DAG of the folder; None if no file that can be imported has it."""
+    from asyncflow.testing.memory import info_of
+
+    try:
+        return info_of(load_dag(settings, dag_id))
+    except (InvalidDag, NotFound):
+        return None
+
+
 def _files(settings: Settings) -> tuple[Path, list[str]]:
     """The folder and its DAG files; `--dags` may name one file, too."""
     if settings.dags.is_file():

@@ -8,11 +8,12 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from functools import partial
 from typing import Any, TypeVar
 
 import click
 
-from asyncflow.cli.dagfolder import load_dag
+from asyncflow.cli.dagfolder import dag_info, load_dag
 from asyncflow.cli.output import output_option, print_mapping, print_rows
 from asyncflow.cli.session import (
     ExitCode,
@@ -118,6 +119,7 @@ def dags_test(session: Session, dag_id: str, date: str | None, conf: dict[str, A
 
     The log goes to the terminal (to stderr with other outputs than table). Retry delays are jumped over.
     """
+    from asyncflow.testing.memory import MemoryApi
     from asyncflow.testing.player import play
 
     logical_date, run_id = _date_and_run_id(session, date)
@@ -125,7 +127,8 @@ def dags_test(session: Session, dag_id: str, date: str | None, conf: dict[str, A
         raise click.BadParameter(f"{date!r} is not a date: write 2024-01-31 or 2024-01-31T10:00:00+00:00.")
     with _stdout_for_the_result(output != "table"):
         dag = load_dag(session.settings, dag_id)
-        played = play(dag, logical_date, conf=conf, run_id=run_id)
+        api = MemoryApi(find_dag=partial(dag_info, session.settings))
+        played = play(dag, logical_date, conf=conf, run_id=run_id, api=api)
     if output == "json":
         # null for a task that was never looked at, as everywhere in JSON
         states = {name: None if state == "none" else state for name, state in played.tasks.items()}

@@ -200,11 +200,13 @@ class World:
         conf: dict[str, Any] | None = None,
         triggered_by: str = "scheduler",
         note: str | None = None,
+        external_trigger: bool | None = None,
         now: datetime,
     ) -> DagRun:
         """Make a run with its task instances, queued. Raises NotFound, and Conflict if its id or date is taken.
 
-        Only runs in memory are compared; the engine asks the store before.
+        Only runs in memory are compared; the engine asks the store before. Without `external_trigger`, what is made by
+        hand counts as triggered from outside.
         """
         dag = self._dag(dag_id)
         for live in dag.runs.values():
@@ -222,7 +224,7 @@ class World:
             run_after=run_after,
             queued_at=now,
             conf=conf or {},
-            external_trigger=run_type is RunType.MANUAL,
+            external_trigger=run_type is RunType.MANUAL if external_trigger is None else external_trigger,
             version=dag.version,
             triggered_by=triggered_by,
             note=note,

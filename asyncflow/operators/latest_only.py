@@ -10,7 +10,10 @@ from asyncflow.operators.branch import BaseBranchOperator
 
 
 class LatestOnlyOperator(BaseBranchOperator):
-    """Skips all direct successors unless now lies in the interval after the run's own; runs by hand always go on."""
+    """Skips all direct successors unless now lies in the interval after the run's own; runs by hand always go on.
+
+    By hand is: triggered from outside; in Airflow 3's dialect every manual run, `dag.test()` too.
+    """
 
     ui_color = "#e9ffdb"
 
@@ -18,7 +21,7 @@ class LatestOnlyOperator(BaseBranchOperator):
         """All successors, or none."""
         run = context["dag_run"]
         after = sorted(context["task"].get_direct_relative_ids(upstream=False))
-        if run.external_trigger:
+        if run.external_trigger or (context["dag"].dialect == 3 and run.run_type == "manual"):
             self.log.info("Externally triggered DAG_Run: allowing execution to proceed.")
             return after
         window = next_window(context["dag"], run)

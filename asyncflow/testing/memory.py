@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import count
 from typing import Any
@@ -12,12 +12,17 @@ from asyncflow.core import timetable
 from asyncflow.core.messages import RunContext
 from asyncflow.core.models import TaskKey
 from asyncflow.core.states import RunType
-from asyncflow.errors import Conflict
+from asyncflow.errors import Conflict, NotFound
 
 
 def label(task_id: str, map_index: int = -1) -> str:
     """How a task instance is called in results: "task", or "task[3]" for a copy of a mapped one."""
     return task_id if map_index < 0 else f"{task_id}[{map_index}]"
+
+
+def info_of(dag: Any) -> DagInfo:
+    """What other DAGs may know of a DAG."""
+    return DagInfo(dag_id=dag.dag_id, task_ids=tuple(dag.task_ids), group_ids=tuple(dag.task_group_dict))
 
 
 class MemoryApi:
@@ -33,11 +38,14 @@ class MemoryApi:
         connections: Mapping[str, Mapping[str, Any]] | None = None,
         runs: Iterable[tuple[str, RunContext]] = (),
         dags: Iterable[DagInfo] = (),
+        find_dag: Callable[[str], DagInfo | None] | None = None,
     ) -> None:
+        """`find_dag` is asked for DAGs that are not among `dags`."""
         self.variables: dict[str, str] = dict(variables or {})
         self.connections: dict[str, dict[str, Any]] = {k: dict(v) for k, v in (connections or {}).items()}
         self.runs: dict[tuple[str, str], RunContext] = {(dag_id, run.run_id): run for dag_id, run in runs}
         self.dags: dict[str, DagInfo] = {dag.dag_id: dag for dag in dags}
+        self._find_dag = find_dag
         self.states: dict[TaskKey, str] = {}
         #: runs that tasks asked for, in order
         self.triggered: list[RunContext] = []
@@ -168,6 +176,8 @@ class MemoryApi:
         )
 
     def dag_info(self, dag_id: str) -> DagInfo | None:
+        if dag_id not in self.dags and self._find_dag is not None and (found := self._find_dag(dag_id)) is not None:
+            self.dags[dag_id] = found
         return self.dags.get(dag_id)
 
     def trigger_dag_run(
@@ -181,7 +191,9 @@ class MemoryApi:
         note: str | None = None,
         triggered_by: str = "",
     ) -> RunContext:
-        """Only noted down in `runs` and `triggered`: nothing runs it here."""
+        """Only noted down in `runs` and `triggered`: nothing runs it here. Raises NotFound for an unknown DAG."""
+        if self.dag_info(dag_id) is None:
+            raise NotFound("DAG called", dag_id, self.dags)
         date = logical_date or datetime.now().astimezone()
         name = run_id or timetable.run_id(RunType.MANUAL, date)
         if (dag_id, name) in self.runs and not reset_dag_run:

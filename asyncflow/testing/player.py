@@ -45,9 +45,10 @@ from asyncflow.core.models import DagRun, Pool, TaskKey
 from asyncflow.core.states import RunType, TaskState
 from asyncflow.core.timetable import CustomTimetable, DataInterval, NullTimetable
 from asyncflow.core.world import World
+from asyncflow.testing.deferral import run_whole_try
 from asyncflow.testing.memory import MemoryApi, label
 from asyncflow.worker.callbacks import run_callback
-from asyncflow.worker.runner import run_try
+from asyncflow.worker.runner import utc_now
 
 log = logging.getLogger("airflow.task")
 
@@ -123,8 +124,9 @@ class Player:
         run_type: RunType = RunType.MANUAL,
         run_id: str | None = None,
         conf: Mapping[str, Any] | None = None,
+        external_trigger: bool | None = None,
     ) -> str:
-        """Make a run; its run_id."""
+        """Make a run; its run_id. Without `external_trigger`, runs by hand count as triggered from outside."""
         date = logical_date.astimezone(dt.UTC)
         name = run_id or core_timetable.run_id(run_type, date)
         self.world.create_run(
@@ -136,6 +138,7 @@ class Player:
             run_id=name,
             conf=dict(conf or {}),
             triggered_by="test",
+            external_trigger=external_trigger,
             now=self._clock.now(),
         )
         self._note_runs()
@@ -234,7 +237,7 @@ class Player:
 
     def _try(self, info: TryInfo) -> TryResult:
         task = self.dag.task_dict[info.task_id]
-        return run_try(task, info, self.api, now=self._clock.now, logs=self._logs)
+        return run_whole_try(task, info, self.api, now=self._clock.now, logs=self._logs)
 
     def _call_back(self, act: CallBack) -> None:
         run = self.world.run(act.dag_id, act.run_id)
@@ -284,13 +287,21 @@ def play(
     run_id: str | None = None,
     run_type: RunType = RunType.MANUAL,
     api: MemoryApi | None = None,
+    external_trigger: bool = False,
     jump_pokes: bool = False,
     logs: bool = True,
 ) -> PlayResult:
-    """Play one whole run. Without `logical_date`: now. Raises InvalidDag; ParamValidationError for a wrong `conf`."""
+    """Play one whole run. Without `logical_date`: now. Raises InvalidDag; ParamValidationError for a wrong `conf`.
+
+    As in Airflow's `dag.test()` nobody triggers the run, unless `external_trigger` says so.
+    """
     player = Player(dag, api=api, jump_pokes=jump_pokes, logs=logs)
     name = player.add_run(
-        logical_date or dt.datetime.now(dt.UTC), run_type=run_type, run_id=run_id, conf=check_conf(dag, conf)
+        logical_date or dt.datetime.now(dt.UTC),
+        run_type=run_type,
+        run_id=run_id,
+        conf=check_conf(dag, conf),
+        external_trigger=external_trigger,
     )
     player.play()
     return player.result(name)
@@ -317,7 +328,7 @@ def run_one(
     api.runs[dag.dag_id, info.run.run_id] = info.run
     task = dag.get_task(task_id)
     with _poking_once(task):
-        return run_try(task, info, api, test_mode=True, logs=logs)
+        return run_whole_try(task, info, api, now=utc_now, logs=logs, test_mode=True)
 
 
 def single_try(

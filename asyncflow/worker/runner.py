@@ -34,6 +34,7 @@ from asyncflow.authoring.exceptions import (
     AirflowTaskTimeout,
     DownstreamTasksSkipped,
     TaskDeferralError,
+    TaskDeferralTimeout,
     TaskDeferred,
     UnmappableXComLengthPushed,
     UnmappableXComTypePushed,
@@ -49,6 +50,9 @@ from asyncflow.worker.tasklog import log_to_stdout
 log = logging.getLogger("airflow.task")
 
 Outcome = Literal["success", "failed", "skipped", "reschedule", "deferred"]
+
+#: the `error` of a "__fail__" whose trigger did not fire in time
+TRIGGER_TIMEOUT = "Trigger timeout"
 
 #: how the end of a try is called in `ti.state` while callbacks run
 _STATES = {
@@ -186,7 +190,8 @@ class _Try:
             return task.execute(context=self._context)
         kwargs = dict(ti.next_kwargs or {})
         if ti.next_method == "__fail__":
-            raise TaskDeferralError(str(kwargs.get("error", "Unknown")))
+            error = str(kwargs.get("error", "Unknown"))
+            raise (TaskDeferralTimeout if error == TRIGGER_TIMEOUT else TaskDeferralError)(error)
         return task.resume_execution(ti.next_method, kwargs, self._context)
 
     def _keep(self, result: Any) -> None:

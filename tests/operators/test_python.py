@@ -135,7 +135,7 @@ def test_short_circuit(dag: DAG, condition: bool, ignore: bool, states: dict[str
     ("schedule", "run_type", "day", "state"),
     [
         ("@daily", RunType.SCHEDULED, DAY, "skipped"),
-        ("@daily", RunType.MANUAL, DAY, "success"),
+        ("@daily", RunType.MANUAL, DAY, "skipped"),
         ("@daily", RunType.SCHEDULED, None, "success"),
         ("@once", RunType.SCHEDULED, DAY, "success"),
     ],
@@ -146,6 +146,16 @@ def test_latest_only(schedule: str, run_type: RunType, day: dt.datetime | None, 
         LatestOnlyOperator(task_id="latest") >> EmptyOperator(task_id="a")
     result = play(dag, day or midnight - dt.timedelta(days=1), run_type=run_type, logs=False)
     assert result.tasks == {"latest": "success", "a": state}
+
+
+@pytest.mark.parametrize(
+    ("dialect", "triggered", "state"), [(2, True, "success"), (2, False, "skipped"), (3, False, "success")]
+)
+def test_latest_only_lets_runs_by_hand_go_on(dialect: Any, triggered: bool, state: str) -> None:
+    with DAG("d", schedule="@daily", start_date=DAY) as dag:
+        LatestOnlyOperator(task_id="latest") >> EmptyOperator(task_id="a")
+    dag.dialect = dialect
+    assert play(dag, DAY, external_trigger=triggered, logs=False).tasks == {"latest": "success", "a": state}
 
 
 @pytest.mark.parametrize(

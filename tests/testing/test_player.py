@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from asyncflow.authoring.api import DagInfo
 from asyncflow.authoring.dag import DAG
 from asyncflow.authoring.decorators import task
 from asyncflow.authoring.exceptions import ParamValidationError
@@ -16,7 +17,7 @@ from asyncflow.authoring.variable import Variable
 from asyncflow.core.messages import RunContext
 from asyncflow.core.models import TaskKey
 from asyncflow.core.states import RunType
-from asyncflow.errors import Conflict
+from asyncflow.errors import Conflict, NotFound
 from asyncflow.operators.python import PythonOperator
 from asyncflow.sensors.python import PythonSensor
 from asyncflow.testing.memory import MemoryApi
@@ -186,8 +187,10 @@ def test_runs_before_and_counts() -> None:
 
 
 def test_triggered_runs_are_noted_down() -> None:
-    api = MemoryApi()
+    api = MemoryApi(find_dag=lambda dag_id: DagInfo(dag_id=dag_id) if dag_id == "other" else None)
     made = api.trigger_dag_run("other", run_id="x", conf={"a": 1})
+    with pytest.raises(NotFound):
+        api.trigger_dag_run("unknown")
     assert api.triggered == [made]
     assert (made.conf, made.state, made.external_trigger) == ({"a": 1}, "queued", True)
     with pytest.raises(Conflict):
