@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from asyncflow.authoring.exceptions import AirflowNotFoundException
 from asyncflow.hooks.base import BaseHook
 
 
 class FSHook(BaseHook):
-    """The connection's extra has `path`. There need be no connection `fs_default`: its path is the root."""
+    """The connection's extra has `path`, the folder that relative paths are below."""
 
     conn_name_attr = "fs_conn_id"
     default_conn_name = "fs_default"
@@ -17,12 +16,7 @@ class FSHook(BaseHook):
     def __init__(self, fs_conn_id: str = default_conn_name) -> None:
         super().__init__()
         self.conn_id = fs_conn_id
-        try:
-            self.basepath = str(self.get_connection(fs_conn_id).extra_dejson.get("path", ""))
-        except AirflowNotFoundException:
-            if fs_conn_id != self.default_conn_name:
-                raise
-            self.basepath = "/"
+        self.basepath = str(self.get_connection(fs_conn_id).extra_dejson.get("path", ""))
 
     def get_conn(self) -> None:
         """There is nothing to connect to."""

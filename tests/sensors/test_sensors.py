@@ -11,7 +11,7 @@ import pytest
 import time_machine
 
 from asyncflow import DAG
-from asyncflow.authoring.api import DagInfo
+from asyncflow.authoring.api import DagInfo, use_api
 from asyncflow.authoring.exceptions import AirflowException, AirflowFailException
 from asyncflow.core.messages import RunContext
 from asyncflow.core.models import TaskKey
@@ -152,6 +152,14 @@ def test_back_off_never_waits_beyond_the_timeout() -> None:
 # ---- the kinds ------------------------------------------------------------------------------------------------------
 
 
+@pytest.fixture
+def root_connection() -> Iterator[None]:
+    """The connection `fs_default`, without a path."""
+    before = use_api(MemoryApi(connections={"fs_default": {"conn_type": "fs"}}))
+    yield
+    use_api(before)
+
+
 def poked(made: BaseSensorOperator, **context: Any) -> bool:
     return bool(made.poke(context))
 
@@ -190,6 +198,7 @@ def test_target_time_must_be_a_time() -> None:
         DateTimeSensor(task_id="a", target_time=5)  # type: ignore[arg-type]
 
 
+@pytest.mark.usefixtures("root_connection")
 def test_file_sensor_finds_files_patterns_and_files_in_folders(tmp_path: Path) -> None:
     (tmp_path / "a" / "b").mkdir(parents=True)
     assert not poked(FileSensor(task_id="a", filepath=tmp_path / "x"))
@@ -205,6 +214,11 @@ def test_file_sensor_starts_at_the_path_of_its_connection(dag: DAG, tmp_path: Pa
     FileSensor(task_id="s", filepath="x", fs_conn_id="mine")
     api = MemoryApi(connections={"mine": {"conn_type": "fs", "extra": f'{{"path": "{tmp_path}"}}'}})
     assert play(dag, DAY, api=api, logs=False).state == "success"
+
+
+def test_file_sensor_fails_without_its_connection(dag: DAG) -> None:
+    FileSensor(task_id="s", filepath="/x")
+    assert "AirflowNotFoundException" in str(run_one(dag, "s", DAY, logs=False).error)
 
 
 # ---- other DAGs -----------------------------------------------------------------------------------------------------
