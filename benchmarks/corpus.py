@@ -12,6 +12,7 @@ import argparse
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -150,12 +151,21 @@ def _unordered(value: Any) -> Any:
 def ask(
     entry: dict[str, Any], folder: Path, *, limit: float, dag_id: str | None = None, logical_date: str | None = None
 ) -> dict[str, Any]:
-    """Import the file, or play one of its DAGs, in a process and a home of its own; what `corpus_child` answers."""
+    """Import the file, or play one of its DAGs, in a process and a home of its own; what `corpus_child` answers.
+
+    As where the expected ends come from, the file is alone in its folder: modules beside it and in `../src` are found,
+    templates and other DAGs are not.
+    """
+    root = root_of(entry, folder).resolve()
+    beside = (root / entry["path"]).parent
     with tempfile.TemporaryDirectory(prefix="corpus-", ignore_cleanup_errors=True) as home:
         answer = Path(home, "answer.json")
+        alone = Path(home, "dags", Path(entry["path"]).name)
+        alone.parent.mkdir()
+        shutil.copy(root / entry["path"], alone)
         request = {
-            "file": str((root_of(entry, folder) / entry["path"]).resolve()),
-            "paths": [str(root_of(entry, folder).resolve())],
+            "file": str(alone),
+            "paths": [str(path) for path in (beside, beside.parent / "src", root)],
             "dag_id": dag_id,
             "logical_date": logical_date,
             "home": home,
