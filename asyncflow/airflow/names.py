@@ -100,7 +100,7 @@ EXPORTS: dict[str, dict[str, str]] = {
         "authoring.context": "Context get_current_context",
         "authoring.dataset": "Asset=Dataset AssetAlias=DatasetAlias AssetAll=DatasetAll AssetAny=DatasetAny AssetWatcher "
         "Metadata",
-        "authoring.assets": "asset",
+        "operators.asset": "asset",
         "authoring.decorators": "task task_group setup teardown",
         "authoring.edges": "Label chain chain_linear cross_downstream EdgeModifier",
         "authoring.mapping": "MappedOperator",

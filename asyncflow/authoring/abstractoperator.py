@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -10,6 +10,7 @@ from asyncflow.authoring.edges import DAGNode, DependencyMixin
 from asyncflow.authoring.exceptions import AirflowException
 from asyncflow.authoring.templates import Templater
 from asyncflow.authoring.types import NOTSET, ArgNotSet
+from asyncflow.core.specs import SensorSpec
 from asyncflow.core.states import TriggerRule
 
 if TYPE_CHECKING:
@@ -250,6 +251,11 @@ class AbstractOperator(Templater, DAGNode):
     def get_needs_expansion(self) -> bool:
         """Does it become several instances, by itself or by its group?"""
         return self.is_mapped or self.get_closest_mapped_task_group() is not None
+
+    @classmethod
+    def sensor_spec(cls, values: Mapping[str, Any]) -> SensorSpec | None:
+        """What the server must know of a sensor with these arguments; None for other operators."""
+        return None
 
     def unmap(self, resolve: Any) -> BaseOperator:
         """The operator to run, given the arguments of one copy (ignored by plain operators)."""

@@ -242,11 +242,9 @@ def _is_empty(task: AbstractOperator) -> bool:
     """Is there nothing to run: an EmptyOperator that nobody gave work to?"""
     if not task.inherits_from_empty_operator or task.on_execute_callback or task.on_success_callback or task.outlets:
         return False
-    from asyncflow.operators.empty import EmptyOperator
-
     own_class: Any = task.operator_class if isinstance(task, MappedOperator) else type(task)
     hooks = getattr(task, "_pre_execute_hook", None) or getattr(task, "_post_execute_hook", None)
-    return own_class.execute is EmptyOperator.execute and not hooks
+    return own_class.execute is own_class.empty_execute and not hooks
 
 
 def _edge_labels(task: AbstractOperator) -> dict[str, str]:
@@ -255,9 +253,10 @@ def _edge_labels(task: AbstractOperator) -> dict[str, str]:
 
 
 def _sensor(task: AbstractOperator) -> SensorSpec | None:
-    from asyncflow.sensors.base import sensor_spec
-
-    return sensor_spec(task)
+    if isinstance(task, MappedOperator):
+        found: SensorSpec | None = task.operator_class.sensor_spec(task.partial_kwargs)
+        return found
+    return task.sensor_spec(vars(task))
 
 
 def _emails(email: Any) -> tuple[str, ...]:

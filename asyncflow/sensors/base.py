@@ -6,7 +6,7 @@ import hashlib
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from asyncflow.authoring import timezone
 from asyncflow.authoring.baseoperator import BaseOperator
@@ -21,12 +21,8 @@ from asyncflow.authoring.exceptions import (
     AirflowTaskTimeout,
     TaskDeferralError,
 )
-from asyncflow.authoring.mapping import MappedOperator
 from asyncflow.authoring.skip import SkipMixin
 from asyncflow.core.specs import SensorSpec
-
-if TYPE_CHECKING:
-    from asyncflow.authoring.abstractoperator import AbstractOperator
 
 SensorT = TypeVar("SensorT", bound="type[BaseSensorOperator]")
 
@@ -91,6 +87,18 @@ class BaseSensorOperator(BaseOperator, SkipMixin):
         if seconds < 0:
             raise AirflowException(f"Sensor {self.task_id!r}: {name} must not be negative.")
         return seconds
+
+    @classmethod
+    def sensor_spec(cls, values: Mapping[str, Any]) -> SensorSpec:
+        timeout = values.get("timeout")
+        return SensorSpec(
+            mode=values.get("mode", "poke"),
+            poke_interval=to_timedelta(values.get("poke_interval", 60), "poke_interval"),
+            timeout=to_timedelta(
+                conf.getfloat("sensors", "default_timeout") if timeout is None else timeout, "timeout"
+            ),
+            soft_fail=bool(values.get("soft_fail", False)),
+        )
 
     @property
     def reschedule(self) -> bool:
@@ -186,20 +194,3 @@ def poke_mode_only(cls: SensorT) -> SensorT:
     """Class decorator: the sensor keeps state between pokes, so only mode "poke" is allowed."""
     cls.valid_modes = ("poke",)
     return cls
-
-
-def sensor_spec(task: AbstractOperator) -> SensorSpec | None:
-    """What the server must know of a sensor; None for other tasks."""
-    if isinstance(task, BaseSensorOperator):
-        values: Mapping[str, Any] = vars(task)
-    elif isinstance(task, MappedOperator) and issubclass(task.operator_class, BaseSensorOperator):
-        values = task.partial_kwargs
-    else:
-        return None
-    timeout = values.get("timeout")
-    return SensorSpec(
-        mode=values.get("mode", "poke"),
-        poke_interval=to_timedelta(values.get("poke_interval", 60), "poke_interval"),
-        timeout=to_timedelta(conf.getfloat("sensors", "default_timeout") if timeout is None else timeout, "timeout"),
-        soft_fail=bool(values.get("soft_fail", False)),
-    )

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from asyncflow import DAG, task
-from asyncflow.authoring.assets import asset
 from asyncflow.authoring.current import collecting
 from asyncflow.authoring.dataset import AssetWatcher, Dataset, Metadata
+from asyncflow.operators.asset import asset
 from asyncflow.testing.player import play
 
 
