@@ -10,10 +10,10 @@ import copy
 import functools
 import itertools
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 import jinja2
 
@@ -22,6 +22,16 @@ from asyncflow.authoring.baseoperator import check_fail_stop
 from asyncflow.authoring.checks import check_types, unknown_keywords, validate_key
 from asyncflow.authoring.conf import conf
 from asyncflow.authoring.current import DagContext, TaskGroupContext
+from asyncflow.authoring.dag_arguments import (
+    EXPECTED_TYPES,
+    ORIENTATIONS,
+    VIEWS,
+    DagArguments,
+    checked_owner_links,
+    checked_tags,
+    one_of,
+    read_doc,
+)
 from asyncflow.authoring.exceptions import TaskNotFound
 from asyncflow.authoring.params import DagParam, ParamsDict
 from asyncflow.authoring.schedules import ScheduleMethods
@@ -36,74 +46,6 @@ if TYPE_CHECKING:
     from asyncflow.authoring.abstractoperator import AbstractOperator
 
 
-class DagArguments(TypedDict, total=False):
-    """Every keyword of DAG but dag_id, description and schedule; None means the default."""
-
-    schedule_interval: Any
-    timetable: Timetable | None
-    start_date: datetime | None
-    end_date: datetime | None
-    full_filepath: str | None
-    template_searchpath: str | Iterable[str] | None
-    template_undefined: type[jinja2.Undefined]
-    user_defined_macros: dict[str, Any] | None
-    user_defined_filters: dict[str, Any] | None
-    default_args: dict[str, Any] | None
-    concurrency: int | None
-    max_active_tasks: int
-    max_active_runs: int
-    max_consecutive_failed_dag_runs: int
-    dagrun_timeout: timedelta | None
-    sla_miss_callback: Any
-    default_view: str
-    orientation: str
-    catchup: bool
-    on_success_callback: Any
-    on_failure_callback: Any
-    doc_md: str | None
-    params: MutableMapping[str, Any] | None
-    access_control: dict[str, Any] | None
-    is_paused_upon_creation: bool | None
-    jinja_environment_kwargs: dict[str, Any] | None
-    render_template_as_native_obj: bool
-    tags: Collection[str] | None
-    owner_links: dict[str, str] | None
-    auto_register: bool
-    fail_stop: bool
-    dag_display_name: str | None
-    #: Airflow 3
-    fail_fast: bool
-    deadline: Any
-    disable_bundle_versioning: bool
-    allowed_run_types: Any
-
-
-_EXPECTED_TYPES: dict[str, tuple[type, ...]] = {
-    "description": (str,),
-    "start_date": (datetime,),
-    "end_date": (datetime,),
-    "user_defined_macros": (Mapping,),
-    "user_defined_filters": (Mapping,),
-    "default_args": (Mapping,),
-    "max_active_tasks": (int,),
-    "max_active_runs": (int,),
-    "max_consecutive_failed_dag_runs": (int,),
-    "dagrun_timeout": (timedelta,),
-    "default_view": (str,),
-    "orientation": (str,),
-    "catchup": (bool,),
-    "doc_md": (str,),
-    "params": (Mapping,),
-    "is_paused_upon_creation": (bool,),
-    "render_template_as_native_obj": (bool,),
-    "owner_links": (Mapping,),
-    "auto_register": (bool,),
-    "fail_stop": (bool,),
-    "dag_display_name": (str,),
-}
-_VIEWS = ("grid", "graph", "duration", "gantt", "landing_times", "tree")
-_ORIENTATIONS = ("LR", "TB", "RL", "BT")
-_LINK = re.compile(r"(https?://|mailto:).+")
 _created = itertools.count()
 
 
@@ -126,7 +68,7 @@ class DAG(ScheduleMethods):
         who = f"DAG {dag_id!r}"
         if unknown := given.keys() - DagArguments.__annotations__.keys():
             raise unknown_keywords(who, sorted(unknown), {*DagArguments.__annotations__, "dag_id", "schedule"})
-        check_types({**given, "description": description}, _EXPECTED_TYPES, who)
+        check_types({**given, "description": description}, EXPECTED_TYPES, who)
         try:
             validate_key(dag_id, "dag_id")
             self._dag_id = dag_id
@@ -159,7 +101,7 @@ class DAG(ScheduleMethods):
         self.sla_miss_callback = given.get("sla_miss_callback")
         self.on_success_callback = given.get("on_success_callback")
         self.on_failure_callback = given.get("on_failure_callback")
-        self.doc_md = _read_doc(given.get("doc_md"))
+        self.doc_md = read_doc(given.get("doc_md"))
         self.access_control = given.get("access_control")
         self.is_paused_upon_creation = given.get("is_paused_upon_creation")
         self.auto_register = given.get("auto_register", True)
@@ -167,10 +109,10 @@ class DAG(ScheduleMethods):
         self.deadline = given.get("deadline")
         self.disable_bundle_versioning = given.get("disable_bundle_versioning", False)
         self.allowed_run_types = given.get("allowed_run_types")
-        self.tags = _tags(given.get("tags"), self._dag_id)
-        self.owner_links = _owner_links(given.get("owner_links"), self._dag_id)
-        self.default_view = _one_of(given.get("default_view", "grid"), _VIEWS, "default_view", self._dag_id)
-        self.orientation = _one_of(given.get("orientation", "LR"), _ORIENTATIONS, "orientation", self._dag_id)
+        self.tags = checked_tags(given.get("tags"), self._dag_id)
+        self.owner_links = checked_owner_links(given.get("owner_links"), self._dag_id)
+        self.default_view = one_of(given.get("default_view", "grid"), VIEWS, "default_view", self._dag_id)
+        self.orientation = one_of(given.get("orientation", "LR"), ORIENTATIONS, "orientation", self._dag_id)
 
     def _set_defaults_and_params(self, given: Mapping[str, Any]) -> None:
         self.default_args: dict[str, Any] = copy.deepcopy(dict(given.get("default_args") or {}))
@@ -520,39 +462,6 @@ def _make(function: Callable[..., Any], made: DAG, args: Any, given: Any) -> DAG
             made.doc_md = function.__doc__
         function(**{name: made.param(name, value) for name, value in bound.arguments.items()})
     return made
-
-
-def _read_doc(doc_md: str | None) -> str | None:
-    """The text; the content of the file if it is the name of one."""
-    if doc_md is not None and doc_md.endswith(".md"):
-        try:
-            return Path(doc_md).read_text()
-        except OSError:
-            return doc_md
-    return doc_md
-
-
-def _tags(tags: Any, dag_id: str) -> list[str]:
-    if isinstance(tags, str):
-        raise TypeError(f"DAG {dag_id!r}: tags must be a list of texts, not the text {tags!r}.")
-    found = list(tags or ())
-    for tag in found:
-        if not isinstance(tag, str) or len(tag) > 100:
-            raise InvalidDag(f"DAG {dag_id!r}: a tag must be a text of at most 100 characters, not {tag!r:.120}.")
-    return found
-
-
-def _owner_links(links: Mapping[str, str] | None, dag_id: str) -> dict[str, str]:
-    for owner, link in (links or {}).items():
-        if not _LINK.fullmatch(link):
-            raise InvalidDag(f"DAG {dag_id!r}: the link {link!r} of owner {owner!r} is neither http(s) nor mailto.")
-    return dict(links or {})
-
-
-def _one_of(value: str, accepted: tuple[str, ...], name: str, dag_id: str) -> str:
-    if value not in accepted:
-        raise InvalidDag(f"DAG {dag_id!r}: {name} must be one of {', '.join(accepted)}; not {value!r}.")
-    return value
 
 
 def _latest(one: datetime | None, other: datetime | None) -> datetime | None:

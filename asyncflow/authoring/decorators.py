@@ -21,18 +21,18 @@ from asyncflow.authoring.current import DagContext, TaskGroupContext
 from asyncflow.authoring.dag import DAG
 from asyncflow.authoring.dag import dag as dag
 from asyncflow.authoring.exceptions import AirflowException, AirflowSkipException
-from asyncflow.authoring.groups import TaskGroupFactory
-from asyncflow.authoring.groups import task_group as task_group
-from asyncflow.authoring.mapping import (
+from asyncflow.authoring.expand import (
     DictOfListsExpandInput,
     ExpandInput,
     ListOfDictsExpandInput,
-    MappedOperator,
     check_distinct,
     check_list_of_dicts,
     check_return_values,
     is_mappable,
 )
+from asyncflow.authoring.groups import TaskGroupFactory
+from asyncflow.authoring.groups import task_group as task_group
+from asyncflow.authoring.mapping import MappedOperator
 from asyncflow.authoring.taskgroup import TaskGroup
 from asyncflow.authoring.xcom_arg import PlainXComArg, XComArg
 from asyncflow.core.states import TriggerRule

@@ -9,17 +9,17 @@ import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from asyncflow.authoring.mapping import (
+from asyncflow.authoring.expand import (
     DictOfListsExpandInput,
     ExpandInput,
     ListOfDictsExpandInput,
     MappedArgument,
-    MappedTaskGroup,
     check_distinct,
     check_list_of_dicts,
     check_return_values,
     is_mappable,
 )
+from asyncflow.authoring.mapping import MappedTaskGroup
 from asyncflow.authoring.taskgroup import TaskGroup
 
 

@@ -14,13 +14,8 @@ from typing import TYPE_CHECKING, Any
 from asyncflow.authoring import timezone
 from asyncflow.authoring.conf import conf
 from asyncflow.authoring.exceptions import AirflowDagCycleException, ParamValidationError
-from asyncflow.authoring.mapping import (
-    DictOfListsExpandInput,
-    ExpandInput,
-    ListOfDictsExpandInput,
-    MappedOperator,
-    MappedTaskGroup,
-)
+from asyncflow.authoring.expand import DictOfListsExpandInput, ExpandInput, ListOfDictsExpandInput
+from asyncflow.authoring.mapping import MappedOperator, MappedTaskGroup
 from asyncflow.authoring.params import ParamsDict
 from asyncflow.authoring.source import located
 from asyncflow.authoring.taskgroup import TaskGroup
