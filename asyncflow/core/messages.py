@@ -258,6 +258,18 @@ class TryFinished(_Message, frozen=True, kw_only=True):
     #: the host could not even start it: the sentence to show
     start_error: str | None = None
 
+    def how_it_died(self) -> str:
+        """The sentence for a try that ended without a result; empty for one that has told its result."""
+        if self.result is not None:
+            return ""
+        if self.start_error:
+            return self.start_error
+        if self.oom_killed:
+            return "The task's process was killed because the machine or its memory limit ran out of memory."
+        if self.signal is not None:
+            return f"The task's process was killed by signal {self.signal}."
+        return f"The task's process exited with code {self.exit_code} before it could report a result."
+
 
 class RunCallback(_Message, frozen=True, kw_only=True):
     """Run DAG-level or task-level callbacks in a forked child, e.g. for a task whose process was killed."""

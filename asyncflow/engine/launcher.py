@@ -231,7 +231,7 @@ class Launcher:
             result=message.result,
             exit_code=message.exit_code,
             signal=message.signal,
-            reason="" if message.result else _how_it_died(message),
+            reason=message.how_it_died(),
             cpu_seconds=message.cpu_seconds,
             peak_rss_kb=message.peak_rss_kb,
         )
@@ -268,14 +268,3 @@ def _started(message: TryStarted, world: World, _now: datetime) -> None:
 
 def _ended(fact: TryEndedFact, world: World, _now: datetime) -> None:
     world.try_ended(fact)
-
-
-def _how_it_died(message: TryFinished) -> str:
-    """The sentence for a try that ended without a result."""
-    if message.start_error:
-        return message.start_error
-    if message.oom_killed:
-        return "The task's process was killed because the machine or its memory limit ran out of memory."
-    if message.signal is not None:
-        return f"The task's process was killed by signal {message.signal}."
-    return f"The task's process exited with code {message.exit_code} before it could report a result."

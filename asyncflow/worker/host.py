@@ -289,20 +289,19 @@ class Host:
         code = os.waitstatus_to_exitcode(status)
         if isinstance(running.job, StartTry):
             told = running.outcome
-            self._finished(
-                TryFinished(
-                    token=running.job.info.token,
-                    result=told.result if isinstance(told, TryFinished) else None,
-                    exit_code=code if code >= 0 else None,
-                    signal=-code if code < 0 else None,
-                    oom_killed=code == -signal.SIGKILL
-                    and not running.killed
-                    and procfs.oom_kills() > running.oom_before,
-                    cpu_seconds=usage.ru_utime + usage.ru_stime,
-                    peak_rss_kb=usage.ru_maxrss,
-                    ended_at=told.ended_at if isinstance(told, TryFinished) else datetime.now(UTC),
-                )
+            message = TryFinished(
+                token=running.job.info.token,
+                result=told.result if isinstance(told, TryFinished) else None,
+                exit_code=code if code >= 0 else None,
+                signal=-code if code < 0 else None,
+                oom_killed=code == -signal.SIGKILL and not running.killed and procfs.oom_kills() > running.oom_before,
+                cpu_seconds=usage.ru_utime + usage.ru_stime,
+                peak_rss_kb=usage.ru_maxrss,
+                ended_at=told.ended_at if isinstance(told, TryFinished) else datetime.now(UTC),
             )
+            if message.result is None:
+                note_in_log(running.job.info.log_path, message.ended_at, message.how_it_died())
+            self._finished(message)
         else:
             self._say(running.outcome or _silent_end(running.job, code))
 
@@ -354,6 +353,12 @@ def end_processes(processes: list[ProcessId]) -> None:
         if procfs.is_alive(process):
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(process.pid, signal.SIGKILL)
+
+
+def note_in_log(path: str, at: datetime, text: str) -> None:
+    """A last line for the log of a try that could not write it itself."""
+    with suppress(OSError), open(path, "a", encoding="utf-8") as log:
+        log.write(f"[{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}+0000] {{host.py}} ERROR - {text}\n")
 
 
 def hello(config: HostConfig, tries: dict[str, ProcessId] | None = None) -> Hello:

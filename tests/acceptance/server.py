@@ -27,7 +27,7 @@ def environment(home: Path) -> dict[str, str]:
     return {**keep, "ASYNCFLOW_HOME": str(home)}
 
 
-def until(look: Callable[[], Any], what: str, limit: float = LIMIT) -> Any:
+def until(look: Callable[[], Any], what: object, limit: float = LIMIT) -> Any:
     """Look again until the answer is true; the answer. Fails with `what` after `limit` seconds."""
     deadline = time.monotonic() + limit
     pause = threading.Event()
@@ -36,7 +36,7 @@ def until(look: Callable[[], Any], what: str, limit: float = LIMIT) -> Any:
         if answer:
             return answer
         if time.monotonic() > deadline:
-            raise AssertionError(f"waited {limit:g} s in vain until {what}; last answer: {answer!r}")
+            raise AssertionError(f"waited {limit:g} s in vain until {what!s}; last answer: {answer!r}")
         pause.wait(0.02)
 
 
