@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pendulum
 
 from asyncflow.authoring import macros
+from asyncflow.authoring.assetevents import InletEvents, OutletEvents
 from asyncflow.authoring.conf import conf
 from asyncflow.authoring.connection import Connection
 from asyncflow.authoring.exceptions import (
@@ -24,6 +25,7 @@ from asyncflow.authoring.exceptions import (
     AirflowException,
     AirflowNotFoundException,
 )
+from asyncflow.authoring.statestore import AssetStateStores, task_state_store
 from asyncflow.authoring.timezone import coerce_datetime
 from asyncflow.authoring.types import NOTSET, ArgNotSet
 from asyncflow.authoring.variable import Variable
@@ -210,21 +212,24 @@ def make_context(ti: TaskInstance) -> Context:
     return Context(
         {
             **_dates(ti),
+            "asset_state_store": AssetStateStores([*task.inlets, *task.outlets]),
             "conf": conf,
             "conn": ConnectionAccessor(),
             "dag": task.dag,
             "dag_run": run,
             "expanded_ti_count": None,
-            "inlet_events": {},
+            "inlet_events": InletEvents(task.inlets),
             "inlets": task.inlets,
             "macros": macros,
             "map_index_template": task.map_index_template,
-            "outlet_events": defaultdict(_OutletEvent),
+            "outlet_events": OutletEvents(),
             "outlets": task.outlets,
+            "partition_key": run.partition_key,
             "params": params_of(task, run.conf),
             "run_id": run.run_id,
             "task": task,
             "task_instance": ti,
+            "task_state_store": task_state_store(ti.dag_id, ti.run_id, ti.task_id, ti.map_index),
             "test_mode": ti.test_mode,
             "ti": ti,
             "triggering_asset_events": defaultdict(list),
@@ -236,13 +241,6 @@ def make_context(ti: TaskInstance) -> Context:
             },
         }
     )
-
-
-class _OutletEvent:
-    """What `outlet_events[dataset]` gives: `extra` travels with the event."""
-
-    def __init__(self) -> None:
-        self.extra: dict[str, Any] = {}
 
 
 def params_of(task: Any, run_conf: Mapping[str, Any] | None) -> dict[str, Any]:

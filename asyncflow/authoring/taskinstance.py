@@ -55,6 +55,10 @@ class TaskInstanceKey(NamedTuple):
 class DagRun:
     """The run of the current task, or another run that was asked for."""
 
+    #: of Airflow 3's partitioned assets, which no schedule here makes runs for
+    partition_key: str | None = None
+    partition_date: dt.datetime | None = None
+
     def __init__(self, run: RunContext, dag_id: str, *, api: TaskApi, dag: Any = None) -> None:
         self._run, self._api, self.dag = run, api, dag
         self.dag_id = run.dag_id or dag_id

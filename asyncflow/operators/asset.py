@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from asyncflow.authoring.dag import DAG
 from asyncflow.authoring.dataset import BaseAsset, Dataset
+from asyncflow.authoring.decorators import CONTEXT_KEYS
 from asyncflow.operators.python import PythonOperator
 
 #: keywords of `@asset` that are the asset's; all others are the DAG's
@@ -47,7 +48,7 @@ class MultiAssetDefinition(BaseAsset):
 
 
 class AssetOperator(PythonOperator):
-    """Runs the function: `self` is the asset, `context` the context; other parameters are assets it reads."""
+    """Runs the function: `self` is the asset, `context` the context or one of its names; others are assets it reads."""
 
     custom_operator_name = "@asset"
 
@@ -59,13 +60,16 @@ class AssetOperator(PythonOperator):
     def _value(self, name: str, context: Any) -> Any:
         if name == "self":
             return self.outlets[0]
-        return context if name == "context" else Dataset.ref(name=name)
+        if name == "context":
+            return context
+        return context[name] if name in CONTEXT_KEYS else Dataset.ref(name=name)
 
 
 def _make_dag(name: str, function: Callable[..., Any], outlets: Iterable[Dataset], kwargs: dict[str, Any]) -> None:
     kwargs.setdefault("dag_display_name", kwargs.pop("display_name", None))
     kwargs["description"] = kwargs.get("description") or inspect.getdoc(function)
-    inlets = [Dataset.ref(name=p) for p in inspect.signature(function).parameters if p not in ("self", "context")]
+    given = {"self", "context", *CONTEXT_KEYS}
+    inlets = [Dataset.ref(name=p) for p in inspect.signature(function).parameters if p not in given]
     with AssetDag(name, **kwargs):
         AssetOperator(task_id=name, python_callable=function, inlets=inlets, outlets=list(outlets))
 
