@@ -93,6 +93,7 @@ class HostPool:
             async with anyio.create_task_group() as tasks:
                 self._tasks = tasks
                 tasks.start_soon(self._launcher.run)
+                tasks.start_soon(self._stop_unused)
                 task_status.started()
                 await anyio.sleep_forever()
         finally:
@@ -281,6 +282,15 @@ class HostPool:
         idle = sorted((host.used, key) for key, host in self._kept.items() if host.idle)
         for _, key in idle[:surplus]:
             self._drop(key)
+
+    async def _stop_unused(self) -> None:
+        """Give back the memory of hosts that have had nothing to do for a while; they start again when needed."""
+        limit = self._settings.host_idle_timeout
+        while True:
+            await anyio.sleep(limit / 4)
+            before = anyio.current_time() - limit
+            for key in [key for key, host in self._kept.items() if host.idle and host.used < before]:
+                self._drop(key)
 
     # ---- what children say ------------------------------------------------------------------------------------------
 
