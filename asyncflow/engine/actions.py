@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import anyio
+import anyio.lowlevel
 import msgspec
 
 from asyncflow import __version__
@@ -37,6 +38,8 @@ from asyncflow.store.database import Store, StoredDag
 RUN_ID = re.compile(r"[A-Za-z0-9_.~:+-]{1,250}")
 #: How many missed intervals are counted or listed at most.
 MISSED_LIMIT = 1000
+#: Rows of a long list that are made before the event loop gets its turn.
+ROWS_AT_ONCE = 50
 
 
 def moment(text: str | None, field: str) -> datetime | None:
@@ -83,7 +86,12 @@ class Actions:
         dags = await self._store.load_dags()
         summary = await self._store.dag_summaries()
         broken = {row.file for row in await self._store.list_import_errors()}
-        return [self._dag_row(dag, summary.get(dag.spec.dag_id), broken) for dag in dags]
+        rows = []
+        for dag in dags:
+            if len(rows) % ROWS_AT_ONCE == 0:
+                await anyio.lowlevel.checkpoint()
+            rows.append(self._dag_row(dag, summary.get(dag.spec.dag_id), broken))
+        return rows
 
     def _dag_row(self, dag: StoredDag, summary: Any, broken: set[str]) -> dict[str, Any]:
         spec, now = dag.spec, self._clock.now()
