@@ -264,6 +264,19 @@ async def test_idle_hosts_beyond_the_limit_are_stopped_and_started_again_on_dema
             assert finished.result.outcome == "success"
 
 
+async def test_a_host_that_is_idle_for_long_ends_and_its_file_still_runs(tmp_path: Path) -> None:
+    source = a_file("    return os.getppid()", before="import os")
+    async with running_pool(tmp_path, host_idle_timeout=0.2) as h:
+        parsed = await h.parse_good("a.py", source)
+        pids = []
+        for _ in range(2):
+            finished, log = await h.run(parsed, "d")
+            assert finished.result is not None, log
+            pids.append(int(finished.result.xcoms["return_value"]))
+            await until(lambda: not Path(f"/proc/{pids[-1]}").exists())
+    assert pids[0] != pids[1]
+
+
 async def test_a_retired_host_serves_its_running_try_to_the_end(tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     async with running_pool(tmp_path) as h:
