@@ -28,6 +28,11 @@ class Settings:
 
     home: Path = _setting(Path(DEFAULT_HOME), "Directory of the database, logs, sockets and secrets.")
     dags: Path = _setting(Path("dags"), "Folder of the DAG files.", "core.dags_folder")
+    plugins: Path = _setting(
+        Path("plugins"),
+        "Folder of plugins and of modules that DAG files import; below the home directory if not absolute.",
+        "core.plugins_folder",
+    )
     host: str = _setting("127.0.0.1", "Address the web server listens on.")
     port: int = _setting(8080, "Port the web server listens on.")
     executor: str = _setting("local", 'Where tries run: "local", or "sequential" (one at a time).')
@@ -97,6 +102,10 @@ class Settings:
     @property
     def xcom_dir(self) -> Path:
         return self.home / "xcom"
+
+    @property
+    def plugins_folder(self) -> Path:
+        return self.home / self.plugins
 
     @property
     def spool(self) -> Path:

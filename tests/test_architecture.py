@@ -44,7 +44,7 @@ LAZILY = {("authoring", "testing"), ("authoring", "cli"), ("authoring", "operato
 PURE = {
     *("__future__", "bisect", "collections", "copy", "dataclasses", "datetime", "enum", "functools", "graphlib"),
     *("hashlib", "heapq", "itertools", "math", "operator", "re", "struct", "typing", "zoneinfo"),
-    *("croniter", "dateutil", "msgspec"),
+    *("croniter", "dateutil", "msgspec", "urllib.parse"),
 }
 IMPURE_CALLS = {"open", "print", "input", "exec", "eval", "now", "utcnow", "today", "getenv"}
 
@@ -125,7 +125,7 @@ def test_core_imports_nothing_that_touches_the_world() -> None:
         str(arrow)
         for path in sources("core")
         for arrow in arrows(path)
-        if arrow.target.partition(".")[0] not in PURE | {"asyncflow"}
+        if not {arrow.target, arrow.target.partition(".")[0]} & (PURE | {"asyncflow"})
     ]
     assert not wrong, "\n".join(wrong)
 

@@ -91,7 +91,7 @@ EXPORTS: dict[str, dict[str, str]] = {
     },
     "airflow.operators.trigger_dagrun": {"operators.trigger_dagrun": "TriggerDagRunOperator TriggerDagRunLink"},
     "airflow.operators.weekday": {"operators.weekday": "BranchDayOfWeekOperator"},
-    "airflow.plugins_manager": {"airflow.plugins": "AirflowPlugin"},
+    "airflow.plugins_manager": {"authoring.plugins": "AirflowPlugin"},
     "airflow.sdk": {
         "authoring.dag": "DAG dag",
         "authoring.baseoperator": "BaseOperator",

@@ -403,7 +403,12 @@ class TaskDecoratorCollection:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        kinds = sorted(kind for kind in vars(type(self)) if not kind.startswith("_"))
+        from asyncflow.authoring.providers import import_path, task_decorators
+
+        more = task_decorators()
+        if name in more:
+            return import_path(more[name])
+        kinds = sorted({kind for kind in vars(type(self)) if not kind.startswith("_")} | more.keys())
         raise AttributeError(f"There is no @task.{name} here; there are @task.{', @task.'.join(kinds)}.")
 
 

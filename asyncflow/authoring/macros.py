@@ -1,6 +1,6 @@
 """`macros` in templates: the modules and functions Airflow offers there.
 
-Read by templates only, through `authoring.context`; plugins may add attributes.
+Read by templates only, through `authoring.context`. What plugins add is found as `macros.<plugin>.<function>`.
 """
 
 from __future__ import annotations
@@ -113,3 +113,14 @@ def datetime_diff_for_humans(dt: Any, since: _dt.datetime | None = None) -> str:
     """How long before or after `since` (now, if None) `dt` is, in English words."""
     other = _pendulum.instance(since) if since is not None else None
     return str(_pendulum.instance(dt).diff_for_humans(other))
+
+
+def __getattr__(name: str) -> Any:
+    """The macros of a plugin of this name."""
+    if not name.startswith("_"):
+        from asyncflow.authoring.plugins import plugin_macros
+
+        found = plugin_macros(name)
+        if found is not None:
+            return found
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

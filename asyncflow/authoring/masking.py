@@ -12,33 +12,15 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import Any, TextIO
 
-#: a name that contains one of these holds a secret (Airflow's list)
-SENSITIVE_NAMES = (
-    "access_token",
-    "api_key",
-    "apikey",
-    "authorization",
-    "keyfile_dict",
-    "passphrase",
-    "passwd",
-    "password",
-    "private_key",
-    "secret",
-    "service_account",
-    "token",
-)
-MASK = "***"
+from asyncflow.core.secrecy import MASK
+from asyncflow.core.secrecy import is_sensitive as is_sensitive
+
 #: shorter texts are not hidden: they would garble every line
 _SHORTEST = 3
 
 _secrets: set[str] = set()
 #: of all secrets; made again when it is next needed after a new one
 _pattern: re.Pattern[str] | None = None
-
-
-def is_sensitive(name: Any) -> bool:
-    """Does a field or variable with this name hold a secret?"""
-    return isinstance(name, str) and any(word in name.strip().lower() for word in SENSITIVE_NAMES)
 
 
 def mask_secret(secret: Any, name: str | None = None) -> None:

@@ -98,7 +98,7 @@ def _config(settings: Settings, folder: Path, file: str) -> HostConfig:
         dags_folder=str(folder),
         file=file,
         conf=airflow_conf(settings),
-        extra_paths=(str(settings.home / "plugins"),),
+        extra_paths=(str(settings.plugins_folder),),
         import_timeout=settings.dagbag_import_timeout,
     )
 

@@ -79,9 +79,10 @@ class Connection(Protocol):
     def close(self) -> None: ...
 
 
-def connect(settings: Settings) -> Connection:
+def connect(settings: Settings, reads_dags: bool = True) -> Connection:
     """To the server that owns `settings.home`, or, when none runs, to the same actions in this process.
 
+    There, the DAG folder is looked at first if the command `reads_dags`.
     Raises ServerUnreachable when a server owns the home directory but does not answer.
     """
     from asyncflow.worker.client import Client
@@ -95,7 +96,7 @@ def connect(settings: Settings) -> Connection:
         else:
             return client
     try:
-        return OfflineActions(settings)
+        return OfflineActions(settings, reads_dags)
     except* HomeLocked as errors:
         raise ServerUnreachable(f"The server that owns {settings.home} does not answer.") from errors
 
@@ -103,14 +104,15 @@ def connect(settings: Settings) -> Connection:
 class OfflineActions:
     """The actions in this process, kept open in an event loop of its own until `close`."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, reads_dags: bool) -> None:
         from anyio.from_thread import start_blocking_portal
 
         from asyncflow.engine.offline import open_actions
 
         with ExitStack() as opened:
             self._portal = opened.enter_context(start_blocking_portal())
-            self._actions = opened.enter_context(self._portal.wrap_async_context_manager(open_actions(settings)))
+            actions = open_actions(settings, load=reads_dags)
+            self._actions = opened.enter_context(self._portal.wrap_async_context_manager(actions))
             self._stack = opened.pop_all()
 
     def call(self, method: str, **params: Any) -> Any:
@@ -123,8 +125,10 @@ class OfflineActions:
 class Session:
     """One command line: what flags said, the settings they lead to, the connection; each made when first needed."""
 
-    def __init__(self, opener: Callable[[Settings], Connection] = connect) -> None:
+    def __init__(self, opener: Callable[[Settings, bool], Connection] = connect) -> None:
         self.flags: dict[str, Any] = {}
+        #: a command that has nothing to do with DAGs says so: it need not wait for their files
+        self.reads_dags = True
         self._open = opener
         self._connection: Connection | None = None
         self._settings: Settings | None = None
@@ -139,7 +143,7 @@ class Session:
     def call(self, method: str, **params: Any) -> Any:
         """The answer of one action. Raises the errors of `asyncflow.errors`."""
         if self._connection is None:
-            self._connection = self._open(self.settings)
+            self._connection = self._open(self.settings, self.reads_dags)
         return self._connection.call(method, **params)
 
     def close(self) -> None:

@@ -18,12 +18,13 @@ import msgspec
 
 from asyncflow import __version__
 from asyncflow.core import timetable
-from asyncflow.core.models import DagRun, Pool, TaskInstance, TaskKey
+from asyncflow.core.models import DagRun, TaskInstance, TaskKey
 from asyncflow.core.specs import DagSpec
 from asyncflow.core.states import RunState, RunType, TaskState
 from asyncflow.core.timetable import CustomTimetable, DagRunInfo, DataInterval
 from asyncflow.core.world import World
 from asyncflow.engine.clock import Clock
+from asyncflow.engine.credentials import CredentialActions
 from asyncflow.engine.files import DagFiles
 from asyncflow.engine.history import finished_runs
 from asyncflow.engine.jsonable import iso, run_dict, struct_dict, task_dict
@@ -55,7 +56,7 @@ def moment(text: str | None, field: str) -> datetime | None:
     return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-class Actions:
+class Actions(CredentialActions):
     """Reads from the store, changes through the scheduler."""
 
     def __init__(
@@ -69,6 +70,8 @@ class Actions:
         monitor: Monitor,
         logs: Path,
         validate_conf: Callable[[DagSpec, dict[str, Any]], None],
+        variable_changed: Callable[[str], None],
+        connection_changed: Callable[[str], None],
     ) -> None:
         self._store = store
         self._scheduler = scheduler
@@ -78,6 +81,8 @@ class Actions:
         self._monitor = monitor
         self._logs = logs
         self._validate_conf = validate_conf
+        self._variable_changed = variable_changed
+        self._connection_changed = connection_changed
 
     # ---- DAGs -------------------------------------------------------------------------------------------------------
 
@@ -532,31 +537,6 @@ class Actions:
     async def health(self) -> dict[str, Any]:
         """Airflow's /health shape, and what we know beyond it."""
         return self._monitor.health(self._clock.now())
-
-    async def list_pools(self) -> list[dict[str, Any]]:
-        """Pools with their live use."""
-        usage = self._scheduler.world.pool_usage()
-        return [{**struct_dict(pool), **usage.get(pool.name, {})} for pool in await self._store.list_pools()]
-
-    async def set_pool(
-        self, name: str, slots: int, description: str = "", include_deferred: bool = False
-    ) -> dict[str, Any]:
-        """Make or change a pool; slots -1 = without limit."""
-        if slots < -1:
-            raise InvalidInput(f"slots={slots}: a pool has 0 or more slots, or -1 for no limit.")
-        pool = Pool(name=name, slots=slots, description=description, include_deferred=include_deferred)
-        await self._store.put_pool(pool)
-        await self._scheduler.do(lambda world, _now: world.put_pool(pool))
-        return struct_dict(pool)
-
-    async def delete_pool(self, name: str) -> dict[str, Any]:
-        """Delete a pool other than default_pool."""
-        if name == "default_pool":
-            raise InvalidInput("default_pool cannot be deleted.")
-        if not await self._store.delete_pool(name):
-            raise NotFound("pool", name, [pool.name for pool in await self._store.list_pools()])
-        await self._scheduler.do(lambda world, _now: world.remove_pool(name))
-        return {"name": name}
 
     async def version(self) -> str:
         """The server's version."""

@@ -85,6 +85,8 @@ class Server:
             monitor=self.monitor,
             logs=settings.logs,
             validate_conf=validate_conf,
+            variable_changed=self.loader.variable_changed,
+            connection_changed=self.loader.connection_changed,
         )
         self.requests = TaskRequests(
             store=store,

@@ -14,6 +14,8 @@ def airflow_conf(settings: Settings) -> dict[str, str]:
         for item in fields(settings)
         if item.metadata["airflow"]
     }
+    found["core.home"] = str(settings.home)
+    found["core.plugins_folder"] = str(settings.plugins_folder)
     found["core.parallelism"] = str(settings.slots)
     found["core.executor"] = "SequentialExecutor" if settings.executor == "sequential" else "LocalExecutor"
     found["logging.base_log_folder"] = str(settings.logs)

@@ -84,6 +84,6 @@ def orders(settings: Settings, file: str, content_hash: str, mode: Mode, source:
         output_limit_kb=settings.dag_output_limit_kb,
         conf=airflow_conf(settings),
         spawn=settings.start_mode == "spawn",
-        extra_paths=(str(settings.home / "plugins"),),
+        extra_paths=(str(settings.plugins_folder),),
         source=source,
     )

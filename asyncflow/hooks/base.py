@@ -11,7 +11,11 @@ from asyncflow.authoring.connection import Connection
 class BaseHook:
     """Base of hooks; `get_connection` is all there is to it."""
 
-    def __init__(self, logger_name: str | None = None) -> None:
+    #: for subclasses that do not call super().__init__()
+    _logger_name: str | None = None
+
+    def __init__(self, logger_name: str | None = None, **_: Any) -> None:
+        """`source`, of Airflow 1.10, has no effect."""
         self._logger_name = logger_name
 
     @property
@@ -27,6 +31,11 @@ class BaseHook:
     def get_connections(cls, conn_id: str) -> list[Connection]:
         """As `get_connection`, in a list (Airflow 1.10)."""
         return [cls.get_connection(conn_id)]
+
+    @classmethod
+    def get_hook(cls, conn_id: str, hook_params: dict[str, Any] | None = None) -> Any:
+        """The hook that fits the type of a connection. Raises AirflowException if no installed package has one."""
+        return cls.get_connection(conn_id).get_hook(hook_params=hook_params)
 
     def get_conn(self) -> Any:
         """The client of the other system; subclasses define it."""

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from dateutil.relativedelta import relativedelta
 
-from asyncflow.airflow import configured, dates, functions, parsing, plugins, states, yaml_names
+from asyncflow.airflow import configured, dates, functions, parsing, states, yaml_names
 from asyncflow.airflow.logging_mixin import LoggingMixin
+from asyncflow.authoring.plugins import AirflowPlugin
 from asyncflow.core.states import TaskState
 
 START = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)
@@ -171,12 +172,12 @@ def test_parsing_is_never_narrowed_down() -> None:
 
 
 def test_plugins_need_a_name() -> None:
-    class Mine(plugins.AirflowPlugin):
+    class Mine(AirflowPlugin):
         name = "mine"
 
     Mine.validate()
     with pytest.raises(ValueError, match="name"):
-        plugins.AirflowPlugin.validate()
+        AirflowPlugin.validate()
 
 
 def test_the_logging_mixin_names_its_class() -> None:

@@ -36,7 +36,7 @@ class Commands:
         self.actions = actions
 
     def __call__(self, *args: str, code: int = 0, input: str | None = None) -> Result:
-        session = Session(lambda _settings: _Connection(self.actions))
+        session = Session(lambda _settings, _dags: _Connection(self.actions))
         result = CliRunner().invoke(cli, ["--home", str(self.home), *args], obj=session, input=input)
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception

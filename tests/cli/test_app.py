@@ -117,7 +117,7 @@ def test_completion_of_dag_and_task_ids(run: Commands) -> None:
     from asyncflow.cli.session import Session
     from tests.cli.conftest import _Connection
 
-    session = Session(lambda _settings: _Connection(run.actions))
+    session = Session(lambda _settings, _dags: _Connection(run.actions))
     completer = ShellComplete(cli, {"obj": session}, "asyncflow", "_ASYNCFLOW_COMPLETE")
     assert [item.value for item in completer.get_completions(["dags", "pause"], "e")] == ["etl"]
     assert [item.value for item in completer.get_completions(["tasks", "state", "etl"], "l")] == ["load"]
