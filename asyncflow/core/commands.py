@@ -142,6 +142,52 @@ class SaveCallBack(_Data, frozen=True, kw_only=True):
     payload: dict[str, Any]
 
 
+class SaveDatasetEvent(_Data, frozen=True, kw_only=True):
+    """A dataset was updated. The span is the data interval of the run that did it, or the moment itself."""
+
+    event_id: int
+    uri: str
+    name: str = ""
+    at: datetime  #: later than that of every event before
+    extra: dict[str, Any] = {}
+    aliases: tuple[str, ...] = ()  #: under which aliases the task updated it
+    source_dag_id: str = ""  #: "" = from outside
+    source_run_id: str = ""
+    source_task_id: str = ""
+    source_map_index: int = -1
+    span_start: datetime
+    span_end: datetime
+
+
+class SaveDatasetQueue(_Data, frozen=True, kw_only=True):
+    """The first update of a dataset since the last run of a DAG that waits for it."""
+
+    dag_id: str
+    uri: str
+    at: datetime
+
+
+class SaveDatasetConsumer(_Data, frozen=True, kw_only=True):
+    """A DAG is scheduled by datasets, and gets the events after `since` (None: it is no longer).
+
+    Its queue loses what is not in `queued`.
+    """
+
+    dag_id: str
+    since: datetime | None
+    queued: tuple[str, ...] = ()
+
+
+class TakeDatasetEvents(_Data, frozen=True, kw_only=True):
+    """A run was made for the events of `uris` with `after` < moment <= `upto`: its DAG's queue begins anew."""
+
+    dag_id: str
+    run_id: str
+    uris: tuple[str, ...]
+    after: datetime
+    upto: datetime
+
+
 Write = (
     SaveRun
     | SaveTask
@@ -153,6 +199,10 @@ Write = (
     | Journal
     | SaveDagState
     | SaveCallBack
+    | SaveDatasetEvent
+    | SaveDatasetQueue
+    | SaveDatasetConsumer
+    | TakeDatasetEvents
 )
 
 # ---- commands: acts (after the commit) ------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from asyncflow.core import mapping, planner
 from asyncflow.core.calendar import Calendar
 from asyncflow.core.commands import CallBack, ClearXComs, EndTry, Journal, LaunchTry, RunEnded, SaveTry
+from asyncflow.core.datasets import Board
 from asyncflow.core.ending import failed_in_a_row, outcome
 from asyncflow.core.instances import first_copy, new_instance, refresh
 from asyncflow.core.ledger import Ledger
@@ -64,6 +65,7 @@ class Machine:
         self.slots = Slots()
         self.timers = Timers()
         self.calendar = Calendar(self.ledger, self.timers)
+        self.datasets = Board(self.ledger)
         self.tokens: dict[str, tuple[TaskKey, int]] = {}  #: tries whose processes may exist -> instance, try number
         self.lost: dict[TaskKey, int] = {}  #: how often in a row an instance was lost before its start
         self._dirty: dict[RunKey, LiveRun] = {}
@@ -344,6 +346,7 @@ class Machine:
             self.rest(live, now)
             self.ledger.act(RunEnded(dag_id=run.dag_id, run_id=run.run_id, state=state))
             self.calendar.room(live.dag, now)
+            self.datasets.look_again(run.dag_id)
             self.want_start(live.dag)
 
     def rest(self, live: LiveRun, now: datetime) -> None:
@@ -380,6 +383,7 @@ class Machine:
         word = "paused" if paused else "unpaused"
         self.ledger.write(Journal(at=now, event=f"dag.{word}", dag_id=dag.spec.dag_id, actor=actor, details=details))
         self.calendar.replan(dag, now)
+        self.datasets.set_paused(dag.spec.dag_id, paused)
         self.reconsider(dag)
 
     def reconsider(self, dag: LiveDag) -> None:

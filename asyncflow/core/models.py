@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from asyncflow.core.states import RunState, RunType, TaskState
+from asyncflow.core.timetable import DataInterval
 
 
 class TaskKey(NamedTuple):
@@ -105,3 +106,24 @@ class Pool(msgspec.Struct, kw_only=True, frozen=True):
     slots: int
     description: str = ""
     include_deferred: bool = False
+
+
+class DatasetConsumer(msgspec.Struct, kw_only=True, frozen=True):
+    """A DAG that is scheduled by datasets, and how far it has come."""
+
+    dag_id: str
+    expression: Any
+    paused: bool = False  #: or its file is gone
+    since: datetime  #: the events up to this moment are behind it
+    queued: dict[str, datetime] = {}  #: by dataset, when it was first updated since then
+    before: DataInterval | None = None  #: span of the events since then, up to the last one in `queued`
+    after: DataInterval | None = None  #: span of those later than that
+
+
+class DatasetState(msgspec.Struct, kw_only=True, frozen=True):
+    """What the store knows of datasets, for a scheduler that starts."""
+
+    consumers: tuple[DatasetConsumer, ...] = ()
+    aliases: dict[str, tuple[str, ...]] = {}  #: the datasets that were updated under each alias
+    last_id: int = 0
+    last_at: datetime | None = None

@@ -14,6 +14,7 @@ from asyncflow.core.commands import (
     TryEndedFact,
     TryStartedFact,
 )
+from asyncflow.core.datasets import Source
 from asyncflow.core.live import LiveRun
 from asyncflow.core.machine import TIMEOUT_GRACE, Machine
 from asyncflow.core.messages import TryResult
@@ -21,6 +22,7 @@ from asyncflow.core.models import TaskInstance, TaskKey
 from asyncflow.core.retry import may_retry, retry_delay
 from asyncflow.core.states import FINISHED, Event, TaskState
 from asyncflow.core.timers import InstanceDue, TryTimeout
+from asyncflow.core.timetable import DataInterval
 
 #: an instance that is lost before its start so often in a row is treated as failed
 MAX_LOST = 3
@@ -152,6 +154,7 @@ def _apply(machine: Machine, live: LiveRun, ti: TaskInstance, fact: TryEndedFact
     else:
         event = Event.SUCCEED if result.outcome == "success" else Event.SKIP
         machine.move(live, ti, event, fact.at)
+        _update_datasets(machine, live, ti, result, fact.at)
     machine.ledger.write(_record(ti, fact.token, ti.try_number, fact))
     if result.skip_tasks and result.outcome == "success":
         _skip_others(machine, live, ti, result, fact.at)
@@ -168,6 +171,24 @@ def _keep(machine: Machine, live: LiveRun, ti: TaskInstance, result: TryResult) 
     ti.map_length = result.map_length
     if ti.map_length is None and ti.map_index >= 0 and RETURN_VALUE in result.xcoms:
         ti.map_length = 0  # a copy that returned something counts as one, whatever its length
+
+
+def _update_datasets(machine: Machine, live: LiveRun, ti: TaskInstance, result: TryResult, now: datetime) -> None:
+    """The events of the datasets that a task which has succeeded says it updated."""
+    run = live.run
+    interval = None
+    if run.data_interval_start is not None and run.data_interval_end is not None:
+        interval = DataInterval(run.data_interval_start, run.data_interval_end)
+    for event in result.dataset_events:
+        machine.datasets.updated(
+            event["uri"],
+            name=event.get("name", ""),
+            extra=event.get("extra"),
+            aliases=event.get("aliases", ()),
+            source=Source(ti.key, interval),
+            actor=f"task:{ti.task_id}",
+            now=now,
+        )
 
 
 def _skip_others(machine: Machine, live: LiveRun, ti: TaskInstance, result: TryResult, now: datetime) -> None:

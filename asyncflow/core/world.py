@@ -21,11 +21,11 @@ from typing import Any
 from asyncflow.core import alarms, clearing, integrity, tries
 from asyncflow.core.calendar import AUTOMATED, restriction
 from asyncflow.core.clearing import Doing, Selection
-from asyncflow.core.commands import Effects, Journal, TryEndedFact, TryStartedFact
+from asyncflow.core.commands import Effects, Journal, SaveDatasetEvent, TryEndedFact, TryStartedFact
 from asyncflow.core.live import LiveDag, LiveRun
 from asyncflow.core.machine import Machine
 from asyncflow.core.messages import AskTimetable
-from asyncflow.core.models import DagRun, Pool, TaskInstance, TaskKey
+from asyncflow.core.models import DagRun, DatasetState, Pool, TaskInstance, TaskKey
 from asyncflow.core.retry import DEFAULT_CAP
 from asyncflow.core.specs import DagSpec
 from asyncflow.core.states import RunState, RunType, TaskState
@@ -88,6 +88,7 @@ class World:
             self._note_interval(dag, last_run)
         dag.taken.update(taken)
         machine.calendar.replan(dag, now)
+        machine.datasets.put(spec.dag_id, spec.dataset_expression, paused=paused, now=now)
         machine.reconsider(dag)
 
     def _note_interval(self, dag: LiveDag, run: DagRun) -> None:
@@ -100,6 +101,7 @@ class World:
         dag = self._machine.dags.get(dag_id)
         if dag is not None:
             dag.active = False
+            self._machine.datasets.set_paused(dag_id, True)
             self._machine.ledger.write(Journal(at=now, event="dag.removed", dag_id=dag_id))
 
     def set_paused(self, dag_id: str, paused: bool, now: datetime, *, actor: str = "user") -> None:
@@ -241,6 +243,55 @@ class World:
         self._note_interval(dag, run)
         return run
 
+    # ---- datasets ---------------------------------------------------------------------------------------------------
+
+    def load_datasets(self, state: DatasetState) -> None:
+        """Take over what the store knows of datasets: before any update, and before their DAGs' files are loaded."""
+        self._machine.datasets.load(state)
+
+    def update_dataset(self, uri: str, *, extra: dict[str, Any], now: datetime, actor: str) -> SaveDatasetEvent:
+        """A dataset was updated from outside: runs of the DAGs that wait for it follow at the next poll."""
+        return self._machine.datasets.updated(uri, extra=extra, now=now, actor=actor)
+
+    def forget_dataset_queue(self, dag_id: str, uri: str | None = None) -> list[str]:
+        """Have a DAG wait anew for one dataset, or for all; returns those that were updated already."""
+        return self._machine.datasets.forget_queue(dag_id, uri)
+
+    def dataset_queue(self, dag_id: str) -> dict[str, datetime | None]:
+        """The datasets in a DAG's schedule, each with the time since which its update is queued; None = awaited."""
+        return self._machine.datasets.queue_of(dag_id)
+
+    def _make_dataset_runs(self, now: datetime) -> bool:
+        """Make the runs of DAGs that have all datasets they wait for; False if there was none to make."""
+        made = False
+        for dag_id in self._machine.datasets.ripe():
+            dag = self._machine.dags.get(dag_id)
+            # One that is not loaded yet, paused or full is looked at again when that changes.
+            if dag is not None and dag.is_open and self._has_room(dag):
+                self._make_dataset_run(dag_id, now)
+                made = True
+        return made
+
+    def _has_room(self, dag: LiveDag) -> bool:
+        return dag.count(RunState.QUEUED, RunState.RUNNING) < dag.spec.max_active_runs
+
+    def _make_dataset_run(self, dag_id: str, now: datetime) -> None:
+        date, interval = self._machine.datasets.trigger(dag_id)
+        while self.has_run_at(dag_id, date):
+            date += timedelta(microseconds=1)
+        name = run_id(RunType.DATASET_TRIGGERED, date)
+        self.create_run(
+            dag_id,
+            run_type=RunType.DATASET_TRIGGERED,
+            logical_date=date,
+            data_interval=interval,
+            run_after=min(date, now),
+            run_id=name,
+            triggered_by="dataset",
+            now=now,
+        )
+        self._machine.datasets.take(dag_id, name)
+
     # ---- tries ------------------------------------------------------------------------------------------------------
 
     def try_started(self, fact: TryStartedFact) -> None:
@@ -323,6 +374,8 @@ class World:
             else:
                 alarms.fire(machine, timer, now)
         machine.settle(now)
+        while self._make_dataset_runs(now):
+            machine.settle(now)
         machine.launch(now)
         machine.forget_ended(now)
 

@@ -16,12 +16,13 @@ import msgspec
 
 from asyncflow.core.commands import Write
 from asyncflow.core.messages import ImportFailure, Parsed
-from asyncflow.core.models import DagRun, Pool, TaskInstance, TaskKey
+from asyncflow.core.models import DagRun, DatasetState, Pool, TaskInstance, TaskKey
 from asyncflow.core.specs import DagSpec
 from asyncflow.core.states import RunState, RunType
-from asyncflow.store import checks, credentials, dags, pools, runs, xcom
+from asyncflow.store import checks, credentials, dags, datasets, pools, runs, xcom
 from asyncflow.store.credentials import Connection, Variable
 from asyncflow.store.dags import StoredDag, StoredFile, StoredImportError, StoredVersion
+from asyncflow.store.datasets import StoredDataset, StoredEvent
 from asyncflow.store.migrate import copy
 from asyncflow.store.queries import SQL
 from asyncflow.store.rows import to_micros
@@ -36,6 +37,8 @@ __all__ = [
     "JournalLine",
     "Store",
     "StoredDag",
+    "StoredDataset",
+    "StoredEvent",
     "StoredFile",
     "StoredImportError",
     "StoredTry",
@@ -211,6 +214,44 @@ class Store(Database):
         return await self._read(
             xcom.xcom_rows, self._spill, dag_id, run_id, task_ids, key, map_indexes, include_prior_dates
         )
+
+    # ---- datasets ---------------------------------------------------------------------------------------------------
+
+    async def load_datasets(self, dags: Sequence[StoredDag]) -> DatasetState:
+        """What a scheduler that starts must know of datasets; `dags`: those that may wait for some."""
+        return await self._read(datasets.load_state, dags)
+
+    async def list_datasets(self) -> list[StoredDataset]:
+        """Datasets that were updated at least once, by URI."""
+        return await self._read(datasets.list_datasets)
+
+    async def dataset_events(
+        self,
+        *,
+        uri: str | None = None,
+        alias: str | None = None,
+        newest_first: bool = False,
+        limit: int = 100,
+        offset: int = 0,
+    ) -> list[StoredEvent]:
+        """Events in the order of time; of one dataset (by URI, or an asset's name), or of an alias; limit -1 = all."""
+        return await self._read(datasets.events, uri, alias, newest_first, (limit, offset))
+
+    async def count_dataset_events(self, *, uri: str | None = None, alias: str | None = None) -> int:
+        """How many events there are."""
+        return await self._read(datasets.count_events, uri, alias)
+
+    async def events_of_run(self, dag_id: str, run_id: str) -> list[StoredEvent]:
+        """The events that a run was made for, in the order of time."""
+        return await self._read(datasets.events_of_run, dag_id, run_id)
+
+    async def runs_of_event(self, event_id: int) -> list[tuple[str, str]]:
+        """(dag_id, run_id) of the runs that were made for an event."""
+        return await self._read(datasets.runs_of_event, event_id)
+
+    async def dataset_queues(self) -> dict[str, dict[str, datetime]]:
+        """By DAG: the datasets that were updated since its last run, each with the first time."""
+        return await self._read(datasets.queues)
 
     # ---- pools, variables, connections ------------------------------------------------------------------------------
 

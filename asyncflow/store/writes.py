@@ -20,11 +20,15 @@ from asyncflow.core.commands import (
     Journal,
     SaveCallBack,
     SaveDagState,
+    SaveDatasetConsumer,
+    SaveDatasetEvent,
+    SaveDatasetQueue,
     SaveRendered,
     SaveRun,
     SaveTask,
     SaveTry,
     SaveXComs,
+    TakeDatasetEvents,
     Write,
 )
 from asyncflow.core.models import DagRun, TaskInstance, TaskKey
@@ -38,6 +42,9 @@ TASKS = RowCodec(TaskInstance)
 _TRIES = RowCodec(SaveTry)
 _LINES = RowCodec(Journal)
 _DAG_STATES = RowCodec(SaveDagState)
+_DATASET_EVENTS = RowCodec(SaveDatasetEvent)
+_CONSUMERS = RowCodec(SaveDatasetConsumer)
+_TAKEN = RowCodec(TakeDatasetEvents)
 
 
 class Batch:
@@ -176,6 +183,29 @@ def _save_callback(batch: Batch, write: SaveCallBack) -> None:
     batch.db.execute(SQL["add_callback"], {"callback_id": write.callback_id, "payload": payload, "at": batch.at})
 
 
+def _save_dataset_event(batch: Batch, write: SaveDatasetEvent) -> None:
+    params = _DATASET_EVENTS.params(write)
+    batch.db.execute(SQL["note_dataset"], params)
+    batch.db.execute(SQL["insert_dataset_event"], params)
+    for alias in write.aliases:
+        batch.db.execute(SQL["note_alias"], {"alias": alias, "uri": write.uri})
+
+
+def _queue_dataset(batch: Batch, write: SaveDatasetQueue) -> None:
+    batch.db.execute(SQL["queue_dataset"], {"dag_id": write.dag_id, "uri": write.uri, "at": to_micros(write.at)})
+
+
+def _save_consumer(batch: Batch, write: SaveDatasetConsumer) -> None:
+    params = _CONSUMERS.params(write)
+    batch.db.execute(SQL["delete_consumer" if write.since is None else "save_consumer"], params)
+    batch.db.execute(SQL["trim_dataset_queue"], params)
+
+
+def _take_dataset_events(batch: Batch, write: TakeDatasetEvents) -> None:
+    batch.db.execute(SQL["take_dataset_events"], _TAKEN.params(write))
+    _save_consumer(batch, SaveDatasetConsumer(dag_id=write.dag_id, since=write.upto))
+
+
 _APPLY: dict[type, Callable[[Batch, Any], None]] = {
     SaveRun: _save_run,
     SaveTask: _save_task,
@@ -187,4 +217,8 @@ _APPLY: dict[type, Callable[[Batch, Any], None]] = {
     Journal: _append_journal,
     SaveDagState: _save_dag_state,
     SaveCallBack: _save_callback,
+    SaveDatasetEvent: _save_dataset_event,
+    SaveDatasetQueue: _queue_dataset,
+    SaveDatasetConsumer: _save_consumer,
+    TakeDatasetEvents: _take_dataset_events,
 }
