@@ -39,6 +39,10 @@ class Settings:
     concurrency: int = _setting(
         0, "How many tries may run at once; 0 = four per CPU core, at least 8.", "core.parallelism"
     )
+    async_concurrency: int = _setting(
+        1000,
+        "How many `async def` tasks may run at once; they have no process of their own and are not in `concurrency`.",
+    )
     start_mode: str = _setting("fork", 'How task processes start: "fork" (fast) or "spawn" (a fresh interpreter).')
     max_hosts: int = _setting(128, "How many DAG hosts may stay alive while nothing of theirs runs.")
     host_idle_timeout: float = _setting(60.0, "Seconds after which a DAG host that had nothing to do is stopped.")

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from asyncflow.core import deferral
 from asyncflow.core.live import LiveRun
 from asyncflow.core.machine import Machine
-from asyncflow.core.states import FINISHED, OCCUPYING, SCHEDULABLE, Event, RunState
-from asyncflow.core.timers import InstanceDue, RunDue, RunTimeout, Timer, TryTimeout
+from asyncflow.core.states import FINISHED, OCCUPYING, SCHEDULABLE, Event, RunState, TaskState
+from asyncflow.core.timers import InstanceDue, RunDue, RunTimeout, Timer, TriggerTimeout, TryTimeout
 
 
-def fire(machine: Machine, timer: RunDue | RunTimeout | InstanceDue | TryTimeout, now: datetime) -> None:
+def fire(
+    machine: Machine, timer: RunDue | RunTimeout | InstanceDue | TryTimeout | TriggerTimeout, now: datetime
+) -> None:
     """A timer about an instance or a run has come due."""
     if not matters(machine, timer):
         return
@@ -26,6 +29,8 @@ def fire(machine: Machine, timer: RunDue | RunTimeout | InstanceDue | TryTimeout
         live, ti = found
         if isinstance(timer, TryTimeout):
             machine.kill(ti, "execution_timeout is over and the task has not ended itself")
+        elif isinstance(timer, TriggerTimeout):
+            deferral.time_out(machine, live, ti, now)
         else:
             live.mark(ti.task_id, ti.map_index)
             machine.look_again(live)
@@ -45,6 +50,9 @@ def matters(machine: Machine, timer: Timer) -> bool:
     if isinstance(timer, TryTimeout):
         found = machine.find(timer.key)
         return found is not None and found[1].token == timer.token and found[1].state in OCCUPYING
+    if isinstance(timer, TriggerTimeout):
+        found = machine.find(timer.key)
+        return found is not None and found[1].token == timer.token and found[1].state is TaskState.DEFERRED
     return machine.calendar.still_planned(machine.dags.get(timer.dag_id), timer)
 
 

@@ -47,6 +47,19 @@ class TryEndedFact(_Data, frozen=True, kw_only=True):
     lost: bool = False
 
 
+class TriggerEndedFact(_Data, frozen=True, kw_only=True):
+    """A trigger has fired, or will never: exactly one of `event` and `error` is meant."""
+
+    token: str
+    at: datetime
+    #: its payload, in JSON types (tagged as XCom values are); also when `error` is None and this is None
+    event: Any = None
+    error: str | None = None  #: what it broke with; the instance goes on with a failure
+    #: "success", "failed", "skipped": the event ends the task without another process
+    end: str | None = None
+    xcoms: dict[str, str] = {}  #: with `end`: key -> encoded JSON
+
+
 # ---- commands: writes (committed together, in order) ------------------------------------------------------------
 
 
@@ -223,6 +236,19 @@ class EndTry(_Data, frozen=True, kw_only=True):
     reason: str
 
 
+class StartTrigger(_Data, frozen=True, kw_only=True):
+    """Have the trigger of a deferred instance wait."""
+
+    key: TaskKey
+    token: str
+
+
+class StopTrigger(_Data, frozen=True, kw_only=True):
+    """Nobody waits for this trigger any more; it may have ended already."""
+
+    token: str
+
+
 class CallBack(_Data, frozen=True, kw_only=True):
     """Run DAG-level callbacks, or task-level ones whose own process can no longer do it."""
 
@@ -248,7 +274,7 @@ class RunEnded(_Data, frozen=True, kw_only=True):
     state: RunState
 
 
-Act = LaunchTry | EndTry | CallBack | NeedTimetable | RunEnded
+Act = LaunchTry | EndTry | StartTrigger | StopTrigger | CallBack | NeedTimetable | RunEnded
 
 
 class Effects(msgspec.Struct):

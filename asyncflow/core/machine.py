@@ -11,18 +11,28 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from asyncflow.core import mapping, planner
+from asyncflow.core import deferral, mapping, planner
 from asyncflow.core.calendar import Calendar
-from asyncflow.core.commands import CallBack, ClearXComs, EndTry, Journal, LaunchTry, RunEnded, SaveTry
+from asyncflow.core.commands import (
+    CallBack,
+    ClearXComs,
+    EndTry,
+    Journal,
+    LaunchTry,
+    RunEnded,
+    SaveTry,
+    StartTrigger,
+    StopTrigger,
+)
 from asyncflow.core.datasets import Board
 from asyncflow.core.ending import failed_in_a_row, outcome
 from asyncflow.core.instances import first_copy, new_instance, refresh
 from asyncflow.core.ledger import Ledger
 from asyncflow.core.live import LiveDag, LiveRun, RunKey
 from asyncflow.core.models import TaskInstance, TaskKey
-from asyncflow.core.slots import Slots, bucket_of
+from asyncflow.core.slots import Free, Slots, bucket_of, on_loop
 from asyncflow.core.states import FINISHED, SCHEDULABLE, Event, RunState, TaskState, move
-from asyncflow.core.timers import RunDue, RunTimeout, Timers
+from asyncflow.core.timers import RunDue, RunTimeout, Timers, TriggerTimeout
 from asyncflow.core.trigger_rules import Verdict
 
 #: how much longer than execution_timeout a try may take to end itself before the server ends it
@@ -52,11 +62,13 @@ class Machine:
         self,
         *,
         parallelism: int,
+        async_concurrency: int,
         new_token: Callable[[], str],
         keep_ended: timedelta | None,
         max_retry_delay: timedelta,
     ) -> None:
         self.parallelism = parallelism
+        self.async_concurrency = async_concurrency
         self.new_token = new_token
         self.keep_ended = keep_ended
         self.max_retry_delay = max_retry_delay
@@ -67,11 +79,18 @@ class Machine:
         self.calendar = Calendar(self.ledger, self.timers)
         self.datasets = Board(self.ledger)
         self.tokens: dict[str, tuple[TaskKey, int]] = {}  #: tries whose processes may exist -> instance, try number
+        self.on_loop: set[str] = set()  #: those of `tokens` that have no process of their own
+        self.triggers: dict[str, TaskKey] = {}  #: triggers that wait -> instance
         self.lost: dict[TaskKey, int] = {}  #: how often in a row an instance was lost before its start
         self._dirty: dict[RunKey, LiveRun] = {}
         self._ended: dict[RunKey, LiveRun] = {}
         self._run_seq = 0
         self._to_start: dict[str, None] = {}  #: DAGs whose queued runs may be started
+
+    @property
+    def processes(self) -> int:
+        """How many processes of tries may exist."""
+        return len(self.tokens) - len(self.on_loop)
 
     # ---- access -----------------------------------------------------------------------------------------------------
 
@@ -107,6 +126,8 @@ class Machine:
             return
         if before is TaskState.SCHEDULED:
             self.slots.withdraw(ti.key)
+        if before is TaskState.DEFERRED:
+            self._stop_trigger(ti)
         ti.state = after
         if event in _AFRESH:
             ti.ended_at = None
@@ -157,7 +178,33 @@ class Machine:
             return
         self.ledger.act(EndTry(key=ti.key, token=token, reason=reason))
         if ti.state is TaskState.QUEUED:
-            del self.tokens[token]
+            self.forget_token(token)
+
+    def remember_token(self, live: LiveRun, ti: TaskInstance) -> None:
+        """The current try of an instance may have a process from now on, or a place on an event loop."""
+        assert ti.token is not None
+        self.tokens[ti.token] = (ti.key, ti.try_number)
+        task = live.dag.graph.tasks.get(ti.task_id)
+        if task is not None and on_loop(ti, task):
+            self.on_loop.add(ti.token)
+
+    def forget_token(self, token: str) -> tuple[TaskKey, int] | None:
+        """A try has ended, or never will begin: its instance and try number, if it was known."""
+        self.on_loop.discard(token)
+        return self.tokens.pop(token, None)
+
+    def start_trigger(self, ti: TaskInstance) -> None:
+        """Have the trigger of a deferred instance wait, and watch its time."""
+        assert ti.token is not None
+        self.triggers[ti.token] = ti.key
+        self.ledger.act(StartTrigger(key=ti.key, token=ti.token))
+        if ti.trigger_timeout is not None:
+            self.timers.set(ti.trigger_timeout, TriggerTimeout(ti.key, ti.token))
+
+    def _stop_trigger(self, ti: TaskInstance) -> None:
+        if ti.token is not None and self.triggers.pop(ti.token, None) is not None:
+            self.ledger.act(StopTrigger(token=ti.token))
+        ti.trigger = ti.trigger_timeout = None
 
     # ---- looking again ----------------------------------------------------------------------------------------------
 
@@ -258,6 +305,12 @@ class Machine:
             self.move(live, ti, Event.PASS, now)
             return
         refresh(ti, live)
+        if task.start_trigger is not None and ti.state is not TaskState.DEFERRED:
+            ti.started_at = now
+            if ti.try_number > 1:
+                self.ledger.write(ClearXComs(key=ti.key))
+            deferral.defer(self, live, ti, task.start_trigger, now)
+            return
         self.move(live, ti, Event.READY, now)
         self.enqueue(live, ti)
 
@@ -268,16 +321,17 @@ class Machine:
 
     def launch(self, now: datetime) -> None:
         """Give free slots to the best of the scheduled instances."""
-        free = self.parallelism - len(self.tokens)
+        free = Free(self.parallelism - self.processes, self.async_concurrency - len(self.on_loop))
         for key in self.slots.take(free, lambda d: self.dags[d].is_open, lambda d: self.dags[d].spec.max_active_tasks):
             found = self.find(key)
             assert found is not None, "an instance that leaves is withdrawn from the queue"
             live, ti = found
             ti.token = self.new_token()
             ti.queued_at = now
-            ti.started_at = None
+            if ti.next_method is None:  # one that was deferred goes on with its try
+                ti.started_at = None
             ti.pid = ti.pid_started = ti.host_pid = ti.host_pid_started = None
-            self.tokens[ti.token] = (key, ti.try_number)
+            self.remember_token(live, ti)
             self.move(live, ti, Event.LAUNCH, now)
             live.set_skips(ti, ())
             if ti.next_method is None and (ti.try_number > 1 or ti.poke_count):

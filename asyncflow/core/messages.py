@@ -4,8 +4,8 @@ One frame = 4 bytes big-endian length + msgpack of one of these structs (tagged 
 decoding only, sockets live in `worker` (children, blocking) and `executors` / `engine` (server, async).
 
     server ──ForkHost, KillHost──▶ zygote          zygote ──HostForked, HostExited──▶ server
-    server ──StartTry, KillTry, RunCallback, AskTimetable, StopHost, Ack──▶ host
-    host ──Parsed, TryStarted, TryFinished, CallbackDone, TimetableAnswer──▶ server
+    server ──StartTry, KillTry, RunTrigger, CancelTrigger, RunCallback, AskTimetable, StopHost, Ack──▶ host
+    host ──Parsed, TryStarted, TryFinished, TriggerEnded, CallbackDone, TimetableAnswer──▶ server
     task, cli ──Request──▶ server ──Response──▶ task, cli
 
 Every connection opens with Hello. A message that names another try's token is refused and logged (fencing).
@@ -97,7 +97,8 @@ class TryResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     skip_map_index: int | None = None
     #: dataset events that the task emitted (semantics issue)
     dataset_events: tuple[dict[str, Any], ...] = ()
-    #: deferral: classpath, kwargs, method, timeout (semantics issue)
+    #: deferral: `classpath` and `kwargs` of the trigger, `local` (its class is in the DAG folder), `method` and
+    #: `method_kwargs` that resume the task, `timeout` in seconds; values in JSON types, tagged as XComs are
     trigger: dict[str, Any] | None = None
 
 
@@ -119,7 +120,8 @@ class TryInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     priority_weight: int = 1
     hostname: str = ""
     next_method: str | None = None
-    next_kwargs: dict[str, Any] | None = None
+    next_kwargs: dict[str, Any] | None = None  #: in JSON types, tagged as XComs are
+    is_async: bool = False  #: to be run on the event loop of its file
 
 
 # ---- every connection -------------------------------------------------------------------------------------------
@@ -157,7 +159,8 @@ class HostConfig(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     file: str  #: relative path; "a.zip/inner.py" for a zip member
     #: "import": import the file, answer Parsed, fork tasks from the imported state (pure files)
     #: "parse": import, answer Parsed, exit  ·  "bare": import nothing; each task process imports afresh
-    mode: Literal["import", "parse", "bare"] = "import"
+    #: "loop": run triggers and async tasks on one event loop; imports the file, if one is given
+    mode: Literal["import", "parse", "bare", "loop"] = "import"
     content_hash: str = ""  #: hash of the file (and its helpers) that the loader expects
     socket: str = ""
     spool_dir: str = ""
@@ -271,6 +274,30 @@ class TryFinished(_Message, frozen=True, kw_only=True):
         return f"The task's process exited with code {self.exit_code} before it could report a result."
 
 
+class RunTrigger(_Message, frozen=True, kw_only=True):
+    """Run a trigger on the event loop until it fires. A TriggerEnded follows unless it is cancelled."""
+
+    token: str
+    classpath: str
+    kwargs: dict[str, Any]  #: in JSON types, tagged as XComs are
+    info: TryInfo  #: of the try that deferred itself; the trigger's log goes to the try's
+
+
+class CancelTrigger(_Message, frozen=True, kw_only=True):
+    token: str
+
+
+class TriggerEnded(_Message, frozen=True, kw_only=True):
+    """As `TriggerEndedFact`."""
+
+    token: str
+    at: datetime
+    event: Any = None
+    error: str | None = None
+    end: Literal["success", "failed", "skipped"] | None = None
+    xcoms: dict[str, str] = {}
+
+
 class RunCallback(_Message, frozen=True, kw_only=True):
     """Run DAG-level or task-level callbacks in a forked child, e.g. for a task whose process was killed."""
 
@@ -344,6 +371,9 @@ Message = (
     | KillTry
     | TryStarted
     | TryFinished
+    | RunTrigger
+    | CancelTrigger
+    | TriggerEnded
     | RunCallback
     | CallbackDone
     | AskTimetable

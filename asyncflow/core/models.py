@@ -62,7 +62,7 @@ class TaskInstance(msgspec.Struct, kw_only=True):
     try_number: int = 0
     #: an attempt that fails with try_number <= max_tries is retried
     max_tries: int = 0
-    #: random name of the current (or last) try; a message with another one is refused
+    #: random name of the current (or last) try, or of the trigger; a message with another one is refused
     token: str | None = None
     scheduled_at: datetime | None = None
     queued_at: datetime | None = None
@@ -87,6 +87,10 @@ class TaskInstance(msgspec.Struct, kw_only=True):
     #: method and kwargs with which a deferred task resumes
     next_method: str | None = None
     next_kwargs: dict[str, Any] | None = None
+    #: of a deferred instance: `classpath`, `kwargs` and `local` of its trigger, whose name is `token`
+    trigger: dict[str, Any] | None = None
+    #: when a deferred instance goes on with a failure
+    trigger_timeout: datetime | None = None
     #: priority for the slot queue, taken from the spec when scheduled
     priority_weight: int = 1
     pool: str = "default_pool"

@@ -5,8 +5,9 @@ and task or run where these are limited). What blocks the head of a bucket block
 bucket once however many instances wait, and an over-full pool never holds up the others.
 
 Order: priority weight (high first), logical date of the run, order of creation of the run, order of scheduling.
-Limits: parallelism (processes, counted by the caller), pool slots (QUEUED, RUNNING and RESTARTING take them, DEFERRED
-too where the pool includes them), max_active_tasks of the DAG, max_active_tis_per_dag and _per_dagrun of the task.
+Limits: parallelism and async_concurrency (processes and places on event loops, counted by the caller), pool slots
+(QUEUED, RUNNING and RESTARTING take them, DEFERRED too where the pool includes them), max_active_tasks of the DAG,
+max_active_tis_per_dag and _per_dagrun of the task.
 """
 
 from __future__ import annotations
@@ -33,6 +34,14 @@ class Bucket(NamedTuple):
     per_dag: int | None = None
     run_id: str = ""  #: where the task limits its instances per run
     per_run: int | None = None
+    on_loop: bool = False  #: needs no process, only a place on an event loop
+
+
+class Free(NamedTuple):
+    """How many tries may start."""
+
+    processes: int
+    on_loops: int = 0
 
 
 class _Entry(NamedTuple):
@@ -43,10 +52,16 @@ class _Entry(NamedTuple):
 def bucket_of(ti: TaskInstance, task: TaskSpec) -> Bucket:
     """The bucket an instance waits in."""
     per_dag, per_run = task.max_active_tis_per_dag, task.max_active_tis_per_dagrun
+    loop = on_loop(ti, task)
     if per_dag is None and per_run is None:
-        return Bucket(ti.dag_id, ti.pool, ti.pool_slots)
+        return Bucket(ti.dag_id, ti.pool, ti.pool_slots, on_loop=loop)
     run_id = ti.run_id if per_run is not None else ""
-    return Bucket(ti.dag_id, ti.pool, ti.pool_slots, ti.task_id, per_dag, run_id, per_run)
+    return Bucket(ti.dag_id, ti.pool, ti.pool_slots, ti.task_id, per_dag, run_id, per_run, loop)
+
+
+def on_loop(ti: TaskInstance, task: TaskSpec) -> bool:
+    """Whether the next try of an instance runs on an event loop; one that was deferred goes on in a process."""
+    return task.is_async and ti.next_method is None
 
 
 class Slots:
@@ -116,21 +131,26 @@ class Slots:
         """Take an instance out of the queue, if it is there; its entry is dropped when its turn comes."""
         self._waiting.pop(key, None)
 
-    def take(self, free: int, is_open: Callable[[str], bool], limits: Callable[[str], int]) -> Iterator[TaskKey]:
-        """The instances to start, best first, at most `free`.
+    def take(self, free: Free, is_open: Callable[[str], bool], limits: Callable[[str], int]) -> Iterator[TaskKey]:
+        """The instances to start, best first, at most as many as are `free`.
 
         The caller moves each to QUEUED (and so takes its slots, by `count`) before asking for the next.
         `is_open(dag_id)`: may tries of the DAG start; `limits(dag_id)`: its max_active_tasks.
         """
         heads = [(heap[0].order, bucket) for bucket in list(self._heaps) if (heap := self._cleaned(bucket))]
         heapq.heapify(heads)
-        while heads and free > 0:
+        processes, on_loops = free
+        while heads and (processes > 0 or on_loops > 0):
             _, bucket = heapq.heappop(heads)
-            if not is_open(bucket.dag_id) or self.blocker(bucket, limits(bucket.dag_id)):
+            room = on_loops if bucket.on_loop else processes
+            if room <= 0 or not is_open(bucket.dag_id) or self.blocker(bucket, limits(bucket.dag_id)):
                 continue
             entry = heapq.heappop(self._heaps[bucket])
             del self._waiting[entry.key]
-            free -= 1
+            if bucket.on_loop:
+                on_loops -= 1
+            else:
+                processes -= 1
             yield entry.key
             heap = self._cleaned(bucket)
             if heap:

@@ -110,6 +110,10 @@ class TaskSpec(Spec, frozen=True, kw_only=True):
     on_failure_fail_dagrun: bool = False
     #: EmptyOperator without callbacks, outlets or templates to run: finished by the scheduler without a process
     is_empty: bool = False
+    #: a coroutine function: runs on the event loop that the tasks of its file share, without a process of its own
+    is_async: bool = False
+    #: `start_from_trigger`: deferred at once, without a process; as `TryResult.trigger`
+    start_trigger: dict[str, Any] | None = None
     #: has `.map`ped downstream tasks that need its output's length (or is referenced by a mapped group)
     feeds_mapping: bool = False
     do_xcom_push: bool = True

@@ -116,6 +116,7 @@ _DECIDED = {
     Event.PASS: TaskState.SUCCESS,
     Event.RULE_SKIP: TaskState.SKIPPED,
     Event.RULE_FAIL: TaskState.UPSTREAM_FAILED,
+    Event.DEFER: TaskState.DEFERRED,
 }
 _ENDED = {
     Event.SUCCEED: TaskState.SUCCESS,
@@ -134,7 +135,13 @@ TRANSITIONS: dict[TaskState, dict[Event, TaskState]] = {
     TaskState.QUEUED: _BY_HAND | _ENDED | {Event.START: TaskState.RUNNING, Event.LOSE: TaskState.SCHEDULED},
     TaskState.RUNNING: _BY_HAND | _ENDED | {Event.CLEAR: TaskState.RESTARTING},
     TaskState.RESTARTING: _BY_HAND | {Event.CLEAR: TaskState.RESTARTING, Event.RESTARTED: TaskState.NONE},
-    TaskState.DEFERRED: _BY_HAND | {Event.READY: TaskState.SCHEDULED, Event.FAIL: TaskState.FAILED},
+    TaskState.DEFERRED: _BY_HAND
+    | {
+        Event.READY: TaskState.SCHEDULED,
+        Event.SUCCEED: TaskState.SUCCESS,
+        Event.FAIL: TaskState.FAILED,
+        Event.SKIP: TaskState.SKIPPED,
+    },
     TaskState.SUCCESS: _BY_HAND,
     TaskState.FAILED: _BY_HAND,
     TaskState.UPSTREAM_FAILED: _BY_HAND,

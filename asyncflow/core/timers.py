@@ -29,6 +29,13 @@ class TryTimeout(NamedTuple):
     token: str
 
 
+class TriggerTimeout(NamedTuple):
+    """A trigger should have fired by now."""
+
+    key: TaskKey
+    token: str
+
+
 class RunTimeout(NamedTuple):
     """A run has taken longer than dagrun_timeout."""
 
@@ -49,7 +56,7 @@ class PlannedRun(NamedTuple):
     info: DagRunInfo
 
 
-Timer = InstanceDue | TryTimeout | RunTimeout | RunDue | PlannedRun
+Timer = InstanceDue | TryTimeout | TriggerTimeout | RunTimeout | RunDue | PlannedRun
 
 
 class Timers:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from asyncflow.core import deferral
 from asyncflow.core.commands import (
     CallBack,
     EndTry,
@@ -15,6 +16,7 @@ from asyncflow.core.commands import (
     TryStartedFact,
 )
 from asyncflow.core.datasets import Source
+from asyncflow.core.failfast import stop_the_rest
 from asyncflow.core.live import LiveRun
 from asyncflow.core.machine import TIMEOUT_GRACE, Machine
 from asyncflow.core.messages import TryResult
@@ -64,7 +66,7 @@ _NOBODY = TaskKey("", "", "")
 
 def ended(machine: Machine, fact: TryEndedFact) -> None:
     """The process of a try has ended, or will never be."""
-    known = machine.tokens.pop(fact.token, None)
+    known = machine.forget_token(fact.token)
     found = machine.find(known[0]) if known else None
     if known is None or found is None:
         _refuse(machine, fact.token, fact.at, "ended")
@@ -150,7 +152,7 @@ def _apply(machine: Machine, live: LiveRun, ti: TaskInstance, fact: TryEndedFact
         machine.timers.set(ti.not_before, InstanceDue(ti.key, ti.not_before))
         machine.move(live, ti, Event.RESCHEDULE, fact.at)
     elif result.outcome == "deferred":
-        machine.move(live, ti, Event.DEFER, fact.at, trigger=result.trigger)
+        deferral.defer(machine, live, ti, result.trigger or {}, fact.at)
     else:
         event = Event.SUCCEED if result.outcome == "success" else Event.SKIP
         machine.move(live, ti, event, fact.at)
@@ -243,17 +245,4 @@ def _failed(machine: Machine, live: LiveRun, ti: TaskInstance, fact: TryEndedFac
         return
     machine.move(live, ti, Event.FAIL, fact.at, reason=reason)
     if live.dag.spec.fail_fast:
-        _stop_the_rest(machine, live, ti, fact.at)
-
-
-def _stop_the_rest(machine: Machine, live: LiveRun, failed: TaskInstance, now: datetime) -> None:
-    """fail_fast: what runs fails, what has not succeeded or failed is skipped; teardowns go on."""
-    for ti in list(live.instances()):
-        task = live.dag.graph.tasks.get(ti.task_id)
-        if ti.task_id == failed.task_id or task is None or task.is_teardown:
-            continue
-        if ti.state in (TaskState.SUCCESS, TaskState.FAILED):
-            continue
-        event = Event.SET_FAILED if ti.state is TaskState.RUNNING else Event.SET_SKIPPED
-        machine.kill(ti, f"fail_fast: {failed.task_id} has failed")
-        machine.move(live, ti, event, now, reason=f"fail_fast: {failed.task_id} has failed")
+        stop_the_rest(machine, live, ti, fact.at)

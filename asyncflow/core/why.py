@@ -18,8 +18,8 @@ _PLAIN = {
     TaskState.QUEUED: "It has its slots; its process is being started.",
     TaskState.RUNNING: "It is running.",
     TaskState.RESTARTING: "It was cleared while running; it starts again once its process has ended.",
-    TaskState.DEFERRED: "It is deferred and waits for its trigger.",
 }
+_NEXT = "It is next in line for a slot."
 
 
 def why(machine: Machine, key: TaskKey, now: datetime) -> str:
@@ -32,7 +32,15 @@ def why(machine: Machine, key: TaskKey, now: datetime) -> str:
         return f"It has finished: {ti.state.value}."
     if ti.state in _PLAIN:
         return _PLAIN[ti.state]
+    if ti.state is TaskState.DEFERRED:
+        return _of_trigger(ti)
     return _of_dag(live) or _of_run(live, now) or _of_instance(machine, live, ti, now)
+
+
+def _of_trigger(ti: TaskInstance) -> str:
+    assert ti.trigger is not None
+    until = f", at most until {_time(ti.trigger_timeout)}" if ti.trigger_timeout is not None else ""
+    return f"It is deferred and waits for its trigger {ti.trigger['classpath']}{until}."
 
 
 def _of_dag(live: LiveRun) -> str | None:
@@ -76,10 +84,12 @@ def _of_slots(machine: Machine, live: LiveRun, ti: TaskInstance) -> str:
     bucket = bucket_of(ti, live.dag.graph.tasks[ti.task_id])
     blocker = machine.slots.blocker(bucket, live.dag.spec.max_active_tasks)
     if blocker is None:
-        taken = len(machine.tokens)
-        if taken >= machine.parallelism:
+        if bucket.on_loop:
+            full = len(machine.on_loop) >= machine.async_concurrency
+            return f"All {machine.async_concurrency} places for async tasks are taken." if full else _NEXT
+        if machine.processes >= machine.parallelism:
             return f"All {machine.parallelism} executor slots are taken."
-        return "It is next in line for a slot."
+        return _NEXT
     if blocker.startswith(f"pool {ti.pool!r} is full"):
         return f"It waits for a slot: {blocker} by {_some(machine.slots.holders(ti.pool))}."
     return f"It waits for a slot: {blocker}."

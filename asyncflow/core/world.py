@@ -18,10 +18,10 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from asyncflow.core import alarms, clearing, integrity, tries
+from asyncflow.core import alarms, clearing, deferral, integrity, tries
 from asyncflow.core.calendar import AUTOMATED, restriction
 from asyncflow.core.clearing import Doing, Selection
-from asyncflow.core.commands import Effects, Journal, SaveDatasetEvent, TryEndedFact, TryStartedFact
+from asyncflow.core.commands import Effects, Journal, SaveDatasetEvent, TriggerEndedFact, TryEndedFact, TryStartedFact
 from asyncflow.core.live import LiveDag, LiveRun
 from asyncflow.core.machine import Machine
 from asyncflow.core.messages import AskTimetable
@@ -36,6 +36,7 @@ from asyncflow.errors import Conflict, NotFound
 
 #: how long a finished run stays in memory after it was last needed
 KEEP_ENDED = timedelta(minutes=1)
+ASYNC_CONCURRENCY = 1_000
 
 
 class World:
@@ -45,13 +46,21 @@ class World:
         self,
         *,
         parallelism: int,
+        async_concurrency: int = ASYNC_CONCURRENCY,
         new_token: Callable[[], str],
         keep_ended: timedelta | None = KEEP_ENDED,
         max_retry_delay: timedelta = DEFAULT_CAP,
     ) -> None:
-        """`parallelism`: processes at once. `keep_ended` None: finished runs are never forgotten."""
+        """`parallelism`: processes at once; `async_concurrency`: async tasks, which have none.
+
+        `keep_ended` None: finished runs are never forgotten.
+        """
         self._machine = Machine(
-            parallelism=parallelism, new_token=new_token, keep_ended=keep_ended, max_retry_delay=max_retry_delay
+            parallelism=parallelism,
+            async_concurrency=async_concurrency,
+            new_token=new_token,
+            keep_ended=keep_ended,
+            max_retry_delay=max_retry_delay,
         )
 
     # ---- DAGs and pools ---------------------------------------------------------------------------------------------
@@ -182,8 +191,10 @@ class World:
             if ti.state in (TaskState.UP_FOR_RETRY, TaskState.UP_FOR_RESCHEDULE) and ti.not_before is not None:
                 machine.timers.set(ti.not_before, InstanceDue(ti.key, ti.not_before))
             if ti.token and ti.state in (TaskState.QUEUED, TaskState.RUNNING, TaskState.RESTARTING):
-                machine.tokens[ti.token] = (ti.key, ti.try_number)
+                machine.remember_token(live, ti)
                 tries.watch(machine, live, ti)
+            if ti.state is TaskState.DEFERRED:
+                machine.start_trigger(ti)
         if live.run.state is RunState.RUNNING:
             machine.watch_run(live)
         live.mark_all()
@@ -301,6 +312,10 @@ class World:
     def try_ended(self, fact: TryEndedFact) -> None:
         """A try's process has ended; a token nobody knows is refused."""
         tries.ended(self._machine, fact)
+
+    def trigger_ended(self, fact: TriggerEndedFact) -> None:
+        """The trigger of a deferred instance has fired or failed; a token nobody knows is refused."""
+        deferral.ended(self._machine, fact)
 
     # ---- what people do --------------------------------------------------------------------------------------------
 
@@ -453,5 +468,5 @@ class World:
         return why(self._machine, key, now)
 
     def live_tokens(self) -> Collection[str]:
-        """Tokens of the tries whose processes may exist."""
-        return self._machine.tokens.keys()
+        """Tokens of the tries whose processes may exist, and of the triggers that wait."""
+        return self._machine.tokens.keys() | self._machine.triggers.keys()

@@ -91,6 +91,12 @@ def again(after: timedelta = timedelta(0), **fields: Any) -> Outcome:
     return Outcome("reschedule", fields={"after": after} | fields)
 
 
+def deferred(timeout: float | None = None, **method_kwargs: Any) -> Outcome:
+    """A task that waits for a trigger, to go on with `resume(**method_kwargs)`."""
+    trigger = {"classpath": "triggers.Ever", "kwargs": {"n": 1}, "local": False, "timeout": timeout}
+    return Outcome("deferred", fields={"trigger": {**trigger, "method": "resume", "method_kwargs": method_kwargs}})
+
+
 def died(signal: int = 9) -> Outcome:
     return Outcome(died=True, signal=signal)
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 from asyncflow.core.models import Pool
 from asyncflow.core.specs import ExpandSpec, LiteralInput
 from asyncflow.core.states import RunState
-from tests.core.simulate import Game, Outcome, a_dag, a_task, again, name_of
+from tests.core.simulate import Game, a_dag, a_task, again, deferred, name_of
 
 
 def launched(game: Game) -> list[str]:
@@ -109,7 +109,7 @@ def test_deferred_tasks_hold_slots_only_where_the_pool_says_so() -> None:
         game.world.put_pool(Pool(name="default_pool", slots=1, include_deferred=include))
         game.trigger()
         game.turn()
-        game.end(game.token_of("a"), Outcome("deferred"))
+        game.end(game.token_of("a"), deferred())
         game.turn()
         assert sorted({name_of(key) for key, _ in game.tries}) == expected
 

@@ -19,7 +19,7 @@ from asyncflow.core.machine import TIMEOUT_GRACE
 from asyncflow.core.models import TaskKey
 from asyncflow.core.states import TaskState
 from asyncflow.core.tries import MAX_LOST
-from tests.core.simulate import SECOND, START, Game, Outcome, a_dag, a_task, again, died, failed, success
+from tests.core.simulate import SECOND, START, Game, Outcome, a_dag, a_task, again, deferred, died, failed, success
 
 KEY = TaskKey("dag", "run0", "a")
 
@@ -127,7 +127,7 @@ def test_a_retry_of_a_sensor_starts_counting_afresh() -> None:
 
 def test_a_deferred_task_waits_without_a_process() -> None:
     game = one()
-    game.end(game.start("a"), Outcome("deferred"))
+    game.end(game.start("a"), deferred())
     game.turn()
     assert game.states() == {"a": "deferred", "b": "none"}
     assert game.run_state() == "running"

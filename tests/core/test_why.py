@@ -8,7 +8,7 @@ from typing import Any
 from asyncflow.core.models import Pool, TaskKey
 from asyncflow.core.specs import ExpandSpec, LiteralInput
 from asyncflow.core.states import RunState, TaskState
-from tests.core.simulate import DAY, START, Game, Outcome, a_dag, a_task, again, failed, success
+from tests.core.simulate import DAY, START, Game, a_dag, a_task, again, deferred, failed, success
 
 
 def why(game: Game, name: str, run_id: str = "run0") -> str:
@@ -32,8 +32,8 @@ def test_states_that_need_no_reason() -> None:
     assert why(game, "a") == "It is running."
     game.world.clear("dag", run_ids=["run0"], task_ids=["a"], now=game.now)
     assert why(game, "a") == "It was cleared while running; it starts again once its process has ended."
-    game.end(game.token_of("b"), Outcome("deferred"))
-    assert why(game, "b") == "It is deferred and waits for its trigger."
+    game.end(game.token_of("b"), deferred())
+    assert why(game, "b") == "It is deferred and waits for its trigger triggers.Ever."
     game.world.mark("dag", run_ids=["run0"], task_ids=["b"], state=TaskState.SUCCESS, now=game.now)
     assert why(game, "b") == "It has finished: success."
 

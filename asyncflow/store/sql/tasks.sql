@@ -3,12 +3,13 @@
 INSERT INTO task_instance (
   run, task_id, map_index, state, try_number, max_tries, token, scheduled_at, queued_at, started_at, ended_at,
   not_before, first_poke_at, poke_count, pid, pid_started, host_pid, host_pid_started, map_length, skips,
-  rendered_map_index,  next_method, next_kwargs, priority_weight, pool, pool_slots, operator, note)
+  rendered_map_index, next_method, next_kwargs, "trigger", trigger_timeout, priority_weight, pool, pool_slots,
+  operator, note)
 VALUES (
   (SELECT id FROM dag_run WHERE dag_id = :dag_id AND run_id = :run_id), :task_id, :map_index, :state, :try_number,
   :max_tries, :token, :scheduled_at, :queued_at, :started_at, :ended_at, :not_before, :first_poke_at, :poke_count, :pid,
   :pid_started, :host_pid, :host_pid_started, :map_length, :skips, :rendered_map_index, :next_method, :next_kwargs,
-  :priority_weight, :pool, :pool_slots, :operator, :note);
+  :trigger, :trigger_timeout, :priority_weight, :pool, :pool_slots, :operator, :note);
 
 -- name: update_task
 -- Everything of a task instance but its names, if it is in the state its writer believes.
@@ -18,6 +19,7 @@ UPDATE task_instance SET
   first_poke_at = :first_poke_at, poke_count = :poke_count, pid = :pid, pid_started = :pid_started,
   host_pid = :host_pid, host_pid_started = :host_pid_started, map_length = :map_length, skips = :skips,
   rendered_map_index = :rendered_map_index, next_method = :next_method, next_kwargs = :next_kwargs,
+  "trigger" = :trigger, trigger_timeout = :trigger_timeout,
   priority_weight = :priority_weight, pool = :pool, pool_slots = :pool_slots, operator = :operator, note = :note
 WHERE run = (SELECT id FROM dag_run WHERE dag_id = :dag_id AND run_id = :run_id)
   AND task_id = :task_id AND map_index = :map_index AND state = :expected;
