@@ -40,6 +40,20 @@ class DagInfo(msgspec.Struct, frozen=True, kw_only=True):
     group_ids: tuple[str, ...] = ()
 
 
+class DatasetEventRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One update of a dataset; `source_dag_id` is empty for one from outside. `extra` is as the task gave it."""
+
+    event_id: int
+    uri: str
+    at: datetime
+    extra: dict[str, Any] = {}
+    aliases: tuple[str, ...] = ()
+    source_dag_id: str = ""
+    source_run_id: str = ""
+    source_task_id: str = ""
+    source_map_index: int = -1
+
+
 class TaskApi(Protocol):
     """Synchronous: it is called from user code. Times are aware UTC."""
 
@@ -120,6 +134,24 @@ class TaskApi(Protocol):
         """None if there is no such DAG."""
         ...
 
+    def dataset_events(
+        self,
+        *,
+        uri: str | None = None,
+        alias: str | None = None,
+        newest_first: bool = False,
+        limit: int = 100,
+        offset: int = 0,
+    ) -> list[DatasetEventRow]:
+        """Events in the order of time: of one dataset (by URI, or an asset's name), or of an alias; limit -1 = all."""
+        ...
+
+    def count_dataset_events(self, *, uri: str | None = None, alias: str | None = None) -> int: ...
+
+    def triggering_events(self, dag_id: str, run_id: str) -> list[DatasetEventRow]:
+        """The events that a run was made for, in the order of time."""
+        ...
+
     def trigger_dag_run(
         self,
         dag_id: str,
@@ -136,13 +168,25 @@ class TaskApi(Protocol):
 
 
 class NoServer:
-    """The api of a file that runs on its own (`python my_dag.py`): no Variables, no Connections, nowhere to write."""
+    """The api of a file that runs on its own (`python my_dag.py`): no Variables, no Connections, nowhere to write.
+
+    Nor has any dataset been updated.
+    """
 
     def variable_get(self, name: str) -> str | None:
         return None
 
     def connection_get(self, conn_id: str) -> dict[str, Any] | None:
         return None
+
+    def dataset_events(self, **filters: Any) -> list[DatasetEventRow]:
+        return []
+
+    def count_dataset_events(self, **filters: Any) -> int:
+        return 0
+
+    def triggering_events(self, dag_id: str, run_id: str) -> list[DatasetEventRow]:
+        return []
 
     def __getattr__(self, name: str) -> Any:
         raise ServerUnreachable(f"{name} works inside a running task only: there is no asyncflow server here.")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime as dt
 import warnings
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from functools import cached_property, partial
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pendulum
 
 from asyncflow.authoring import macros
-from asyncflow.authoring.assetevents import InletEvents, OutletEvents
+from asyncflow.authoring.assetevents import InletEvents, OutletEvents, TriggeringEvents, triggering_by_uri
 from asyncflow.authoring.conf import conf
 from asyncflow.authoring.connection import Connection
 from asyncflow.authoring.exceptions import (
@@ -232,8 +231,8 @@ def make_context(ti: TaskInstance) -> Context:
             "task_state_store": task_state_store(ti.dag_id, ti.run_id, ti.task_id, ti.map_index),
             "test_mode": ti.test_mode,
             "ti": ti,
-            "triggering_asset_events": defaultdict(list),
-            "triggering_dataset_events": defaultdict(list),
+            "triggering_asset_events": Lazy(lambda: TriggeringEvents(run.consumed_dataset_events)),
+            "triggering_dataset_events": Lazy(lambda: triggering_by_uri(run.consumed_dataset_events)),
             "try_number": ti.try_number,
             "var": {
                 "json": VariableAccessor(deserialize_json=True),

@@ -19,6 +19,7 @@ import pendulum
 
 from asyncflow.authoring import xcom
 from asyncflow.authoring.api import TaskApi, XComRow
+from asyncflow.authoring.assetevents import DatasetEvent
 from asyncflow.authoring.conf import conf
 from asyncflow.authoring.xcom import XCOM_RETURN_KEY
 from asyncflow.core.messages import RunContext, TryInfo
@@ -96,6 +97,15 @@ class DagRun:
 
     def get_dag(self) -> Any:
         return self.dag
+
+    @property
+    def consumed_dataset_events(self) -> list[DatasetEvent]:
+        """The updates of datasets that this run was made for, in the order of time."""
+        if self.run_type is not RunType.DATASET_TRIGGERED:
+            return []
+        return [DatasetEvent(row, self._api) for row in self._api.triggering_events(self.dag_id, self.run_id)]
+
+    consumed_asset_events = consumed_dataset_events
 
     def get_previous_dagrun(self, state: str | None = None) -> DagRun | None:
         """The run with the latest logical date before this one, of those in `state` if given."""

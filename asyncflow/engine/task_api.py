@@ -50,6 +50,9 @@ class TaskRequests:
                 "task_states",
                 "task_count",
                 "dag_info",
+                "dataset_events",
+                "count_dataset_events",
+                "triggering_events",
                 "trigger_dag_run",
             )
         }
@@ -181,6 +184,19 @@ class TaskRequests:
             "task_ids": list(dag.spec.tasks),
             "group_ids": list(dag.spec.groups),
         }
+
+    # ---- datasets ---------------------------------------------------------------------------------------------------
+
+    async def dataset_events(self, **filters: Any) -> list[dict[str, Any]]:
+        return [struct_dict(event) for event in await self._store.dataset_events(**filters)]
+
+    async def count_dataset_events(self, **filters: Any) -> int:
+        return await self._store.count_dataset_events(**filters)
+
+    async def triggering_events(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
+        return [struct_dict(event) for event in await self._store.events_of_run(dag_id, run_id)]
+
+    # ---- making runs ------------------------------------------------------------------------------------------------
 
     async def trigger_dag_run(
         self,

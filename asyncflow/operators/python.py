@@ -9,7 +9,7 @@ from typing import Any
 from asyncflow.authoring.baseoperator import BaseOperator
 from asyncflow.authoring.callables import determine_kwargs, finished
 from asyncflow.authoring.context import get_current_context as get_current_context
-from asyncflow.authoring.dataset import Metadata
+from asyncflow.authoring.dataset import DatasetAlias, Metadata
 from asyncflow.authoring.skip import SkipMixin
 
 _IN_VIRTUALENV = (
@@ -85,6 +85,8 @@ class PythonOperator(BaseOperator):
                 return end.value
             if isinstance(given, Metadata):
                 self._outlet_events[given.asset].extra.update(given.extra)
+                if given.alias_name:
+                    self._outlet_events[DatasetAlias(given.alias_name)].add(given.asset, given.extra)
             else:
                 self.log.warning("Ignoring unknown data of %r received from task", type(given))
 

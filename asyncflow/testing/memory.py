@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import count
 from typing import Any
 
-from asyncflow.authoring.api import DagInfo, XComRow
+from asyncflow.authoring.api import DagInfo, DatasetEventRow, XComRow
 from asyncflow.core import timetable
 from asyncflow.core.messages import RunContext
 from asyncflow.core.models import TaskKey
@@ -49,6 +49,9 @@ class MemoryApi:
         self.states: dict[TaskKey, str] = {}
         #: runs that tasks asked for, in order
         self.triggered: list[RunContext] = []
+        #: updates of datasets, oldest first, and by (dag_id, run_id) those that a run was made for
+        self.events: list[DatasetEventRow] = []
+        self.triggered_by: dict[tuple[str, str], list[DatasetEventRow]] = {}
         self._xcoms: dict[tuple[TaskKey, str], tuple[int, str]] = {}
         self._clock = count()
 
@@ -179,6 +182,29 @@ class MemoryApi:
         if dag_id not in self.dags and self._find_dag is not None and (found := self._find_dag(dag_id)) is not None:
             self.dags[dag_id] = found
         return self.dags.get(dag_id)
+
+    def dataset_events(
+        self,
+        *,
+        uri: str | None = None,
+        alias: str | None = None,
+        newest_first: bool = False,
+        limit: int = 100,
+        offset: int = 0,
+    ) -> list[DatasetEventRow]:
+        found = [
+            event
+            for event in self.events
+            if (uri is None or event.uri == uri) and (alias is None or alias in event.aliases)
+        ]
+        found = found[::-1] if newest_first else found
+        return found[offset : None if limit < 0 else offset + limit]
+
+    def count_dataset_events(self, *, uri: str | None = None, alias: str | None = None) -> int:
+        return len(self.dataset_events(uri=uri, alias=alias, limit=-1))
+
+    def triggering_events(self, dag_id: str, run_id: str) -> list[DatasetEventRow]:
+        return self.triggered_by.get((dag_id, run_id), [])
 
     def trigger_dag_run(
         self,

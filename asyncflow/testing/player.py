@@ -23,7 +23,7 @@ from typing import Any, Literal
 import msgspec
 import pendulum
 
-from asyncflow.authoring.api import DagInfo
+from asyncflow.authoring.api import DagInfo, DatasetEventRow
 from asyncflow.authoring.dag import DAG
 from asyncflow.authoring.exceptions import AirflowException
 from asyncflow.authoring.serialize import to_spec
@@ -34,6 +34,7 @@ from asyncflow.core.commands import (
     ClearXComs,
     DeleteTask,
     LaunchTry,
+    SaveDatasetEvent,
     SaveTask,
     SaveXComs,
     TryEndedFact,
@@ -194,6 +195,9 @@ class Player:
                     self.api.xcom_set(write.key, name, value)
             case ClearXComs():
                 self.api.xcom_clear(write.key)
+            case SaveDatasetEvent():
+                fields = DatasetEventRow.__struct_fields__
+                self.api.events.append(DatasetEventRow(**{name: getattr(write, name) for name in fields}))
             case _:
                 pass
 

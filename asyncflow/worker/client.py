@@ -12,7 +12,7 @@ from typing import Any, Literal
 import msgspec
 
 from asyncflow import __version__, errors
-from asyncflow.authoring.api import DagInfo, XComRow
+from asyncflow.authoring.api import DagInfo, DatasetEventRow, XComRow
 from asyncflow.core.messages import Hello, Request, Response, RunContext
 from asyncflow.core.models import TaskKey
 from asyncflow.errors import AsyncflowError, ServerUnreachable
@@ -138,6 +138,19 @@ class SocketApi:
 
     def dag_info(self, dag_id: str) -> DagInfo | None:
         result: DagInfo | None = _typed(DagInfo | None, self._client.call("dag_info", dag_id=dag_id))
+        return result
+
+    def dataset_events(self, **filters: Any) -> list[DatasetEventRow]:
+        answer = self._client.call("dataset_events", **filters)
+        result: list[DatasetEventRow] = _typed(list[DatasetEventRow], answer)
+        return result
+
+    def count_dataset_events(self, **filters: Any) -> int:
+        return int(self._client.call("count_dataset_events", **filters))
+
+    def triggering_events(self, dag_id: str, run_id: str) -> list[DatasetEventRow]:
+        answer = self._client.call("triggering_events", dag_id=dag_id, run_id=run_id)
+        result: list[DatasetEventRow] = _typed(list[DatasetEventRow], answer)
         return result
 
     def trigger_dag_run(self, dag_id: str, **settings: Any) -> RunContext:

@@ -22,6 +22,7 @@ from typing import Any, Literal
 
 from asyncflow.authoring import xcom
 from asyncflow.authoring.api import TaskApi, use_api
+from asyncflow.authoring.assetevents import events_of
 from asyncflow.authoring.conf import conf as settings
 from asyncflow.authoring.context import set_current_context
 from asyncflow.authoring.exceptions import (
@@ -265,7 +266,13 @@ class _Try:
             rendered_fields=self._rendered,
             skip_tasks=tuple(ti.skip_tasks) if outcome == "success" else (),
             skip_map_index=ti.skip_map_index,
+            dataset_events=self._dataset_events() if outcome == "success" else (),
         )
+
+    def _dataset_events(self) -> tuple[dict[str, Any], ...]:
+        """What is said of the datasets among the task's outlets."""
+        outlets = getattr(self.task, "outlets", None)
+        return events_of(outlets, self._context.value("outlet_events")) if outlets else ()
 
     def _rendered_map_index(self) -> str | None:
         """The text of `map_index_template`, for copies of a mapped task; a broken template is no reason to fail."""
