@@ -86,6 +86,24 @@ class TaskApi(Protocol):
         """Delete all XComs of one task instance."""
         ...
 
+    def dataset_events(
+        self,
+        *,
+        uri: str | None = None,
+        alias: str | None = None,
+        newest_first: bool = False,
+        limit: int = 100,
+        offset: int = 0,
+    ) -> list[DatasetEventRow]:
+        """Events in the order of time: of one dataset (by URI, or an asset's name), or of an alias; limit -1 = all."""
+        ...
+
+    def count_dataset_events(self, *, uri: str | None = None, alias: str | None = None) -> int: ...
+
+    def triggering_events(self, dag_id: str, run_id: str) -> list[DatasetEventRow]:
+        """The events that a run was made for, in the order of time."""
+        ...
+
     def variable_get(self, name: str) -> str | None: ...
 
     def variable_set(self, name: str, value: str, description: str | None = None) -> None: ...
@@ -132,24 +150,6 @@ class TaskApi(Protocol):
 
     def dag_info(self, dag_id: str) -> DagInfo | None:
         """None if there is no such DAG."""
-        ...
-
-    def dataset_events(
-        self,
-        *,
-        uri: str | None = None,
-        alias: str | None = None,
-        newest_first: bool = False,
-        limit: int = 100,
-        offset: int = 0,
-    ) -> list[DatasetEventRow]:
-        """Events in the order of time: of one dataset (by URI, or an asset's name), or of an alias; limit -1 = all."""
-        ...
-
-    def count_dataset_events(self, *, uri: str | None = None, alias: str | None = None) -> int: ...
-
-    def triggering_events(self, dag_id: str, run_id: str) -> list[DatasetEventRow]:
-        """The events that a run was made for, in the order of time."""
         ...
 
     def trigger_dag_run(

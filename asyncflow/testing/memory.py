@@ -113,6 +113,29 @@ class MemoryApi:
     def xcom_clear(self, key: TaskKey) -> None:
         self._xcoms = {place: value for place, value in self._xcoms.items() if place[0] != key}
 
+    def dataset_events(
+        self,
+        *,
+        uri: str | None = None,
+        alias: str | None = None,
+        newest_first: bool = False,
+        limit: int = 100,
+        offset: int = 0,
+    ) -> list[DatasetEventRow]:
+        found = [
+            event
+            for event in self.events
+            if (uri is None or event.uri == uri) and (alias is None or alias in event.aliases)
+        ]
+        found = found[::-1] if newest_first else found
+        return found[offset : None if limit < 0 else offset + limit]
+
+    def count_dataset_events(self, *, uri: str | None = None, alias: str | None = None) -> int:
+        return len(self.dataset_events(uri=uri, alias=alias, limit=-1))
+
+    def triggering_events(self, dag_id: str, run_id: str) -> list[DatasetEventRow]:
+        return self.triggered_by.get((dag_id, run_id), [])
+
     # ---- variables and connections --------------------------------------------------------------------------------
 
     def variable_get(self, name: str) -> str | None:
@@ -182,29 +205,6 @@ class MemoryApi:
         if dag_id not in self.dags and self._find_dag is not None and (found := self._find_dag(dag_id)) is not None:
             self.dags[dag_id] = found
         return self.dags.get(dag_id)
-
-    def dataset_events(
-        self,
-        *,
-        uri: str | None = None,
-        alias: str | None = None,
-        newest_first: bool = False,
-        limit: int = 100,
-        offset: int = 0,
-    ) -> list[DatasetEventRow]:
-        found = [
-            event
-            for event in self.events
-            if (uri is None or event.uri == uri) and (alias is None or alias in event.aliases)
-        ]
-        found = found[::-1] if newest_first else found
-        return found[offset : None if limit < 0 else offset + limit]
-
-    def count_dataset_events(self, *, uri: str | None = None, alias: str | None = None) -> int:
-        return len(self.dataset_events(uri=uri, alias=alias, limit=-1))
-
-    def triggering_events(self, dag_id: str, run_id: str) -> list[DatasetEventRow]:
-        return self.triggered_by.get((dag_id, run_id), [])
 
     def trigger_dag_run(
         self,

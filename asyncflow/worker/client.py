@@ -103,6 +103,19 @@ class SocketApi:
     def xcom_clear(self, key: TaskKey) -> None:
         self._client.call("xcom_clear", key=key)
 
+    def dataset_events(self, **filters: Any) -> list[DatasetEventRow]:
+        answer = self._client.call("dataset_events", **filters)
+        result: list[DatasetEventRow] = _typed(list[DatasetEventRow], answer)
+        return result
+
+    def count_dataset_events(self, **filters: Any) -> int:
+        return int(self._client.call("count_dataset_events", **filters))
+
+    def triggering_events(self, dag_id: str, run_id: str) -> list[DatasetEventRow]:
+        answer = self._client.call("triggering_events", dag_id=dag_id, run_id=run_id)
+        result: list[DatasetEventRow] = _typed(list[DatasetEventRow], answer)
+        return result
+
     def variable_get(self, name: str) -> str | None:
         result: str | None = _typed(str | None, self._client.call("variable_get", name=name))
         return result
@@ -138,19 +151,6 @@ class SocketApi:
 
     def dag_info(self, dag_id: str) -> DagInfo | None:
         result: DagInfo | None = _typed(DagInfo | None, self._client.call("dag_info", dag_id=dag_id))
-        return result
-
-    def dataset_events(self, **filters: Any) -> list[DatasetEventRow]:
-        answer = self._client.call("dataset_events", **filters)
-        result: list[DatasetEventRow] = _typed(list[DatasetEventRow], answer)
-        return result
-
-    def count_dataset_events(self, **filters: Any) -> int:
-        return int(self._client.call("count_dataset_events", **filters))
-
-    def triggering_events(self, dag_id: str, run_id: str) -> list[DatasetEventRow]:
-        answer = self._client.call("triggering_events", dag_id=dag_id, run_id=run_id)
-        result: list[DatasetEventRow] = _typed(list[DatasetEventRow], answer)
         return result
 
     def trigger_dag_run(self, dag_id: str, **settings: Any) -> RunContext:
