@@ -25,6 +25,7 @@ from asyncflow.core.timetable import CustomTimetable, DagRunInfo, DataInterval
 from asyncflow.core.world import World
 from asyncflow.engine.clock import Clock
 from asyncflow.engine.credentials import CredentialActions
+from asyncflow.engine.dag_pages import DagPages
 from asyncflow.engine.files import DagFiles
 from asyncflow.engine.history import finished_runs
 from asyncflow.engine.jsonable import iso, run_dict, struct_dict, task_dict
@@ -73,6 +74,8 @@ class Actions(CredentialActions):
         variable_changed: Callable[[str], None],
         connection_changed: Callable[[str], None],
     ) -> None:
+        #: what the pages of one DAG read
+        self.dag_pages = DagPages(store, clock)
         self._store = store
         self._scheduler = scheduler
         self._files = files

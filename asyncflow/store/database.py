@@ -23,11 +23,11 @@ from asyncflow.store import checks, credentials, dags, datasets, pools, runs, xc
 from asyncflow.store.credentials import Connection, Variable
 from asyncflow.store.dags import StoredDag, StoredFile, StoredImportError, StoredVersion
 from asyncflow.store.datasets import StoredDataset, StoredEvent
+from asyncflow.store.grid import GridReads
 from asyncflow.store.migrate import copy
 from asyncflow.store.queries import SQL
 from asyncflow.store.rows import to_micros
 from asyncflow.store.runs import DagSummary, JournalLine, LoadedRun, PendingCallback, StoredTry
-from asyncflow.store.sqlite import Database
 from asyncflow.store.writes import Batch, apply, drop_xcoms, frozen, key_params, put_xcom
 from asyncflow.store.xcom import StoredXCom
 
@@ -48,7 +48,7 @@ __all__ = [
 ]
 
 
-class Store(Database):
+class Store(GridReads):
     """An open database. Make it with `open`, end it with `close` (or use it as an async context manager)."""
 
     # ---- the hot path -----------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ HOT = [
     *("load_active_runs", "load_active_tasks", "find_runs_of_dag_newest", "find_runs_of_dag_oldest", "save_dag_state"),
     *("dag_place", "update_dag", "deactivate_missing", "get_variable", "get_connection", "list_pending_callbacks"),
     *("find_runs_newest", "find_runs_oldest", "xcom_rows_prior", "count_runs"),
+    *("grid_runs", "run_seqs", "run_cells", "run_tries", "run_days", "dag_versions", "file_facts"),
 ]
 
 

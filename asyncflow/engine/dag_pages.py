@@ -1,0 +1,157 @@
+"""What the pages of one DAG ask for: structs, not JSON, since a grid has thousands of cells.
+
+Versions of DAGs never change and neither does what was read of a run before its next line in the journal, so both are
+kept in memory, a bounded number of each.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Generic, TypeVar
+
+import msgspec
+
+from asyncflow.core.models import DagRun, TaskInstance
+from asyncflow.core.specs import DagSpec
+from asyncflow.engine.clock import Clock
+from asyncflow.errors import NotFound
+from asyncflow.store.database import Store, StoredDag, StoredFile, StoredVersion
+from asyncflow.store.grid import CellPart, NumberedRun, TryBar, VersionLine
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+#: versions of DAGs, and (run, lines) answers, kept in memory
+_VERSIONS_KEPT = 64
+_RUNS_KEPT = 2000
+
+
+class _Recent(Generic[K, V]):
+    """The values that were used last, at most `size` of them."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._values: OrderedDict[K, V] = OrderedDict()
+
+    def get(self, key: K) -> V | None:
+        value = self._values.get(key)
+        if value is not None:
+            self._values.move_to_end(key)
+        return value
+
+    def put(self, key: K, value: V) -> None:
+        self._values[key] = value
+        if len(self._values) > self._size:
+            self._values.popitem(last=False)
+
+
+class GridWindow(msgspec.Struct, kw_only=True, frozen=True):
+    """Some runs of a DAG, oldest first."""
+
+    runs: list[NumberedRun]
+    seqs: dict[str, int]  #: by run id, the last line of the journal
+    older: datetime | None  #: where the window before this one ends; None = there is none
+    now: datetime
+
+
+class DagPages:
+    """Reads for `/dags/<dag_id>/...`. Errors are those of `asyncflow.errors`."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._versions: _Recent[tuple[str, str], StoredVersion] = _Recent(_VERSIONS_KEPT)
+        self._cells: _Recent[tuple[int, int, int], list[CellPart]] = _Recent(_RUNS_KEPT)
+
+    async def dag(self, dag_id: str) -> StoredDag:
+        """A DAG at its newest version."""
+        dag = await self._store.load_dag(dag_id)
+        if dag is None:
+            raise NotFound("DAG", dag_id, [known.spec.dag_id for known in await self._store.load_dags()])
+        return dag
+
+    async def version(self, dag_id: str, version: str) -> StoredVersion:
+        """One version of a DAG with the text of its file."""
+        known = self._versions.get((dag_id, version))
+        if known is None:
+            known = await self._store.load_version(dag_id, version)
+            if known is None:
+                names = [row.version for row in await self._store.dag_versions(dag_id)]
+                raise NotFound(f"version of DAG {dag_id!r} named", version, names)
+            self._versions.put((dag_id, version), known)
+        return known
+
+    async def versions(self, dag_id: str) -> list[VersionLine]:
+        """All versions of a DAG, newest first."""
+        return await self._store.dag_versions(dag_id)
+
+    async def specs(self, dag_id: str, versions: Sequence[str]) -> dict[str, DagSpec]:
+        """The definitions of some versions; those that are no longer stored are left out."""
+        found = {}
+        for version in dict.fromkeys(versions):
+            try:
+                found[version] = (await self.version(dag_id, version)).spec
+            except NotFound:
+                continue
+        return found
+
+    async def file(self, file: str) -> StoredFile | None:
+        """What the last good import of a file said about it."""
+        return await self._store.file_facts(file)
+
+    async def window(
+        self,
+        dag_id: str,
+        *,
+        limit: int,
+        until: datetime | None = None,
+        run_type: str | None = None,
+        state: str | None = None,
+    ) -> GridWindow:
+        """The newest `limit` runs that were due at `until` or before."""
+        runs = await self._store.grid_runs(dag_id, until=until, run_type=run_type, state=state, limit=limit + 1)
+        older = runs[limit].run_after if len(runs) > limit else None
+        shown = runs[:limit][::-1]
+        seqs = await self._store.run_seqs(dag_id, [run.run_id for run in shown])
+        return GridWindow(runs=shown, seqs=seqs, older=older, now=self._clock.now())
+
+    async def cells(self, window: GridWindow, lines: Mapping[str, int]) -> dict[int, list[CellPart]]:
+        """By the numbers of the window's runs: what the tasks in `lines` (task id -> line) came to."""
+        shape = hash(tuple(lines.items()))
+        keys = {run.id: (run.id, window.seqs[run.run_id], shape) for run in window.runs}
+        found = {number: known for number, key in keys.items() if (known := self._cells.get(key)) is not None}
+        missing = [number for number in keys if number not in found]
+        if missing:
+            read = await self._store.run_cells(missing, lines)
+            found.update(read)
+            for number in missing:
+                if keys[number][1]:  # without a line in the journal nothing would tell that it changed
+                    self._cells.put(keys[number], read[number])
+        return found
+
+    async def run(self, dag_id: str, run_id: str | None) -> tuple[DagRun, list[TaskInstance]] | None:
+        """A run with its task instances; `run_id` None = the newest, which may be none at all."""
+        if run_id is None:
+            newest = await self._store.grid_runs(dag_id, limit=1)
+            if not newest:
+                return None
+            run_id = newest[0].run_id
+        found = await self._store.load_run(dag_id, run_id)
+        if found is None:
+            known = [run.run_id for run in await self._store.grid_runs(dag_id, limit=200)]
+            raise NotFound(f"run of DAG {dag_id!r} named", run_id, known)
+        return found
+
+    async def tries(self, dag_id: str, run_id: str) -> list[TryBar]:
+        """Every try of a run."""
+        return await self._store.run_tries(dag_id, run_id)
+
+    async def days(self, dag_id: str, start: datetime, end: datetime) -> dict[int, dict[str, int]]:
+        """Runs per day (days since 1970, UTC) and state, of logical dates from `start` up to `end`."""
+        return await self._store.run_days(dag_id, start, end)
+
+    def now(self) -> datetime:
+        """What the server's clock says."""
+        return self._clock.now()
