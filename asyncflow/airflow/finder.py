@@ -2,7 +2,8 @@
 
 `install()` puts an import finder in front of all others, so that it wins over an installed apache-airflow. A module is
 made when it is imported, a name in it is looked up when it is asked for. Provider packages that are installed without
-Airflow itself (`airflow.providers.<x>`) are found through the path of `airflow.providers`.
+Airflow itself (`airflow.providers.<x>`) are found through the path of `airflow.providers`, and win over what the table
+has of them, except the standard one.
 
 A name that is not there gives an ImportError that says which name, from which file and line, and what there is.
 """
@@ -25,6 +26,9 @@ from asyncflow.airflow.names import ALIASES, EXPORTS, MISSING
 
 _ROOT = "airflow"
 _PROVIDERS = "airflow.providers"
+#: packages of Airflow's that others bring, beside what the table has of them
+_ON_PATH = (_PROVIDERS, "airflow.example_dags")
+_STANDARD = "airflow.providers.standard"
 _IMPORT_FROM = dis.opmap["IMPORT_FROM"]
 
 
@@ -46,7 +50,7 @@ def uninstall() -> None:
 @cache
 def known_modules() -> frozenset[str]:
     """All modules that can be imported: those of the table and the packages they lie in."""
-    found = {_PROVIDERS}
+    found = set(_ON_PATH)
     for name in (*EXPORTS, *ALIASES):
         parts = name.split(".")
         found |= {".".join(parts[:n]) for n in range(1, len(parts) + 1)}
@@ -91,12 +95,12 @@ class AirflowFinder(MetaPathFinder):
     ) -> ModuleSpec | None:
         if fullname != _ROOT and not fullname.startswith(_ROOT + "."):
             return None
+        if _wheel_has(fullname):
+            return None  # the usual finder takes it from the path of its parent
         if fullname in known_modules():
             spec = ModuleSpec(fullname, _AirflowLoader(), is_package=True)
-            spec.submodule_search_locations = _provider_folders() if _open_to_wheels(fullname) else []
+            spec.submodule_search_locations = _folders(fullname) if _is_on_path(fullname) else []
             return spec
-        if fullname.startswith(_PROVIDERS + ".") and _wheel_has(fullname):
-            return None  # the usual finder takes it from the path of its parent
         if sys._getframe(1).f_back is not None and sys._getframe(1).f_back.f_code.co_name == "find_spec":  # type: ignore[union-attr]
             return None  # importlib.util.find_spec only asks
         raise ModuleNotFoundError(_no_module(fullname), name=fullname)
@@ -150,19 +154,31 @@ def _is_from_import(frame: FrameType) -> bool:
 # ---- providers ------------------------------------------------------------------------------------------------------
 
 
-def _open_to_wheels(module: str) -> bool:
-    return module == _PROVIDERS
+def _is_on_path(module: str) -> bool:
+    return any(module == package or module.startswith(package + ".") for package in _ON_PATH)
 
 
-def _provider_folders() -> list[str]:
-    """Every airflow/providers folder on the path: provider wheels bring one without `__init__.py`."""
-    folders = (os.path.join(entry or ".", "airflow", "providers") for entry in sys.path)
+def _folders(package: str) -> list[str]:
+    """Every folder of the package on the path: of provider wheels, airflow/providers has no `__init__.py`."""
+    folders = (os.path.join(entry or ".", *package.split(".")) for entry in sys.path)
     return [folder for folder in folders if os.path.isdir(folder)]
 
 
 def _wheel_has(fullname: str) -> bool:
-    parts = fullname.split(".")[2:]
-    return any(os.path.exists(os.path.join(folder, parts[0])) for folder in _provider_folders())
+    """Is it for the usual finder: code on the path, or something of a package there that the table does not know?"""
+    if fullname in _ON_PATH or not _is_on_path(fullname):
+        return False
+    if fullname in known_modules():
+        return not fullname.startswith(_STANDARD) and _is_code(fullname)
+    package = ".".join(fullname.split(".")[:3])
+    return _is_code(fullname) if package == _STANDARD else _is_code(package) or bool(_folders(package))
+
+
+def _is_code(fullname: str) -> bool:
+    """Is there a file of this module, or of this package, on the path?"""
+    parent, _, name = fullname.rpartition(".")
+    files = (name + ".py", os.path.join(name, "__init__.py"))
+    return any(os.path.isfile(os.path.join(folder, file)) for folder in _folders(parent) for file in files)
 
 
 # ---- what to say ----------------------------------------------------------------------------------------------------

@@ -33,6 +33,8 @@ EXPORTS: dict[str, dict[str, str]] = {
     "airflow.hooks.base": {"hooks.base": "BaseHook"},
     "airflow.hooks.filesystem": {"hooks.filesystem": "FSHook"},
     "airflow.hooks.subprocess": {"hooks.subprocess": "SubprocessHook SubprocessResult working_directory"},
+    "airflow.io": {"authoring.objectstorage": "attach"},
+    "airflow.io.path": {"authoring.objectstorage": "ObjectStoragePath"},
     "airflow.macros": {"authoring.macros": "*"},
     "airflow.models": {
         "authoring.dag": "DAG",
@@ -89,24 +91,36 @@ EXPORTS: dict[str, dict[str, str]] = {
         "authoring.context": "get_current_context",
         "authoring.decorators": "task",
     },
+    "airflow.operators.subdag": {"operators.subdag": "SubDagOperator"},
     "airflow.operators.trigger_dagrun": {"operators.trigger_dagrun": "TriggerDagRunOperator TriggerDagRunLink"},
     "airflow.operators.weekday": {"operators.weekday": "BranchDayOfWeekOperator"},
+    "airflow.partition_mappers.base": {"authoring.partitions": "PartitionMapper"},
+    "airflow.partition_mappers.window": {
+        "authoring.partitions": "Window HourWindow DayWindow WeekWindow MonthWindow QuarterWindow YearWindow "
+        "SegmentWindow"
+    },
     "airflow.plugins_manager": {"authoring.plugins": "AirflowPlugin"},
+    "airflow.providers.standard.operators.hitl": {
+        "operators.hitl": "HITLOperator HITLEntryOperator ApprovalOperator HITLBranchOperator HITLRejectException"
+    },
     "airflow.sdk": {
         "authoring.dag": "DAG dag",
         "authoring.baseoperator": "BaseOperator",
         "authoring.conf": "conf",
         "authoring.connection": "Connection",
         "authoring.context": "Context get_current_context",
-        "authoring.dataset": "Asset=Dataset AssetAlias=DatasetAlias AssetAll=DatasetAll AssetAny=DatasetAny AssetWatcher "
-        "Metadata",
+        "authoring.dataset": "Asset=Dataset AssetAlias=DatasetAlias AssetAll=DatasetAll AssetAny=DatasetAny "
+        "AssetWatcher AssetAccessControl Metadata",
         "operators.asset": "asset",
         "authoring.decorators": "task task_group setup teardown",
         "authoring.edges": "Label chain chain_linear cross_downstream EdgeModifier",
         "authoring.mapping": "MappedOperator",
         "authoring.notifier": "BaseNotifier",
         "authoring.operatorlink": "BaseOperatorLink",
+        "authoring.objectstorage": "ObjectStoragePath",
         "authoring.params": "Param ParamsDict DagParam",
+        "authoring.partitions": "*",
+        "authoring.retrypolicy": "*",
         "authoring.taskgroup": "TaskGroup",
         "authoring.templates": "literal",
         "authoring.timetables": "CronDataIntervalTimetable CronTriggerTimetable DeltaDataIntervalTimetable "
@@ -138,6 +152,13 @@ EXPORTS: dict[str, dict[str, str]] = {
     "airflow.sdk.definitions.xcom_arg": {"authoring.xcom_arg": "XComArg"},
     "airflow.sdk.definitions._internal.types": {"authoring.types": "NOTSET ArgNotSet is_arg_set"},
     "airflow.sdk.exceptions": {"authoring.exceptions": "*"},
+    "airflow.sdk.execution_time.comms": {"authoring.assetevents": "AssetEventDagRunReferenceResult"},
+    "airflow.sdk.execution_time.context": {
+        "authoring.context": "Context ConnectionAccessor VariableAccessor context_merge",
+        "authoring.assetevents": "InletEventsAccessors=InletEvents OutletEventAccessors=OutletEvents "
+        "TriggeringAssetEventsAccessor",
+        "authoring.statestore": "NEVER_EXPIRE",
+    },
     "airflow.sensors.base": {"sensors.base": "BaseSensorOperator PokeReturnValue poke_mode_only"},
     "airflow.sensors.bash": {"sensors.bash": "BashSensor"},
     "airflow.sensors.date_time": {"sensors.date_time": "DateTimeSensor DateTimeSensorAsync"},
@@ -164,6 +185,8 @@ EXPORTS: dict[str, dict[str, str]] = {
         "authoring.timetables": "CronTriggerTimetable DeltaTriggerTimetable MultipleCronTriggerTimetable"
     },
     "airflow.triggers.base": {"authoring.triggers": "BaseTrigger TriggerEvent BaseEventTrigger StartTriggerArgs"},
+    "airflow.triggers.file": {"triggers.file": "FileTrigger FileDeleteTrigger DirectoryFileDeleteTrigger"},
+    "airflow.triggers.temporal": {"triggers.temporal": "DateTimeTrigger TimeDeltaTrigger"},
     "airflow.typing_compat": {"airflow.typing_names": "Literal Protocol TypedDict Self ParamSpec TypeAlias TypeGuard"},
     "airflow.utils": {"authoring.timezone": "timezone=*", "airflow.dates": "dates=*"},
     "airflow.utils.context": {"authoring.context": "Context ConnectionAccessor VariableAccessor context_merge"},
@@ -205,6 +228,9 @@ EXPORTS: dict[str, dict[str, str]] = {
     "airflow.version": {"airflow.version": "version"},
 }
 
+#: what provider packages import to work with Airflow 2 and 3
+EXPORTS["airflow.providers.common.compat.sdk"] = {**EXPORTS["airflow.sdk"], "authoring.exceptions": "*"}
+
 ALIASES: dict[str, str] = {
     # 1.10
     "airflow.contrib.hooks.fs_hook": "airflow.hooks.filesystem",
@@ -221,6 +247,7 @@ ALIASES: dict[str, str] = {
     "airflow.operators.latest_only_operator": "airflow.operators.latest_only",
     "airflow.operators.python_operator": "airflow.operators.python",
     "airflow.operators.branch_operator": "airflow.operators.branch",
+    "airflow.operators.subdag_operator": "airflow.operators.subdag",
     "airflow.operators.sensors": "airflow.sensors.external_task",
     "airflow.sensors.base_sensor_operator": "airflow.sensors.base",
     "airflow.sensors.date_time_sensor": "airflow.sensors.date_time",
@@ -254,13 +281,14 @@ ALIASES: dict[str, str] = {
     "airflow.providers.standard.sensors.filesystem": "airflow.sensors.filesystem",
     "airflow.providers.standard.sensors.time": "airflow.sensors.time_sensor",
     "airflow.providers.standard.sensors.time_delta": "airflow.sensors.time_delta",
+    "airflow.providers.standard.triggers.file": "airflow.triggers.file",
+    "airflow.providers.standard.triggers.temporal": "airflow.triggers.temporal",
     "airflow.providers.standard.utils.weekday": "airflow.utils.weekday",
     "airflow.providers.standard.sensors.weekday": "airflow.sensors.weekday",
     "airflow.sdk.definitions.asset": "airflow.sdk",
     "airflow.sdk.definitions.decorators": "airflow.decorators",
     "airflow.sdk.definitions.edges": "airflow.utils.edgemodifier",
     "airflow.sdk.definitions.template": "airflow.templates",
-    "airflow.sdk.execution_time.context": "airflow.utils.context",
     "airflow.sdk.execution_time.secrets_masker": "airflow.utils.log.secrets_masker",
     "airflow.sdk.log": "airflow.utils.log.secrets_masker",
     "airflow.sdk.timezone": "airflow.utils.timezone",
@@ -291,11 +319,8 @@ MISSING: dict[str, str] = {
     "airflow.models.Pool": _NO_DATABASE,
     "airflow.models.dagbag.*": "DAG files are loaded by the server; in tests use asyncflow.testing",
     "airflow.jobs.*": _NO_DATABASE,
-    "airflow.io.*": _LATER,
     "airflow.providers.standard.*": _LATER,
     "airflow.utils.email.*": _LATER,
-    "airflow.operators.subdag.*": "SubDAGs are gone in Airflow 3: use a TaskGroup",
-    "airflow.operators.subdag_operator.*": "SubDAGs are gone in Airflow 3: use a TaskGroup",
     "airflow.api.*": "use the REST API of the server",
     "airflow.www.*": "the web UI of asyncflow takes no Flask plugins",
 }

@@ -241,6 +241,14 @@ class InletEvents(Mapping[Any, Sequence[DatasetEvent]]):
         return len(self._inlets)
 
 
+class TriggeringAssetEventsAccessor(Mapping[Any, Sequence[Any]]):
+    """Airflow 3's name of the type of `triggering_asset_events`, for annotations."""
+
+
+class AssetEventDagRunReferenceResult:
+    """Airflow 3's name of the type of one triggering event, for annotations."""
+
+
 def _target(key: Any) -> Dataset | DatasetAlias:
     if isinstance(key, str):
         return Dataset(key)

@@ -55,6 +55,7 @@ _PLAIN = (
     "email_on_retry",
     "email_on_failure",
     "retry_exponential_backoff",
+    "retry_policy",
     "execution_timeout",
     "on_execute_callback",
     "on_failure_callback",

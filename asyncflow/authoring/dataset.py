@@ -40,6 +40,7 @@ class Dataset(BaseAsset):
         name: str | None = None,
         group: str = "asset",
         watchers: Iterable[Any] = (),
+        access_control: AssetAccessControl | None = None,
     ) -> None:
         """One of `uri` and `name` is enough. Raises ValueError for a URI that is empty, no ASCII, or reserved."""
         self.uri = _checked_uri(uri if uri is not None else name)
@@ -47,6 +48,7 @@ class Dataset(BaseAsset):
         self.extra = extra
         self.group = group
         self.watchers = list(watchers)
+        self.access_control = access_control
 
     def __fspath__(self) -> str:
         return self.uri
@@ -170,6 +172,21 @@ class Metadata:
         self.asset = target
         self.extra = dict(extra or {})
         self.alias_name = getattr(alias, "name", alias)
+
+
+class AssetAccessControl:
+    """Which teams' events count for an asset in Airflow 3.3; kept with the asset: there are no teams here."""
+
+    def __init__(
+        self,
+        *,
+        producer_teams: Iterable[str] = (),
+        consumer_teams: Iterable[str] = (),
+        allow_global: bool = True,
+    ) -> None:
+        self.producer_teams = list(producer_teams)
+        self.consumer_teams = list(consumer_teams)
+        self.allow_global = allow_global
 
 
 class AssetWatcher:

@@ -89,6 +89,7 @@ class TaskArguments(TypedDict, total=False):
     provide_context: bool
     #: Airflow 3
     owner_links: Any
+    retry_policy: Any
 
 
 #: names of all of them, with task_id

@@ -13,6 +13,7 @@ from asyncflow.authoring import timezone
 from asyncflow.errors import InvalidInput
 
 if TYPE_CHECKING:
+    from asyncflow.authoring.api import TaskApi
     from asyncflow.authoring.dag import DAG
 
 
@@ -23,16 +24,20 @@ def play_dag(
     conn_file_path: str | None = None,
     variable_file_path: str | None = None,
     use_executor: bool = False,
+    outer: TaskApi | None = None,
 ) -> Any:
     """Play one run in this process, in memory. `use_executor` has no effect: there is no executor in between.
 
-    The files are JSON or YAML: variables by name; connections by id, each with its fields. Raises InvalidInput.
+    Inside of a running task, `outer` is its api: it is asked for Variables, Connections and other DAGs. The files
+    are JSON or YAML: variables by name; connections by id, each with its fields. Raises InvalidInput.
     """
-    from asyncflow.testing.memory import MemoryApi
+    from asyncflow.testing.memory import LayeredApi, MemoryApi
     from asyncflow.testing.player import play
 
     variables = {name: _as_text(value) for name, value in _read(variable_file_path).items()}
     api = MemoryApi(variables=variables, connections=_read(conn_file_path))
+    if outer is not None:
+        api = LayeredApi(outer)
     return play(dag, timezone.convert_to_utc(logical_date), conf=run_conf, api=api)
 
 

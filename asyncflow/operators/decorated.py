@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from asyncflow.authoring.callables import determine_kwargs, finished
+from asyncflow.authoring.current import DagContext
 from asyncflow.authoring.decorators import DecoratedOperator, get_unique_task_id
 from asyncflow.authoring.types import NOTSET
 from asyncflow.operators.bash import BashOperator
@@ -63,7 +64,10 @@ class BashDecoratedOperator(DecoratedOperator, BashOperator):
     custom_operator_name = "@task.bash"
 
     def __init__(self, **kwargs: Any) -> None:
-        kwargs["multiple_outputs"] = False
+        """`multiple_outputs` counts in Airflow 3's dialect; in Airflow 2's it is ignored."""
+        dag = kwargs.get("dag") or DagContext.get_current_dag()
+        if dag is None or dag.dialect == 2:
+            kwargs["multiple_outputs"] = False
         super().__init__(bash_command=NOTSET, **kwargs)
 
     def execute(self, context: Any) -> Any:

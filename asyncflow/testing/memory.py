@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import count
 from typing import Any
 
-from asyncflow.authoring.api import DagInfo, DatasetEventRow, XComRow
+from asyncflow.authoring.api import DagInfo, DatasetEventRow, TaskApi, XComRow
 from asyncflow.core import timetable
 from asyncflow.core.messages import RunContext
 from asyncflow.core.models import TaskKey
@@ -240,3 +240,29 @@ class MemoryApi:
         self.runs[dag_id, name] = run
         self.triggered.append(run)
         return run
+
+
+class LayeredApi(MemoryApi):
+    """For a run that is played inside of a task: runs and XComs in memory, all else by the api of that task."""
+
+    def __init__(self, outer: TaskApi) -> None:
+        super().__init__()
+        self._outer = outer
+
+    def variable_get(self, name: str) -> str | None:
+        return self._outer.variable_get(name)
+
+    def variable_set(self, name: str, value: str, description: str | None = None) -> None:
+        self._outer.variable_set(name, value, description)
+
+    def variable_delete(self, name: str) -> bool:
+        return self._outer.variable_delete(name)
+
+    def connection_get(self, conn_id: str) -> dict[str, Any] | None:
+        return self._outer.connection_get(conn_id)
+
+    def dag_info(self, dag_id: str) -> DagInfo | None:
+        return self.dags.get(dag_id) or self._outer.dag_info(dag_id)
+
+    def trigger_dag_run(self, dag_id: str, **settings: Any) -> RunContext:
+        return self._outer.trigger_dag_run(dag_id, **settings)

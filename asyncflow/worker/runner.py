@@ -41,6 +41,7 @@ from asyncflow.authoring.exceptions import (
     UnmappableXComTypePushed,
     XComForMappingNotPushed,
 )
+from asyncflow.authoring.retrypolicy import RetryAction
 from asyncflow.authoring.taskinstance import TaskInstance
 from asyncflow.authoring.xcom import XCOM_RETURN_KEY
 from asyncflow.core.messages import TryInfo, TryResult
@@ -232,7 +233,21 @@ class _Try:
 
     def _fail(self, error: BaseException, *, retryable: bool) -> TryResult:
         log.error("Task failed with exception", exc_info=error)
+        retryable = retryable and self._policy_allows(error)
         return self._end("failed", error=error, retryable=retryable)
+
+    def _policy_allows(self, error: BaseException) -> bool:
+        """Whether the task's `retry_policy` leaves it at the task's `retries`; one that breaks does."""
+        policy = getattr(self.task, "retry_policy", None)
+        if policy is None:
+            return True
+        try:
+            decision = policy.evaluate(error, self.ti.try_number, self.ti.max_tries, self._context)
+        except Exception:
+            log.exception("The retry policy of %r failed", self.ti.task_id)
+            return True
+        log.info("Retry policy: %s %s", decision.action.value, decision.reason or "")
+        return bool(decision.action is not RetryAction.FAIL)
 
     def _end(
         self,

@@ -94,7 +94,6 @@ def test_an_unknown_module_says_where() -> None:
 
 def test_the_database_is_refused_with_what_to_do_instead() -> None:
     assert "has no SQLAlchemy metadata database" in str(failing("from airflow.settings import Session"))
-    assert "use a TaskGroup" in str(failing("from airflow.operators.subdag import SubDagOperator"))
 
 
 def test_a_missing_provider_is_named() -> None:
@@ -125,6 +124,33 @@ def test_a_provider_package_lies_on_top(tmp_path: Path, monkeypatch: pytest.Monk
     finder.install()
     made = importlib.import_module("airflow.providers.acme.hooks.acme").AcmeHook()
     assert type(made).__mro__[1].__name__ == "BaseHook"
+
+
+def test_an_installed_provider_wins_over_the_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert importlib.import_module("airflow.providers.common.compat.sdk").AirflowException is not None
+    common = tmp_path / "airflow" / "providers" / "common"
+    (common / "compat").mkdir(parents=True)
+    (common / "compat" / "__init__.py").write_text("")
+    (common / "compat" / "sdk.py").write_text("AirflowException = 'the package has it'\n")
+    (common / "other").mkdir()
+    (common / "other" / "thing.py").write_text("x = 1\n")
+    (tmp_path / "airflow" / "providers" / "standard" / "operators").mkdir(parents=True)
+    (tmp_path / "airflow" / "providers" / "standard" / "operators" / "bash.py").write_text("")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    finder.uninstall()
+    finder.install()
+    assert importlib.import_module("airflow.providers.common.compat.sdk").AirflowException == "the package has it"
+    assert importlib.import_module("airflow.providers.common.other.thing").x == 1
+    assert importlib.import_module("airflow.providers.standard.operators.bash").BashOperator is not None
+
+
+def test_example_dags_are_found_on_the_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    libs = tmp_path / "airflow" / "example_dags" / "libs"
+    libs.mkdir(parents=True)
+    (libs / "helper.py").write_text("x = 1\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert importlib.import_module("airflow.example_dags.libs.helper").x == 1
+    assert "asyncflow has no module" in str(failing("import airflow.example_dags.none"))
 
 
 def test_it_wins_over_an_installed_airflow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

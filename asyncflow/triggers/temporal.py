@@ -1,0 +1,46 @@
+"""Triggers that fire at a moment."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+from typing import Any
+
+from asyncflow.authoring import timezone
+from asyncflow.authoring.triggers import BaseTrigger, TriggerEvent
+
+#: a clock that is set is noticed within so many seconds
+_LONGEST_SLEEP = 60.0
+
+
+class DateTimeTrigger(BaseTrigger):
+    """Fires once `moment` has come; the event is the moment. Raises TypeError for one without a time zone."""
+
+    def __init__(self, moment: datetime, *, end_from_trigger: bool = False) -> None:
+        super().__init__()
+        if not isinstance(moment, datetime):
+            raise TypeError(f"Expected datetime.datetime type for moment. Got {type(moment).__name__}")
+        if moment.tzinfo is None:
+            raise ValueError("You cannot pass naive datetimes: give the moment a time zone.")
+        self.moment = timezone.convert_to_utc(moment)
+        self.end_from_trigger = end_from_trigger
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        kwargs = {"moment": self.moment, "end_from_trigger": self.end_from_trigger}
+        return f"{type(self).__module__}.DateTimeTrigger", kwargs
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        while True:
+            left = (self.moment - timezone.utcnow()).total_seconds()
+            if left <= 0:
+                yield TriggerEvent(self.moment)
+                return
+            await asyncio.sleep(min(left, _LONGEST_SLEEP))
+
+
+class TimeDeltaTrigger(DateTimeTrigger):
+    """Fires `delta` after it was made."""
+
+    def __init__(self, delta: timedelta, *, end_from_trigger: bool = False) -> None:
+        super().__init__(timezone.utcnow() + delta, end_from_trigger=end_from_trigger)
