@@ -37,7 +37,15 @@ _LIST_ALL = (
 _RUN_COLUMNS = ("dag_id", "run_id", "state", "run_type", "logical_date", "start_date", "end_date", "duration")
 
 
-@click.group(cls=Group, lazy={"test": "asyncflow.cli.testing:dags_test"})
+@click.group(
+    cls=Group,
+    lazy={
+        "test": "asyncflow.cli.testing:dags_test",
+        "backfill": "asyncflow.cli.backfill:backfill",
+        "list-backfills": "asyncflow.cli.backfill:list_backfills",
+        "cancel-backfill": "asyncflow.cli.backfill:cancel_backfill",
+    },
+)
 @shared_options
 def dags() -> None:
     """List, run, pause and examine DAGs."""
@@ -161,7 +169,7 @@ def _run_row(run: dict[str, Any]) -> dict[str, Any]:
 @pass_session
 def pause(session: Session, dag_id: str, treat_dag_id_as_regex: bool, yes: bool, output: str) -> None:
     """Pause a DAG: running tasks end, nothing new starts."""
-    for_each = _matching(session, dag_id, treat_dag_id_as_regex, yes)
+    for_each = matching_dags(session, dag_id, treat_dag_id_as_regex, yes)
     print_rows([_switch(session, "pause_dag", name) for name in for_each], output, columns=("dag_id", "is_paused"))
 
 
@@ -177,7 +185,7 @@ def unpause(
     session: Session, dag_id: str, treat_dag_id_as_regex: bool, missed: str | None, yes: bool, output: str
 ) -> None:
     """Unpause a DAG: it runs on its schedule."""
-    for_each = _matching(session, dag_id, treat_dag_id_as_regex, yes)
+    for_each = matching_dags(session, dag_id, treat_dag_id_as_regex, yes)
     extra = {"missed": missed} if missed else {}
     rows = [_switch(session, "unpause_dag", name, **extra) for name in for_each]
     print_rows(rows, output, columns=("dag_id", "is_paused"))
@@ -188,7 +196,7 @@ def _switch(session: Session, method: str, dag_id: str, **params: Any) -> dict[s
     return {"dag_id": dag_id, "is_paused": method == "pause_dag"}
 
 
-def _matching(session: Session, dag_id: str, as_regex: bool, yes: bool) -> list[str]:
+def matching_dags(session: Session, dag_id: str, as_regex: bool, yes: bool) -> list[str]:
     """The dag ids that are meant; asks before more than one DAG is touched."""
     if not as_regex:
         return [dag_id]

@@ -14,6 +14,7 @@ from asyncflow.core import timetable
 from asyncflow.core.commands import NeedTimetable, SaveDagState
 from asyncflow.core.ledger import Ledger
 from asyncflow.core.live import LiveDag
+from asyncflow.core.models import DagRun
 from asyncflow.core.specs import DagSpec
 from asyncflow.core.states import RunState, RunType
 from asyncflow.core.timers import PlannedRun, Timers
@@ -84,6 +85,12 @@ class Calendar:
         dag.last_interval = info.data_interval
         dag.taken = {date for date in dag.taken if date > info.logical_date}
         self.replan(dag, now)
+
+    def note_run(self, dag: LiveDag, run: DagRun) -> None:
+        """Remember how far scheduled and backfill runs have come."""
+        start, end = run.data_interval_start or run.logical_date, run.data_interval_end or run.logical_date
+        if run.run_type in AUTOMATED and start is not None and end is not None:
+            self.note_interval(dag, DataInterval(start, end))
 
     def note_interval(self, dag: LiveDag, interval: DataInterval) -> None:
         """Remember the newest interval that has a run."""

@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 
 from asyncflow.core.messages import TryResult
-from asyncflow.core.models import DagRun, TaskInstance, TaskKey
-from asyncflow.core.states import RunState, TaskState
+from asyncflow.core.models import Backfill, DagRun, TaskInstance, TaskKey
+from asyncflow.core.states import BackfillState, RunState, TaskState
 
 
 class _Data(msgspec.Struct, frozen=True, kw_only=True):
@@ -148,6 +148,32 @@ class SaveDagState(_Data, frozen=True, kw_only=True):
     next_run_after: datetime | None = None
 
 
+class SaveBackfill(_Data, frozen=True, kw_only=True):
+    """A new backfill."""
+
+    backfill: Backfill
+
+
+class SaveBackfillProgress(_Data, frozen=True, kw_only=True):
+    """How far a backfill has come."""
+
+    backfill_id: int
+    state: BackfillState
+    position: int
+    ended_at: datetime | None = None
+    reason: str = ""
+
+
+class SaveSlaMiss(_Data, frozen=True, kw_only=True):
+    """A task, or with an empty task_id its run, was not done at `deadline`."""
+
+    dag_id: str
+    run_id: str
+    task_id: str = ""
+    deadline: datetime
+    missed_at: datetime
+
+
 class SaveCallBack(_Data, frozen=True, kw_only=True):
     """A callback that is due: kept in the outbox until it is reported done. Written by the engine, not by `World`."""
 
@@ -212,6 +238,9 @@ Write = (
     | Journal
     | SaveDagState
     | SaveCallBack
+    | SaveSlaMiss
+    | SaveBackfill
+    | SaveBackfillProgress
     | SaveDatasetEvent
     | SaveDatasetQueue
     | SaveDatasetConsumer
@@ -226,6 +255,7 @@ class LaunchTry(_Data, frozen=True, kw_only=True):
 
     key: TaskKey
     token: str
+    on_loop: bool = False  #: on the event loop of its file instead of in a process
 
 
 class EndTry(_Data, frozen=True, kw_only=True):

@@ -17,11 +17,10 @@ def outcome(live: LiveRun) -> tuple[RunState, str] | None:
     O(1) while something is on its way; else O(leaves).
     """
     if live.unfinished:
-        if live.unfinished > live.waiting or live.dag.paused or not _is_deadlock(live):
+        if live.unfinished > live.waiting or not live.is_open or not _is_deadlock(live):
             return None
         return RunState.FAILED, "all_tasks_deadlocked"
-    graph = live.dag.graph
-    leaves = {ti.state for task_id in graph.leaves for ti in live.tis[task_id].values()}
+    leaves = {ti.state for task_id in live.leaves for ti in live.tis[task_id].values()}
     if leaves & _FAILED:
         return RunState.FAILED, "task_failure"
     return RunState.SUCCESS, "success"

@@ -6,6 +6,7 @@ import copy
 
 from asyncflow.core.live import LiveRun
 from asyncflow.core.models import TaskInstance
+from asyncflow.core.specs import TaskSpec
 
 
 def new_instance(live: LiveRun, task_id: str, map_index: int) -> TaskInstance:
@@ -26,7 +27,7 @@ def refresh(ti: TaskInstance, live: LiveRun) -> None:
     """Take over from the DAG's present version what decides about the next try."""
     task = live.dag.graph.tasks[ti.task_id]
     ti.operator = task.operator
-    ti.pool = task.pool
+    ti.pool = (live.orders.options.pool if live.orders is not None else None) or task.pool
     ti.pool_slots = task.pool_slots
     ti.priority_weight = task.priority_weight
 

@@ -6,6 +6,7 @@ Airflow's verify_integrity.
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from asyncflow.core.instances import new_instance
 from asyncflow.core.live import LiveRun
@@ -28,8 +29,24 @@ def first_instances(live: LiveRun) -> list[TaskInstance]:
     return made
 
 
+def make_run(machine: Machine, live: LiveRun, now: datetime, details: dict[str, Any] | None = None) -> None:
+    """Take a new run into memory, with its first instances."""
+    run = live.run
+    live.index(())
+    machine.ledger.new_run(run)
+    for ti in first_instances(live):
+        machine.add_instance(live, ti)
+    machine.add_run(live.dag, live)
+    machine.ledger.journal_run(run, "run.created", now, "", run.triggered_by, details or {})
+    machine.want_start(live.dag)
+    machine.calendar.note_run(live.dag, run)
+
+
 def _belongs(live: LiveRun, task: TaskSpec) -> bool:
     """The task's own start and end date include the run; a backfill does not ask."""
+    chosen = live.orders.options.tasks if live.orders is not None else None
+    if chosen is not None and task.task_id not in chosen:
+        return False
     date = live.run.logical_date
     if date is None or live.run.run_type is RunType.BACKFILL:
         return True

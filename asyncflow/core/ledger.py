@@ -10,7 +10,17 @@ import copy
 from datetime import datetime
 from typing import Any
 
-from asyncflow.core.commands import Act, DeleteTask, Effects, Journal, SaveDagState, SaveRun, SaveTask, Write
+from asyncflow.core.commands import (
+    Act,
+    DeleteTask,
+    Effects,
+    Journal,
+    SaveBackfillProgress,
+    SaveDagState,
+    SaveRun,
+    SaveTask,
+    Write,
+)
 from asyncflow.core.models import DagRun, TaskInstance, TaskKey
 from asyncflow.core.states import RunState, TaskState
 
@@ -26,6 +36,7 @@ class Ledger:
         self._tis: dict[TaskKey, tuple[TaskInstance, TaskState | None]] = {}
         self._deleted: list[TaskKey] = []
         self._dags: dict[str, SaveDagState] = {}
+        self._backfills: dict[int, SaveBackfillProgress] = {}
         self._writes: list[Write] = []
         self._acts: list[Act] = []
 
@@ -51,6 +62,9 @@ class Ledger:
 
     def save_dag(self, state: SaveDagState) -> None:
         self._dags[state.dag_id] = state
+
+    def backfill_progress(self, progress: SaveBackfillProgress) -> None:
+        self._backfills[progress.backfill_id] = progress
 
     def write(self, write: Write) -> None:
         """Any other write, in order."""
@@ -103,6 +117,7 @@ class Ledger:
         writes += [SaveTask(ti=copy.copy(ti), expected=old) for ti, old in self._tis.values()]
         writes += self._dags.values()
         writes += self._writes
+        writes += self._backfills.values()
         effects = Effects(writes=writes, acts=self._acts)
         self._open()
         return effects

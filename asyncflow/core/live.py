@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from typing import NamedTuple
 
 from asyncflow.core.graph import DagGraph
-from asyncflow.core.models import DagRun, TaskInstance
+from asyncflow.core.models import BackfillOptions, DagRun, TaskInstance
 from asyncflow.core.specs import DagSpec
-from asyncflow.core.states import FINISHED, FINISHED_RUN, RunState, TaskState, TriggerRule
+from asyncflow.core.states import FINISHED, FINISHED_RUN, RunState, RunType, TaskState, TriggerRule
 from asyncflow.core.timetable import DagRunInfo, DataInterval
 from asyncflow.core.trigger_rules import Tally
 
@@ -20,6 +21,13 @@ RunKey = tuple[str, str]
 
 #: rules that look at all instances of an upstream task even inside a mapped group
 FAST_RULES = frozenset({TriggerRule.ONE_SUCCESS, TriggerRule.ONE_FAILED, TriggerRule.ONE_DONE})
+
+
+class Orders(NamedTuple):
+    """What a backfill that is under way demands of one of its runs."""
+
+    options: BackfillOptions
+    is_first: bool  #: the earliest run of the backfill: the past before it is ignored
 
 
 class LiveDag:
@@ -68,8 +76,8 @@ class LiveDag:
             self.taken.add(date)
 
     def count(self, *states: RunState) -> int:
-        """How many runs in memory are in one of `states`."""
-        return sum(live.run.state in states for live in self.runs.values())
+        """How many runs in memory are in one of `states`; those of backfills do not count."""
+        return sum(live.run.state in states for live in self.runs.values() if live.run.run_type is not RunType.BACKFILL)
 
 
 class LiveRun:
@@ -79,6 +87,7 @@ class LiveRun:
         self.dag = dag
         self.run = run
         self.seq = seq  #: order of creation, last word in the slot queue
+        self.orders: Orders | None = None  #: set while its backfill is under way
         self.touched_at: datetime | None = (
             None  #: when a finished run was last looked at; it is forgotten some time later
         )
@@ -99,6 +108,25 @@ class LiveRun:
     @property
     def is_finished(self) -> bool:
         return self.run.state in FINISHED_RUN
+
+    @property
+    def is_open(self) -> bool:
+        """Whether new tries of its tasks may start; those of a backfill do although the DAG is paused."""
+        return self.dag.active and (not self.dag.paused or self.orders is not None)
+
+    def is_beyond_end(self, task_id: str) -> bool:
+        """Whether a backfill's run lies after the end date of the DAG or a task: the task is never started."""
+        date, task = self.run.logical_date, self.dag.graph.tasks[task_id]
+        ends = (self.dag.spec.end_date, task.end_date)
+        return self.orders is not None and date is not None and any(end is not None and date > end for end in ends)
+
+    @property
+    def leaves(self) -> Iterable[str]:
+        """The tasks whose states make that of the run."""
+        chosen = self.orders.options.tasks if self.orders is not None else None
+        if chosen is None:
+            return self.dag.graph.leaves
+        return [t for t in chosen if t in self.tis and not any(d in chosen for d in self.dag.graph.downstream[t])]
 
     @property
     def may_be_looked_at(self) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from asyncflow.core import deferral, mapping, planner
 from asyncflow.core.calendar import Calendar
@@ -30,10 +30,13 @@ from asyncflow.core.instances import first_copy, new_instance, refresh
 from asyncflow.core.ledger import Ledger
 from asyncflow.core.live import LiveDag, LiveRun, RunKey
 from asyncflow.core.models import TaskInstance, TaskKey
-from asyncflow.core.slots import Free, Slots, bucket_of, on_loop
+from asyncflow.core.slots import Bucket, Free, Slots, bucket_of, on_loop
 from asyncflow.core.states import FINISHED, SCHEDULABLE, Event, RunState, TaskState, move
 from asyncflow.core.timers import RunDue, RunTimeout, Timers, TriggerTimeout
 from asyncflow.core.trigger_rules import Verdict
+
+if TYPE_CHECKING:
+    from asyncflow.core.backfill import LiveBackfill
 
 #: how much longer than execution_timeout a try may take to end itself before the server ends it
 TIMEOUT_GRACE = timedelta(seconds=30)
@@ -79,6 +82,8 @@ class Machine:
         self.calendar = Calendar(self.ledger, self.timers)
         self.datasets = Board(self.ledger)
         self.tokens: dict[str, tuple[TaskKey, int]] = {}  #: tries whose processes may exist -> instance, try number
+        self.backfills: dict[int, LiveBackfill] = {}  #: those under way
+        self.last_backfill = 0  #: the highest number given
         self.on_loop: set[str] = set()  #: those of `tokens` that have no process of their own
         self.triggers: dict[str, TaskKey] = {}  #: triggers that wait -> instance
         self.lost: dict[TaskKey, int] = {}  #: how often in a row an instance was lost before its start
@@ -243,7 +248,7 @@ class Machine:
             return
         if verdict is not Verdict.RUN:
             self.move(live, ti, _BY_RULE[verdict], look.now)
-        elif live.dag.paused:
+        elif not live.is_open:
             look.held.append(ti)
         elif ti.task_id not in live.dag.graph.expands:
             self.schedule(live, ti, look.now)
@@ -300,7 +305,7 @@ class Machine:
         ti.not_before = None
         ti.scheduled_at = now
         ti.ended_at = None
-        if task.is_empty:
+        if task.is_empty or (live.orders is not None and live.orders.options.mark_success):
             ti.started_at = now
             self.move(live, ti, Event.PASS, now)
             return
@@ -316,13 +321,23 @@ class Machine:
 
     def enqueue(self, live: LiveRun, ti: TaskInstance) -> None:
         """Put an instance in state SCHEDULED into the slot queue."""
-        date = live.run.logical_date or live.run.run_after
-        self.slots.enqueue(ti, bucket_of(ti, live.dag.graph.tasks[ti.task_id]), date.timestamp(), live.seq)
+        bucket = bucket_of(ti, live.dag.graph.tasks[ti.task_id])
+        date = (live.run.logical_date or live.run.run_after).timestamp()
+        if live.orders is not None:
+            if live.is_beyond_end(ti.task_id):
+                return  # as in Airflow it stays scheduled, and its backfill ends as deadlocked
+            bucket = bucket._replace(is_backfill=True)
+            date = -date if live.orders.options.run_backwards else date
+        self.slots.enqueue(ti, bucket, date, live.seq)
+
+    def _is_open(self, bucket: Bucket) -> bool:
+        dag = self.dags[bucket.dag_id]
+        return dag.is_open or (dag.active and bucket.is_backfill)
 
     def launch(self, now: datetime) -> None:
         """Give free slots to the best of the scheduled instances."""
         free = Free(self.parallelism - self.processes, self.async_concurrency - len(self.on_loop))
-        for key in self.slots.take(free, lambda d: self.dags[d].is_open, lambda d: self.dags[d].spec.max_active_tasks):
+        for key in self.slots.take(free, self._is_open, lambda d: self.dags[d].spec.max_active_tasks):
             found = self.find(key)
             assert found is not None, "an instance that leaves is withdrawn from the queue"
             live, ti = found
@@ -346,12 +361,15 @@ class Machine:
                     version=live.dag.version,
                 )
             )
-            self.ledger.act(LaunchTry(key=key, token=ti.token))
+            self.ledger.act(LaunchTry(key=key, token=ti.token, on_loop=ti.token in self.on_loop))
 
     # ---- runs -------------------------------------------------------------------------------------------------------
 
     def _start_runs(self, dag: LiveDag, now: datetime) -> None:
-        """Start queued runs of a DAG as far as max_active_runs allows, earliest logical date first."""
+        """Start queued runs of a DAG as far as max_active_runs allows, earliest logical date first.
+
+        Backfills start theirs themselves; one that was cleared later on starts like any other.
+        """
         if not dag.is_open:
             return
         room = dag.spec.max_active_runs - dag.count(RunState.RUNNING)
@@ -364,9 +382,10 @@ class Machine:
                 self.timers.set(live.run.run_after, RunDue(live.key))
                 continue
             room -= 1
-            self._start(live, now)
+            self.start_run(live, now)
 
-    def _start(self, live: LiveRun, now: datetime) -> None:
+    def start_run(self, live: LiveRun, now: datetime) -> None:
+        """Have a run begin."""
         self.set_run_state(live, RunState.RUNNING, now)
         live.run.started_at = live.run.started_at or now
         self.watch_run(live)
@@ -459,7 +478,14 @@ class Machine:
         for key, live in list(self._ended.items()):
             if not live.is_finished:
                 del self._ended[key]
-            elif live.touched_at is not None and now - live.touched_at > self.keep_ended and not live.may_be_looked_at:
+            elif live.touched_at is None or now - live.touched_at <= self.keep_ended:
+                continue
+            elif not live.may_be_looked_at and not self._is_awaited(live):
                 del self._ended[key]
                 live.dag.runs.pop(live.run.run_id, None)
                 live.dag.keep_date(live.run.logical_date)
+
+    def _is_awaited(self, live: LiveRun) -> bool:
+        """A backfill that is under way has not come to this run yet."""
+        date = live.run.logical_date
+        return any(fill.row.dag_id == live.run.dag_id and fill.is_about(date) for fill in self.backfills.values())

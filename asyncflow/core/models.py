@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from asyncflow.core.states import RunState, RunType, TaskState
+from asyncflow.core.states import BackfillState, RunState, RunType, TaskState
 from asyncflow.core.timetable import DataInterval
 
 
@@ -101,6 +101,48 @@ class TaskInstance(msgspec.Struct, kw_only=True):
     @property
     def key(self) -> TaskKey:
         return TaskKey(self.dag_id, self.run_id, self.task_id, self.map_index)
+
+
+class BackfillDate(msgspec.Struct, frozen=True, array_like=True):
+    """One run that a backfill is about."""
+
+    logical_date: datetime
+    start: datetime  #: of its data interval
+    end: datetime
+
+
+class BackfillOptions(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True):
+    """How a backfill goes about it; Airflow's words."""
+
+    start: datetime
+    end: datetime  #: inclusive
+    conf: dict[str, Any] = {}
+    run_backwards: bool = False
+    rerun_failed_tasks: bool = False
+    reset: bool = False  #: runs in the range are cleared first
+    continue_on_failures: bool = False
+    #: a failed try is not repeated; one whose retry delay is zero is, as in Airflow
+    disable_retry: bool = False
+    mark_success: bool = False  #: nothing runs, everything counts as done
+    ignore_dependencies: bool = False  #: tasks start whatever their upstream and past
+    tasks: tuple[str, ...] | None = None  #: only these
+    pool: str | None = None  #: instead of the tasks' own
+    max_active_runs: int | None = None  #: None: that of the DAG
+
+
+class Backfill(msgspec.Struct, kw_only=True):
+    """One backfill."""
+
+    backfill_id: int
+    dag_id: str
+    state: BackfillState = BackfillState.RUNNING
+    options: BackfillOptions
+    dates: tuple[BackfillDate, ...] = ()  #: in the order of their turns
+    position: int = 0  #: how many have had theirs
+    created_at: datetime
+    ended_at: datetime | None = None
+    triggered_by: str = "cli"
+    reason: str = ""
 
 
 class Pool(msgspec.Struct, kw_only=True, frozen=True):

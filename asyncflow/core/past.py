@@ -45,7 +45,7 @@ def history_wanted(spec: DagSpec) -> int:
 def blocked_by_past(live: LiveRun, ti: TaskInstance) -> str | None:
     """Why the run before forbids the start, as words after "because"; None if nothing does."""
     task = live.dag.graph.tasks[ti.task_id]
-    if not task.depends_on_past:
+    if not task.depends_on_past or (live.orders is not None and live.orders.is_first):
         return None
     before = run_before(live)
     if before is None or _started_later(live, before, ti.task_id):

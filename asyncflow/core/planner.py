@@ -25,13 +25,19 @@ _DECIDED = frozenset({Verdict.SKIPPED, Verdict.UPSTREAM_FAILED})
 
 def decide(live: LiveRun, ti: TaskInstance, now: datetime) -> Verdict:
     """The verdict for an instance in a schedulable state."""
+    if live.orders is not None and live.orders.options.ignore_dependencies:
+        return Verdict.WAIT if _is_early(ti, now) else Verdict.RUN
     verdict = decide_by_upstream(live, ti)
     if verdict is Verdict.RUN:
-        early = ti.not_before is not None and ti.not_before > now and ti.state is not TaskState.NONE
-        return Verdict.WAIT if early or blocked_by_past(live, ti) else Verdict.RUN
+        return Verdict.WAIT if _is_early(ti, now) or blocked_by_past(live, ti) else Verdict.RUN
     if verdict is Verdict.SKIPPED and live.dag.graph.tasks[ti.task_id].wait_for_past_depends_before_skipping:
         return Verdict.WAIT if blocked_by_past(live, ti) else verdict
     return verdict
+
+
+def _is_early(ti: TaskInstance, now: datetime) -> bool:
+    """Its retry delay, or the wait for its next poke, is not over."""
+    return ti.not_before is not None and ti.not_before > now and ti.state is not TaskState.NONE
 
 
 def decide_by_upstream(live: LiveRun, ti: TaskInstance) -> Verdict:
@@ -50,6 +56,7 @@ def all_wait(live: LiveRun, task_id: str) -> bool:
     graph = live.dag.graph
     if (
         live.skips
+        or live.orders is not None
         or task_id in graph.indirect_setups
         or graph.mapped_groups[task_id]
         or graph.map_sources[task_id]

@@ -4,10 +4,9 @@ One priority queue in name; in fact one heap per *bucket* of instances that shar
 and task or run where these are limited). What blocks the head of a bucket blocks all of it, so a turn looks at each
 bucket once however many instances wait, and an over-full pool never holds up the others.
 
-Order: priority weight (high first), logical date of the run, order of creation of the run, order of scheduling.
+Order: those of a backfill last, priority weight (high first), logical date of the run, order of creation of the run, order of scheduling.
 Limits: parallelism and async_concurrency (processes and places on event loops, counted by the caller), pool slots
-(QUEUED, RUNNING and RESTARTING take them, DEFERRED too where the pool includes them), max_active_tasks of the DAG,
-max_active_tis_per_dag and _per_dagrun of the task.
+(QUEUED, RUNNING and RESTARTING take them, DEFERRED too where the pool includes them), max_active_tasks of the DAG, max_active_tis_per_dag and _per_dagrun of the task.
 """
 
 from __future__ import annotations
@@ -35,6 +34,7 @@ class Bucket(NamedTuple):
     run_id: str = ""  #: where the task limits its instances per run
     per_run: int | None = None
     on_loop: bool = False  #: needs no process, only a place on an event loop
+    is_backfill: bool = False  #: of a backfill that is under way: may start although the DAG is paused
 
 
 class Free(NamedTuple):
@@ -45,7 +45,7 @@ class Free(NamedTuple):
 
 
 class _Entry(NamedTuple):
-    order: tuple[int, float, int, int]
+    order: tuple[bool, int, float, int, int]
     key: TaskKey
 
 
@@ -121,21 +121,24 @@ class Slots:
     # ---- the queue --------------------------------------------------------------------------------------------------
 
     def enqueue(self, ti: TaskInstance, bucket: Bucket, date: float, run_seq: int) -> None:
-        """Put a scheduled instance into the queue; `date` is the logical date of its run as a timestamp."""
+        """Put a scheduled instance into the queue; `date` is the logical date of its run as a timestamp.
+
+        Those of a backfill come after all others.
+        """
         self._seq += 1
         self._waiting[ti.key] = (bucket, self._seq)
-        entry = _Entry((-ti.priority_weight, date, run_seq, self._seq), ti.key)
+        entry = _Entry((bucket.is_backfill, -ti.priority_weight, date, run_seq, self._seq), ti.key)
         heapq.heappush(self._heaps.setdefault(bucket, []), entry)
 
     def withdraw(self, key: TaskKey) -> None:
         """Take an instance out of the queue, if it is there; its entry is dropped when its turn comes."""
         self._waiting.pop(key, None)
 
-    def take(self, free: Free, is_open: Callable[[str], bool], limits: Callable[[str], int]) -> Iterator[TaskKey]:
+    def take(self, free: Free, is_open: Callable[[Bucket], bool], limits: Callable[[str], int]) -> Iterator[TaskKey]:
         """The instances to start, best first, at most as many as are `free`.
 
         The caller moves each to QUEUED (and so takes its slots, by `count`) before asking for the next.
-        `is_open(dag_id)`: may tries of the DAG start; `limits(dag_id)`: its max_active_tasks.
+        `is_open(bucket)`: may tries of its DAG start; `limits(dag_id)`: its max_active_tasks.
         """
         heads = [(heap[0].order, bucket) for bucket in list(self._heaps) if (heap := self._cleaned(bucket))]
         heapq.heapify(heads)
@@ -143,7 +146,7 @@ class Slots:
         while heads and (processes > 0 or on_loops > 0):
             _, bucket = heapq.heappop(heads)
             room = on_loops if bucket.on_loop else processes
-            if room <= 0 or not is_open(bucket.dag_id) or self.blocker(bucket, limits(bucket.dag_id)):
+            if room <= 0 or not is_open(bucket) or self.blocker(bucket, limits(bucket.dag_id)):
                 continue
             entry = heapq.heappop(self._heaps[bucket])
             del self._waiting[entry.key]
@@ -161,7 +164,7 @@ class Slots:
         heap = self._heaps[bucket]
         while heap:
             _, number = self._waiting.get(heap[0].key, (bucket, 0))
-            if number == heap[0].order[3]:
+            if number == heap[0].order[-1]:
                 return heap
             heapq.heappop(heap)
         del self._heaps[bucket]

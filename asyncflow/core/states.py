@@ -48,6 +48,17 @@ class RunType(StrEnum):
     DATASET_TRIGGERED = "dataset_triggered"
 
 
+class BackfillState(StrEnum):
+    """State of a backfill."""
+
+    RUNNING = "running"
+    FAILING = "failing"  #: a task has failed: starts no further runs, ends when the active ones have
+    CANCELLING = "cancelling"  #: a person wants it to end: the same
+    SUCCESS = "success"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
 class TriggerRule(StrEnum):
     """Which upstream outcomes let a task start. `TriggerRule("dummy")` and other legacy names give today's rule."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from asyncflow.core import deferral
 from asyncflow.core.commands import (
@@ -47,7 +47,7 @@ def started(machine: Machine, fact: TryStartedFact) -> None:
     if ti.state is TaskState.RUNNING:  # a host that came back tells again
         machine.ledger.touch_task(ti, ti.state)
         return
-    ti.started_at = fact.at
+    ti.started_at = ti.started_at or fact.at
     machine.lost.pop(ti.key, None)
     machine.move(live, ti, Event.START, fact.at)
     watch(machine, live, ti)
@@ -237,8 +237,9 @@ def _failed(machine: Machine, live: LiveRun, ti: TaskInstance, fact: TryEndedFac
     """A failed try: another one after the delay, or the end of the instance."""
     task = live.dag.graph.tasks.get(ti.task_id)
     reason = fact.reason or (fact.result.error if fact.result and fact.result.error else "")
-    if task is not None and may_retry(task, ti, retryable=retryable):
-        delay = retry_delay(task, ti, live.run.logical_date, machine.max_retry_delay)
+    may = task is not None and may_retry(task, ti, retryable=retryable)
+    delay = retry_delay(task, ti, live.run.logical_date, machine.max_retry_delay) if task and may else timedelta(0)
+    if may and not (delay and live.orders is not None and live.orders.options.disable_retry):
         ti.not_before = (ti.ended_at or fact.at) + delay
         machine.timers.set(ti.not_before, InstanceDue(ti.key, ti.not_before))
         machine.move(live, ti, Event.RETRY, fact.at, reason=reason)

@@ -46,7 +46,7 @@ def _of_trigger(ti: TaskInstance) -> str:
 def _of_dag(live: LiveRun) -> str | None:
     if not live.dag.active:
         return f"No file defines the DAG {live.run.dag_id!r} any more."
-    if live.dag.paused:
+    if not live.is_open:
         return f"The DAG {live.run.dag_id!r} is paused."
     return None
 
@@ -65,6 +65,8 @@ def _of_run(live: LiveRun, now: datetime) -> str | None:
 
 
 def _of_instance(machine: Machine, live: LiveRun, ti: TaskInstance, now: datetime) -> str:
+    if ti.state is TaskState.SCHEDULED and live.is_beyond_end(ti.task_id):
+        return "Its run lies after the end date: it is never started."
     if ti.state is TaskState.SCHEDULED:
         return _of_slots(machine, live, ti)
     assert ti.state in SCHEDULABLE

@@ -18,14 +18,25 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from asyncflow.core import alarms, clearing, deferral, integrity, tries
-from asyncflow.core.calendar import AUTOMATED, restriction
+import msgspec
+
+from asyncflow.core import alarms, backfill, clearing, deferral, integrity, tries
+from asyncflow.core.calendar import restriction
 from asyncflow.core.clearing import Doing, Selection
 from asyncflow.core.commands import Effects, Journal, SaveDatasetEvent, TriggerEndedFact, TryEndedFact, TryStartedFact
 from asyncflow.core.live import LiveDag, LiveRun
 from asyncflow.core.machine import Machine
 from asyncflow.core.messages import AskTimetable
-from asyncflow.core.models import DagRun, DatasetState, Pool, TaskInstance, TaskKey
+from asyncflow.core.models import (
+    Backfill,
+    BackfillDate,
+    BackfillOptions,
+    DagRun,
+    DatasetState,
+    Pool,
+    TaskInstance,
+    TaskKey,
+)
 from asyncflow.core.retry import DEFAULT_CAP
 from asyncflow.core.specs import DagSpec
 from asyncflow.core.states import RunState, RunType, TaskState
@@ -94,16 +105,11 @@ class World:
                     integrity.bring_into_line(machine, live, now)
                     machine.watch_run(live)
         if last_run is not None:
-            self._note_interval(dag, last_run)
+            machine.calendar.note_run(dag, last_run)
         dag.taken.update(taken)
         machine.calendar.replan(dag, now)
         machine.datasets.put(spec.dag_id, spec.dataset_expression, paused=paused, now=now)
         machine.reconsider(dag)
-
-    def _note_interval(self, dag: LiveDag, run: DagRun) -> None:
-        start, end = run.data_interval_start or run.logical_date, run.data_interval_end or run.logical_date
-        if run.run_type in AUTOMATED and start is not None and end is not None:
-            self._machine.calendar.note_interval(dag, DataInterval(start, end))
 
     def remove_dag(self, dag_id: str, now: datetime) -> None:
         """No file defines the DAG any more: nothing of it is started; what runs may end."""
@@ -176,7 +182,8 @@ class World:
         live = LiveRun(dag, run, machine.next_seq())
         live.index(tis)
         machine.add_run(dag, live)
-        self._note_interval(dag, run)
+        machine.calendar.note_run(dag, run)
+        backfill.adopt(machine, live)
         if live.is_finished:
             machine.rest(live, now)
         elif not history:
@@ -243,15 +250,7 @@ class World:
             note=note,
         )
         machine = self._machine
-        live = LiveRun(dag, run, machine.next_seq())
-        live.index(())
-        machine.ledger.new_run(run)
-        for ti in integrity.first_instances(live):
-            machine.add_instance(live, ti)
-        machine.add_run(dag, live)
-        machine.ledger.journal_run(run, "run.created", now, "", triggered_by, {"conf": run.conf} if run.conf else {})
-        machine.want_start(dag)
-        self._note_interval(dag, run)
+        integrity.make_run(machine, LiveRun(dag, run, machine.next_seq()), now, {"conf": run.conf} if run.conf else {})
         return run
 
     # ---- datasets ---------------------------------------------------------------------------------------------------
@@ -366,6 +365,53 @@ class World:
         what = Selection(run_ids, task_ids, map_indexes, upstream, downstream)
         return clearing.mark(self._doing(now, actor, dry_run), self._dag(dag_id), what, state)
 
+    def backfill(
+        self,
+        dag_id: str,
+        options: BackfillOptions,
+        dates: Sequence[BackfillDate],
+        *,
+        backfill_id: int,
+        task_regex: str | None = None,
+        dry_run: bool = False,
+        now: datetime,
+        actor: str = "user",
+    ) -> backfill.Plan:
+        """Have the runs of `dates` (oldest first) made or taken over one after the other; see `core.backfill`.
+
+        Runs of the range must be in memory. A plan that is `refused` has done nothing but to reset what it should.
+        Raises NotFound, InvalidInput.
+        """
+        dag = self._dag(dag_id)
+        if task_regex is not None:
+            tasks = backfill.chosen_tasks(dag.graph, task_regex, upstream=not options.ignore_dependencies)
+            options = msgspec.structs.replace(options, tasks=tasks)
+        made = backfill.plan(self._doing(now, actor, dry_run), dag, options, dates)
+        if not dry_run and not made.refused:
+            row = Backfill(
+                backfill_id=backfill_id,
+                dag_id=dag_id,
+                options=options,
+                dates=made.dates,
+                created_at=now,
+                triggered_by=actor,
+            )
+            backfill.begin(self._machine, row)
+        return made
+
+    @property
+    def last_backfill(self) -> int:
+        """The highest backfill_id given since the start."""
+        return self._machine.last_backfill
+
+    def load_backfill(self, row: Backfill) -> None:
+        """Go on with a backfill from the store; to be called before its runs are loaded."""
+        backfill.resume(self._machine, row)
+
+    def cancel_backfill(self, backfill_id: int, *, now: datetime, actor: str = "user") -> bool:
+        """Make no further runs; those that are active go on. False if it is not under way."""
+        return backfill.cancel(self._machine, backfill_id, now, actor)
+
     def set_run_state(
         self, dag_id: str, run_id: str, state: RunState, *, dry_run: bool = False, now: datetime, actor: str = "user"
     ) -> list[TaskKey]:
@@ -390,6 +436,8 @@ class World:
                 alarms.fire(machine, timer, now)
         machine.settle(now)
         while self._make_dataset_runs(now):
+            machine.settle(now)
+        while backfill.advance(machine, now):
             machine.settle(now)
         machine.launch(now)
         machine.forget_ended(now)

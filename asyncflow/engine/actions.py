@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,6 +23,7 @@ from asyncflow.core.specs import DagSpec
 from asyncflow.core.states import RunState, RunType, TaskState
 from asyncflow.core.timetable import CustomTimetable, DagRunInfo, DataInterval
 from asyncflow.core.world import World
+from asyncflow.engine.backfills import BackfillActions
 from asyncflow.engine.clock import Clock
 from asyncflow.engine.credentials import CredentialActions
 from asyncflow.engine.dag_pages import DagPages
@@ -30,6 +31,7 @@ from asyncflow.engine.files import DagFiles
 from asyncflow.engine.history import finished_runs
 from asyncflow.engine.jsonable import iso, run_dict, struct_dict, task_dict
 from asyncflow.engine.launcher import Launcher
+from asyncflow.engine.moments import moment
 from asyncflow.engine.monitor import Monitor
 from asyncflow.engine.paths import log_path
 from asyncflow.engine.scheduler import Scheduler
@@ -44,20 +46,7 @@ MISSED_LIMIT = 1000
 ROWS_AT_ONCE = 50
 
 
-def moment(text: str | None, field: str) -> datetime | None:
-    """An ISO date or time as aware UTC (no offset = UTC). Raises InvalidInput naming the field."""
-    if text is None or text == "":
-        return None
-    try:
-        value = datetime.fromisoformat(text)
-    except ValueError:
-        raise InvalidInput(
-            f"{field}={text!r} is not a date; write it like 2026-01-31 or 2026-01-31T04:00:00."
-        ) from None
-    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-class Actions(CredentialActions):
+class Actions(CredentialActions, BackfillActions):
     """Reads from the store, changes through the scheduler."""
 
     def __init__(
@@ -94,7 +83,7 @@ class Actions(CredentialActions):
         dags = await self._store.load_dags()
         summary = await self._store.dag_summaries()
         broken = {row.file for row in await self._store.list_import_errors()}
-        rows = []
+        rows: list[dict[str, Any]] = []
         for dag in dags:
             if len(rows) % ROWS_AT_ONCE == 0:
                 await anyio.lowlevel.checkpoint()

@@ -24,8 +24,9 @@ from asyncflow.dagfiles.loader import Loader
 from asyncflow.engine.actions import Actions
 from asyncflow.engine.clock import Clock, SystemClock
 from asyncflow.engine.files import DagFiles
-from asyncflow.engine.history import finished_runs
+from asyncflow.engine.history import finished_runs, runs_to_come
 from asyncflow.engine.launcher import Launcher
+from asyncflow.engine.lookout import Lookout
 from asyncflow.engine.monitor import Monitor
 from asyncflow.engine.params import validate_conf
 from asyncflow.engine.recovery import LeftBehind, left_behind, recover
@@ -57,7 +58,11 @@ class Server:
             grace=settings.killed_task_cleanup_time,
             spawn=spawn,
         )
-        world = World(parallelism=settings.slots, new_token=lambda: secrets.token_hex(12))
+        world = World(
+            parallelism=settings.slots,
+            async_concurrency=settings.async_concurrency,
+            new_token=lambda: secrets.token_hex(12),
+        )
         self.scheduler = Scheduler(
             world=world, store=store, clock=clock, carry_out=self.launcher.carry_out, scheduling=scheduling
         )
@@ -73,6 +78,7 @@ class Server:
             when_loaded=self.launcher.file_loaded,
         )
         self.launcher.scheduler = self.scheduler
+        self.launcher.lookout = Lookout(store=store, scheduler=self.scheduler, logs=settings.logs, spawn=spawn)
         self.launcher.files = self.files
         self.loader = Loader(settings, parse=self.pool.parse, on_result=self.files.loaded, on_gone=self.files.gone)
         self.monitor = Monitor(self.scheduler)
@@ -105,16 +111,20 @@ class Server:
         """Fill the world from the store: pools, active runs and their DAGs. The scheduler must run."""
         pools = await self._pools()
         runs = await self.store.load_active_runs()
-        needed = {run.dag_id for run, _ in runs}
+        fills = await self.store.active_backfills()
+        needed = {run.dag_id for run, _ in runs} | {fill.dag_id for fill in fills}
         last = await self.store.last_automated_runs()
         known = await self.store.load_dags()
         self.files.remember(known)
         dags = [dag for dag in known if dag.spec.dag_id in needed]
         past = [row for dag in dags for row in await finished_runs(self.store, dag.spec)]
+        past += [row for fill in fills for row in await runs_to_come(self.store, fill)]
 
         def decide(world: World, now: datetime) -> None:
             for pool in pools:
                 world.put_pool(pool)
+            for fill in fills:
+                world.load_backfill(fill)
             for run, tis in past:
                 world.load_run(run, tis, now, history=True)
             for dag in dags:

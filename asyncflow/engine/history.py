@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from asyncflow.core.models import Backfill
 from asyncflow.core.past import history_wanted
 from asyncflow.core.specs import DagSpec
 from asyncflow.core.states import FINISHED_RUN, RunState, RunType
@@ -42,3 +43,15 @@ async def dates_ahead(store: Store, spec: DagSpec, last: datetime | None) -> lis
     """Logical dates after the last automated run that runs have already."""
     runs = await store.find_runs(spec.dag_id, run_types=[RunType.MANUAL], logical_from=last, limit=AHEAD_LIMIT)
     return [run.logical_date for run in runs if run.logical_date is not None]
+
+
+async def runs_to_come(store: Store, fill: Backfill) -> list[LoadedRun]:
+    """The finished runs that a backfill which is under way will take over."""
+    dates = {entry.logical_date for entry in fill.dates[fill.position :]}
+    if not dates:
+        return []
+    runs = await store.find_runs(
+        fill.dag_id, states=list(FINISHED_RUN), logical_from=min(dates), logical_to=max(dates), limit=-1
+    )
+    loaded = [await store.load_run(fill.dag_id, run.run_id) for run in runs if run.logical_date in dates]
+    return [run for run in loaded if run is not None]

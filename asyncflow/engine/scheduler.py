@@ -64,7 +64,7 @@ class Scheduler:
         self._clock = clock
         self._carry_out = carry_out
         self._after_commit = after_commit
-        self._scheduling = scheduling  #: False: only what is asked for is done (commands without a server)
+        self.scheduling = scheduling  #: False: only what is asked for is done (commands without a server)
         self._inbox: list[_Turn] = []
         self._wake = anyio.Event()
 
@@ -92,7 +92,7 @@ class Scheduler:
             self._wake = anyio.Event()
             await self.turn()
             if not self._inbox:
-                await self._clock.wait(self._wake, self.world.next_wakeup() if self._scheduling else None)
+                await self._clock.wait(self._wake, self.world.next_wakeup() if self.scheduling else None)
 
     async def turn(self) -> None:
         """One pass: everything in the inbox, one commit, then the acts."""
@@ -100,7 +100,7 @@ class Scheduler:
         now = self._clock.now()
         for turn in turns:
             self._decide(turn, now)
-        if self._scheduling:
+        if self.scheduling:
             self.world.poll(now)
         effects = self.world.drain()
         if effects.writes:

@@ -13,9 +13,10 @@ from typing import Any
 from asyncflow.core.messages import Hello, Request
 from asyncflow.core.models import TaskKey
 from asyncflow.core.states import RunState, TaskState
-from asyncflow.engine.actions import Actions, moment
+from asyncflow.engine.actions import Actions
 from asyncflow.engine.jsonable import iso, struct_dict
 from asyncflow.engine.launcher import run_context
+from asyncflow.engine.moments import moment
 from asyncflow.engine.scheduler import Scheduler
 from asyncflow.errors import Conflict, InvalidInput, NotFound
 from asyncflow.store.database import Store

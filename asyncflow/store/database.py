@@ -16,10 +16,11 @@ import msgspec
 
 from asyncflow.core.commands import Write
 from asyncflow.core.messages import ImportFailure, Parsed
-from asyncflow.core.models import DagRun, DatasetState, Pool, TaskInstance, TaskKey
+from asyncflow.core.models import Backfill, DagRun, DatasetState, Pool, TaskInstance, TaskKey
 from asyncflow.core.specs import DagSpec
 from asyncflow.core.states import RunState, RunType
-from asyncflow.store import checks, credentials, dags, datasets, pools, runs, xcom
+from asyncflow.store import backfills, checks, credentials, dags, datasets, pools, runs, xcom
+from asyncflow.store.backfills import StoredSlaMiss
 from asyncflow.store.credentials import Connection, Variable
 from asyncflow.store.dags import StoredDag, StoredFile, StoredImportError, StoredVersion
 from asyncflow.store.datasets import StoredDataset, StoredEvent
@@ -41,6 +42,7 @@ __all__ = [
     "StoredEvent",
     "StoredFile",
     "StoredImportError",
+    "StoredSlaMiss",
     "StoredTry",
     "StoredVersion",
     "StoredXCom",
@@ -252,6 +254,33 @@ class Store(GridReads):
     async def dataset_queues(self) -> dict[str, dict[str, datetime]]:
         """By DAG: the datasets that were updated since its last run, each with the first time."""
         return await self._read(datasets.queues)
+
+    # ---- backfills, and what was late -------------------------------------------------------------------------------
+
+    async def active_backfills(self) -> list[Backfill]:
+        """Those under way, oldest first."""
+        return await self._read(backfills.active_backfills)
+
+    async def load_backfill(self, backfill_id: int) -> Backfill | None:
+        return await self._read(backfills.load_backfill, backfill_id)
+
+    async def list_backfills(self, dag_id: str | None = None, *, limit: int = 100) -> list[Backfill]:
+        """Newest first."""
+        return await self._read(backfills.list_backfills, dag_id, limit)
+
+    async def last_backfill(self) -> int:
+        """The highest backfill_id, 0 before the first."""
+        return await self._read(backfills.last_backfill)
+
+    async def list_sla_misses(
+        self, dag_id: str | None = None, run_id: str | None = None, *, limit: int = 100
+    ) -> list[StoredSlaMiss]:
+        """Newest first."""
+        return await self._read(backfills.list_sla_misses, dag_id, run_id, limit)
+
+    async def active_sla_misses(self) -> list[StoredSlaMiss]:
+        """Those of queued and running runs."""
+        return await self._read(backfills.active_sla_misses)
 
     # ---- pools, variables, connections ------------------------------------------------------------------------------
 

@@ -54,7 +54,7 @@ def _converters(hint: Any) -> tuple[Convert | None, Convert | None]:
     origin = get_origin(kind) or kind
     if origin is datetime:
         return to_micros, from_micros
-    if origin in (dict, tuple, list):
+    if origin in (dict, tuple, list) or (isinstance(origin, type) and issubclass(origin, msgspec.Struct)):
         return to_json, lambda text: None if text is None else msgspec.json.decode(text, type=kind)
     if isinstance(origin, type) and issubclass(origin, Enum):
         # The word itself: sqlite3 takes a slow road for subclasses of str.

@@ -18,6 +18,8 @@ from asyncflow.core.commands import (
     ClearXComs,
     DeleteTask,
     Journal,
+    SaveBackfill,
+    SaveBackfillProgress,
     SaveCallBack,
     SaveDagState,
     SaveDatasetConsumer,
@@ -25,6 +27,7 @@ from asyncflow.core.commands import (
     SaveDatasetQueue,
     SaveRendered,
     SaveRun,
+    SaveSlaMiss,
     SaveTask,
     SaveTry,
     SaveXComs,
@@ -33,6 +36,7 @@ from asyncflow.core.commands import (
 )
 from asyncflow.core.models import DagRun, TaskInstance, TaskKey
 from asyncflow.errors import StaleWrite
+from asyncflow.store.backfills import BACKFILLS
 from asyncflow.store.queries import SQL
 from asyncflow.store.rows import RowCodec, to_json, to_micros
 from asyncflow.store.spill import SPILL_ABOVE, SpillFiles
@@ -41,6 +45,8 @@ RUNS = RowCodec(DagRun)
 TASKS = RowCodec(TaskInstance)
 _TRIES = RowCodec(SaveTry)
 _LINES = RowCodec(Journal)
+_PROGRESS = RowCodec(SaveBackfillProgress)
+_MISSES = RowCodec(SaveSlaMiss)
 _DAG_STATES = RowCodec(SaveDagState)
 _DATASET_EVENTS = RowCodec(SaveDatasetEvent)
 _CONSUMERS = RowCodec(SaveDatasetConsumer)
@@ -70,6 +76,8 @@ def _frozen(write: Write) -> Write:
         return msgspec.structs.replace(write, ti=copy(write.ti))
     if isinstance(write, SaveRun):
         return msgspec.structs.replace(write, run=copy(write.run))
+    if isinstance(write, SaveBackfill):
+        return msgspec.structs.replace(write, backfill=copy(write.backfill))
     return write
 
 
@@ -178,6 +186,18 @@ def _save_dag_state(batch: Batch, write: SaveDagState) -> None:
         raise StaleWrite(f"DAG {write.dag_id!r}", "known", None)
 
 
+def _save_sla_miss(batch: Batch, write: SaveSlaMiss) -> None:
+    batch.db.execute(SQL["insert_sla_miss"], _MISSES.params(write))
+
+
+def _save_backfill(batch: Batch, write: SaveBackfill) -> None:
+    batch.db.execute(SQL["insert_backfill"], BACKFILLS.params(write.backfill))
+
+
+def _save_backfill_progress(batch: Batch, write: SaveBackfillProgress) -> None:
+    batch.db.execute(SQL["update_backfill"], _PROGRESS.params(write))
+
+
 def _save_callback(batch: Batch, write: SaveCallBack) -> None:
     payload = to_json(write.payload)
     batch.db.execute(SQL["add_callback"], {"callback_id": write.callback_id, "payload": payload, "at": batch.at})
@@ -217,6 +237,9 @@ _APPLY: dict[type, Callable[[Batch, Any], None]] = {
     Journal: _append_journal,
     SaveDagState: _save_dag_state,
     SaveCallBack: _save_callback,
+    SaveSlaMiss: _save_sla_miss,
+    SaveBackfill: _save_backfill,
+    SaveBackfillProgress: _save_backfill_progress,
     SaveDatasetEvent: _save_dataset_event,
     SaveDatasetQueue: _queue_dataset,
     SaveDatasetConsumer: _save_consumer,

@@ -1,0 +1,241 @@
+"""What people do with backfills: start, list, cancel. Part of `engine.actions`."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from asyncflow.core import timetable
+from asyncflow.core.backfill import Plan
+from asyncflow.core.messages import AskTimetable
+from asyncflow.core.models import Backfill, BackfillDate, BackfillOptions, DagRun, TaskInstance
+from asyncflow.core.specs import DagSpec
+from asyncflow.core.states import BackfillState, RunType
+from asyncflow.core.timetable import CustomTimetable, run_id
+from asyncflow.core.world import World
+from asyncflow.engine.clock import Clock
+from asyncflow.engine.files import DagFiles
+from asyncflow.engine.jsonable import iso, struct_dict
+from asyncflow.engine.launcher import Launcher
+from asyncflow.engine.moments import moment
+from asyncflow.engine.scheduler import Scheduler
+from asyncflow.errors import Conflict, InvalidInput, NotFound
+from asyncflow.store.database import Store, StoredDag
+
+_UNDER_WAY = (BackfillState.RUNNING, BackfillState.FAILING, BackfillState.CANCELLING)
+#: more dates than anyone means: 20 years of hours
+MAX_DATES = 200_000
+
+
+def scheduled_dates(spec: DagSpec, start: datetime, end: datetime) -> list[BackfillDate]:
+    """The runs that the schedule has between two moments, both inclusive; the DAG's own dates do not matter.
+
+    Raises OnlyHostKnows for a custom timetable, InvalidInput for too many runs.
+    """
+    found: list[BackfillDate] = []
+    last = None
+    while True:
+        info = timetable.next_run(spec.timetable, last=last, earliest=start, latest=end, catchup=True, now=end)
+        if info is None or not start <= info.logical_date <= end:
+            return found
+        found.append(BackfillDate(info.logical_date, info.data_interval.start, info.data_interval.end))
+        if len(found) > MAX_DATES:
+            raise InvalidInput(f"There are more than {MAX_DATES} runs between these dates: choose fewer.")
+        last = info.data_interval
+
+
+def options_of(given: Mapping[str, Any]) -> BackfillOptions:
+    """The options of an action's parameters. One date alone is both. Raises InvalidInput."""
+    start, end = moment(given.get("start_date"), "start_date"), moment(given.get("end_date"), "end_date")
+    if start is None and end is None:
+        raise InvalidInput("A backfill needs a start date and/or an end date.")
+    first, last = start or end, end or start
+    assert first is not None
+    assert last is not None
+    limit = given.get("max_active_runs")
+    if limit is not None and limit < 1:
+        raise InvalidInput(f"max_active_runs={limit}: at least one run must be able to run.")
+    return BackfillOptions(
+        start=first,
+        end=last,
+        conf=given.get("conf") or {},
+        run_backwards=bool(given.get("run_backwards")),
+        rerun_failed_tasks=bool(given.get("rerun_failed_tasks")),
+        reset=bool(given.get("reset_dagruns")),
+        continue_on_failures=bool(given.get("continue_on_failures")),
+        disable_retry=bool(given.get("disable_retry")),
+        mark_success=bool(given.get("mark_success")),
+        ignore_dependencies=bool(given.get("ignore_dependencies")),
+        pool=given.get("pool"),
+        max_active_runs=limit,
+    )
+
+
+class BackfillActions:
+    """Backfills: a part of `engine.actions.Actions`. Arguments and answers are JSON values."""
+
+    _store: Store
+    _scheduler: Scheduler
+    _files: DagFiles
+    _launcher: Launcher
+    _clock: Clock
+
+    async def backfill_dag(
+        self,
+        dag_id: str,
+        start_date: str | None = None,
+        end_date: str | None = None,
+        *,
+        task_regex: str | None = None,
+        dry_run: bool = False,
+        triggered_by: str = "cli",
+        **how: Any,
+    ) -> dict[str, Any]:
+        """Have a DAG run for the dates of its schedule between two moments, both inclusive.
+
+        `how`: the fields of `core.models.BackfillOptions`, as the command line names them. Returns the backfill_id
+        (None: nothing was begun, `refused` says why) and the runs; `dry_run` only tells.
+        """
+        unknown = sorted(how.keys() - _OPTIONS)
+        if unknown:
+            raise InvalidInput(f"backfill_dag: no such option: {', '.join(unknown)}.")
+        dag = await self._backfillable(dag_id)
+        options = options_of({"start_date": start_date, "end_date": end_date, **how})
+        dates = await self._dates(dag, options)
+        found = await self._runs_between(dag_id, options, dates)
+        backfill_id = await self._store.last_backfill() + 1
+
+        def decide(world: World, now: datetime) -> tuple[int, Plan]:
+            for run, tis in found:
+                world.load_run(run, tis, now)
+            number = max(backfill_id, world.last_backfill + 1)
+            return number, world.backfill(
+                dag_id,
+                options,
+                dates,
+                backfill_id=number,
+                task_regex=task_regex,
+                dry_run=dry_run,
+                now=now,
+                actor=triggered_by,
+            )
+
+        number, plan = await self._scheduler.do(decide)
+        begun = not (dry_run or plan.refused)
+        return {
+            "dag_id": dag_id,
+            "backfill_id": number if begun else None,
+            "refused": plan.refused,
+            "runs": [_planned(entry, plan) for entry in plan.dates],
+            "cleared": [list(key) for key in plan.cleared],
+            "tasks": list(plan.tasks),
+            "paused": dag.paused,
+        }
+
+    async def _backfillable(self, dag_id: str) -> StoredDag:
+        dag = await self._store.load_dag(dag_id)
+        if dag is None:
+            raise NotFound("DAG", dag_id, [d.spec.dag_id for d in await self._store.load_dags()])
+        if not dag.active:
+            raise Conflict(f"DAG {dag_id!r} is not in the DAG folder any more, so it cannot run.")
+        return dag
+
+    async def _dates(self, dag: StoredDag, options: BackfillOptions) -> list[BackfillDate]:
+        if isinstance(dag.spec.timetable, CustomTimetable):
+            return await self._asked_dates(dag.spec.dag_id, options)
+        return scheduled_dates(dag.spec, options.start, options.end)
+
+    async def _asked_dates(self, dag_id: str, options: BackfillOptions) -> list[BackfillDate]:
+        """The dates of a schedule that only the DAG's own code knows."""
+        owner = self._files.owner(dag_id)
+        if owner is None:
+            raise Conflict(f"The file of DAG {dag_id!r} is not loaded yet, and only it knows the schedule.")
+        found: list[BackfillDate] = []
+        while len(found) <= MAX_DATES:
+            question = AskTimetable(
+                request_id=uuid.uuid4().hex,
+                dag_id=dag_id,
+                question="next",
+                last_start=found[-1].start if found else None,
+                last_end=found[-1].end if found else None,
+                earliest=options.start,
+                latest=options.end,
+                catchup=True,
+                now=self._clock.now(),
+            )
+            info = await self._launcher.ask(owner, question)
+            if info is None or not options.start <= info.logical_date <= options.end:
+                break
+            if found and info.logical_date <= found[-1].logical_date:
+                break  # a timetable that does not advance
+            found.append(BackfillDate(info.logical_date, info.data_interval.start, info.data_interval.end))
+        return found
+
+    async def _runs_between(
+        self, dag_id: str, options: BackfillOptions, dates: list[BackfillDate]
+    ) -> list[tuple[DagRun, list[TaskInstance]]]:
+        """The runs in the range, and the one before it, which a task may depend on."""
+        runs = await self._store.find_runs(dag_id, logical_from=options.start, logical_to=options.end, limit=-1)
+        before = await self._store.run_before(dag_id, dates[0].logical_date if dates else None)
+        names = [run.run_id for run in runs] + ([before.run_id] if before else [])
+        loaded = [await self._store.load_run(dag_id, name) for name in names]
+        return [found for found in loaded if found is not None]
+
+    async def list_backfills(self, dag_id: str | None = None, active: bool = False) -> list[dict[str, Any]]:
+        """Backfills, newest first."""
+        rows = await self._store.list_backfills(dag_id)
+        return [_backfill_dict(row) for row in rows if row.state in _UNDER_WAY or not active]
+
+    async def get_backfill(self, backfill_id: int) -> dict[str, Any]:
+        """One backfill, with what it was asked for; `scheduling` is false when no server carries it out."""
+        row = await self._stored_backfill(backfill_id)
+        options = struct_dict(row.options)
+        return {**_backfill_dict(row), "options": options, "scheduling": self._scheduler.scheduling}
+
+    async def _stored_backfill(self, backfill_id: int) -> Backfill:
+        row = await self._store.load_backfill(backfill_id)
+        if row is None:
+            raise NotFound(
+                "backfill", str(backfill_id), [str(r.backfill_id) for r in await self._store.list_backfills()]
+            )
+        return row
+
+    async def cancel_backfill(self, backfill_id: int, actor: str = "user") -> dict[str, Any]:
+        """Make no further runs of it; those that are active go on."""
+        row = await self._stored_backfill(backfill_id)
+        done = await self._scheduler.do(lambda world, now: world.cancel_backfill(backfill_id, now=now, actor=actor))
+        if not done:
+            raise Conflict(f"Backfill {backfill_id} has ended already ({row.state.value}).")
+        return _backfill_dict(await self._stored_backfill(backfill_id))
+
+
+_OPTIONS = frozenset({*BackfillOptions.__struct_fields__, "reset_dagruns"}) - {"start", "end", "tasks", "reset"}
+
+
+def _planned(entry: BackfillDate, plan: Plan) -> dict[str, Any]:
+    run = plan.existing.get(entry.logical_date)
+    return {
+        "run_id": run.run_id if run else run_id(RunType.BACKFILL, entry.logical_date),
+        "logical_date": iso(entry.logical_date),
+        "start": iso(entry.start),
+        "end": iso(entry.end),
+        "state": run.state.value if run else None,
+    }
+
+
+def _backfill_dict(row: Backfill) -> dict[str, Any]:
+    return {
+        "backfill_id": row.backfill_id,
+        "dag_id": row.dag_id,
+        "state": row.state.value,
+        "runs": len(row.dates),
+        "done": row.position,
+        "first_date": iso(min((entry.logical_date for entry in row.dates), default=None)),
+        "last_date": iso(max((entry.logical_date for entry in row.dates), default=None)),
+        "created_at": iso(row.created_at),
+        "ended_at": iso(row.ended_at),
+        "triggered_by": row.triggered_by,
+        "reason": row.reason,
+    }
