@@ -257,6 +257,10 @@ class AbstractOperator(Templater, DAGNode):
         """What the server must know of a sensor with these arguments; None for other operators."""
         return None
 
+    def own_sensor_spec(self) -> SensorSpec | None:
+        """The same of this operator, with what is known of it alone."""
+        return self.sensor_spec(vars(self))
+
     def unmap(self, resolve: Any) -> BaseOperator:
         """The operator to run, given the arguments of one copy (ignored by plain operators)."""
         raise NotImplementedError

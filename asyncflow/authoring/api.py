@@ -152,6 +152,10 @@ class TaskApi(Protocol):
         """None if there is no such DAG."""
         ...
 
+    def rest(self, resting: bool) -> None:
+        """This task only sleeps from now on (or no longer): others may have its executor slot meanwhile. No errors."""
+        ...
+
     def trigger_dag_run(
         self,
         dag_id: str,
@@ -187,6 +191,9 @@ class NoServer:
 
     def triggering_events(self, dag_id: str, run_id: str) -> list[DatasetEventRow]:
         return []
+
+    def rest(self, resting: bool) -> None:
+        pass
 
     def __getattr__(self, name: str) -> Any:
         raise ServerUnreachable(f"{name} works inside a running task only: there is no asyncflow server here.")

@@ -39,9 +39,11 @@ class AirflowSensorTimeout(AirflowException):
 class AirflowRescheduleException(AirflowException):
     """The task gives its slot back and wants to be run again at `reschedule_date`; not a new try."""
 
-    def __init__(self, reschedule_date: dt.datetime) -> None:
+    def __init__(self, reschedule_date: dt.datetime, *, condition: Any = None) -> None:
+        """`condition` (a `core.conditions.Condition`): the server watches for it and does without further pokes."""
         super().__init__(f"reschedule at {reschedule_date}")
         self.reschedule_date = reschedule_date
+        self.condition = condition
 
 
 class InvalidStatsNameException(AirflowException):

@@ -251,7 +251,7 @@ def _sensor(task: AbstractOperator) -> SensorSpec | None:
     if isinstance(task, MappedOperator):
         found: SensorSpec | None = task.operator_class.sensor_spec(task.partial_kwargs)
         return found
-    return task.sensor_spec(vars(task))
+    return task.own_sensor_spec()
 
 
 def _emails(email: Any) -> tuple[str, ...]:

@@ -182,6 +182,8 @@ class TaskInstance:
         self.executor_config = getattr(task, "executor_config", {})
         self.next_method, self.next_kwargs = info.next_method, info.next_kwargs
         self.first_poke_at, self.poke_count = aware(info.first_poke_at), info.poke_count
+        #: whoever runs this takes over the waiting of sensors whose condition it can see by itself
+        self.watches = info.watches
         self.log_filepath = info.log_path
         self.note: str | None = None
         self.rendered_map_index: str | None = None

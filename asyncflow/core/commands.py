@@ -279,6 +279,31 @@ class StopTrigger(_Data, frozen=True, kw_only=True):
     token: str
 
 
+class LookUpRun(_Data, frozen=True, kw_only=True):
+    """A sensor waits for a run that is not in memory: fetch it from the store, then call `World.run_looked_up`."""
+
+    dag_id: str
+    logical_date: datetime
+
+
+class LookForFile(_Data, frozen=True, kw_only=True):
+    """A sensor waits for a file: look, then call `World.file_looked_for`."""
+
+    key: TaskKey
+    token: str
+    pattern: str
+    recursive: bool
+
+
+class LogLines(_Data, frozen=True, kw_only=True):
+    """Append to the log of a try that has no process to write it."""
+
+    key: TaskKey
+    try_number: int
+    at: datetime
+    lines: tuple[str, ...]
+
+
 class CallBack(_Data, frozen=True, kw_only=True):
     """Run DAG-level callbacks, or task-level ones whose own process can no longer do it."""
 
@@ -304,7 +329,7 @@ class RunEnded(_Data, frozen=True, kw_only=True):
     state: RunState
 
 
-Act = LaunchTry | EndTry | StartTrigger | StopTrigger | CallBack | NeedTimetable | RunEnded
+Act = LaunchTry | EndTry | StartTrigger | StopTrigger | CallBack | NeedTimetable | RunEnded | LookUpRun | LookForFile | LogLines
 
 
 class Effects(msgspec.Struct):

@@ -32,6 +32,15 @@ def refresh(ti: TaskInstance, live: LiveRun) -> None:
     ti.priority_weight = task.priority_weight
 
 
+def goes_on_waiting(task: TaskSpec, ti: TaskInstance) -> bool:
+    """Whether a sensor's try counts its timeout from the first poke of an earlier one.
+
+    As in Airflow: rescheduled sensors do, back to the first try since they were made or cleared.
+    """
+    later = ti.try_number + task.retries > ti.max_tries + 1
+    return later and task.sensor is not None and task.sensor.mode == "reschedule"
+
+
 def first_copy(ti: TaskInstance) -> TaskInstance:
     """The unexpanded instance lives on as the first of its copies."""
     first = copy.copy(ti)

@@ -26,7 +26,7 @@ from asyncflow.core.commands import (
 )
 from asyncflow.core.datasets import Board
 from asyncflow.core.ending import failed_in_a_row, outcome
-from asyncflow.core.instances import first_copy, new_instance, refresh
+from asyncflow.core.instances import first_copy, goes_on_waiting, new_instance, refresh
 from asyncflow.core.ledger import Ledger
 from asyncflow.core.live import LiveDag, LiveRun, RunKey
 from asyncflow.core.models import TaskInstance, TaskKey
@@ -37,6 +37,7 @@ from asyncflow.core.trigger_rules import Verdict
 
 if TYPE_CHECKING:
     from asyncflow.core.backfill import LiveBackfill
+    from asyncflow.core.watching import Watching
 
 #: how much longer than execution_timeout a try may take to end itself before the server ends it
 TIMEOUT_GRACE = timedelta(seconds=30)
@@ -85,17 +86,19 @@ class Machine:
         self.backfills: dict[int, LiveBackfill] = {}  #: those under way
         self.last_backfill = 0  #: the highest number given
         self.on_loop: set[str] = set()  #: those of `tokens` that have no process of their own
+        self.resting: set[str] = set()  #: those of `tokens` whose process sleeps between two pokes
         self.triggers: dict[str, TaskKey] = {}  #: triggers that wait -> instance
         self.lost: dict[TaskKey, int] = {}  #: how often in a row an instance was lost before its start
         self._dirty: dict[RunKey, LiveRun] = {}
         self._ended: dict[RunKey, LiveRun] = {}
+        self.watching: Watching  #: set by `World`: it needs this object to act on
         self._run_seq = 0
         self._to_start: dict[str, None] = {}  #: DAGs whose queued runs may be started
 
     @property
     def processes(self) -> int:
-        """How many processes of tries may exist."""
-        return len(self.tokens) - len(self.on_loop)
+        """How many processes of tries may be at work."""
+        return len(self.tokens) - len(self.on_loop) - len(self.resting)
 
     # ---- access -----------------------------------------------------------------------------------------------------
 
@@ -113,6 +116,7 @@ class Machine:
         dag.runs[live.run.run_id] = live
         for ti in live.instances():
             self.slots.count(ti, ti.state, 1)
+        self.watching.run_appeared(live)
 
     def next_seq(self) -> int:
         self._run_seq += 1
@@ -133,6 +137,10 @@ class Machine:
             self.slots.withdraw(ti.key)
         if before is TaskState.DEFERRED:
             self._stop_trigger(ti)
+        if before is TaskState.RUNNING:
+            self.set_resting(ti, False)
+        if before is TaskState.UP_FOR_RESCHEDULE:
+            self.watching.forget(ti.key)
         ti.state = after
         if event in _AFRESH:
             ti.ended_at = None
@@ -145,6 +153,7 @@ class Machine:
         if after in FINISHED or before in FINISHED:
             live.mark_dependents(ti.task_id, ti.map_index)
         self.look_again(live)
+        self.watching.task_moved(live, ti)
         if after in _PAST_MATTERS:
             self._mark_later_runs(live, ti.task_id)
 
@@ -196,7 +205,19 @@ class Machine:
     def forget_token(self, token: str) -> tuple[TaskKey, int] | None:
         """A try has ended, or never will begin: its instance and try number, if it was known."""
         self.on_loop.discard(token)
+        self.resting.discard(token)
         return self.tokens.pop(token, None)
+
+    def set_resting(self, ti: TaskInstance, resting: bool) -> None:
+        """The process of a running try only sleeps, or is awake again: its slots, but for those of its pool.
+
+        One that wakes up takes them back at once, even if others have them: a poke is short.
+        """
+        assert ti.token is not None
+        if resting is (ti.token in self.resting):
+            return
+        (self.resting.add if resting else self.resting.discard)(ti.token)
+        self.slots.rest(ti, resting)
 
     def start_trigger(self, ti: TaskInstance) -> None:
         """Have the trigger of a deferred instance wait, and watch its time."""
@@ -215,7 +236,8 @@ class Machine:
 
     def settle(self, now: datetime) -> None:
         """Start queued runs and look again at what has changed, until nothing moves."""
-        while self._dirty or self._to_start:
+        while self._dirty or self._to_start or self.watching.is_woken:
+            self.watching.look(now)
             for dag_id in list(self._to_start):
                 del self._to_start[dag_id]
                 self._start_runs(self.dags[dag_id], now)
@@ -298,7 +320,7 @@ class Machine:
         task = live.dag.graph.tasks[ti.task_id]
         if ti.state not in (TaskState.UP_FOR_RESCHEDULE, TaskState.DEFERRED):
             ti.try_number += 1
-            ti.first_poke_at = None
+            ti.first_poke_at = ti.first_poke_at if goes_on_waiting(task, ti) else None
             ti.poke_count = 0
             ti.map_length = None
             ti.next_method = ti.next_kwargs = None
@@ -310,6 +332,8 @@ class Machine:
             self.move(live, ti, Event.PASS, now)
             return
         refresh(ti, live)
+        if self.watching.take(live, ti, now):
+            return
         if task.start_trigger is not None and ti.state is not TaskState.DEFERRED:
             ti.started_at = now
             if ti.try_number > 1:
@@ -407,6 +431,7 @@ class Machine:
         if state is before:
             return
         run.state = state
+        self.watching.run_moved(live)
         run.ended_at = now if live.is_finished else None
         if not live.is_finished:
             live.dag.ended.pop(run.run_id, None)

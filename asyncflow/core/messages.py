@@ -85,6 +85,8 @@ class TryResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     retryable: bool = True
     #: "reschedule": when to poke again
     reschedule_at: datetime | None = None
+    #: "reschedule": the server shall see by itself when to go on; a `core.conditions.Condition` in JSON types
+    condition: dict[str, Any] | None = None
     #: XComs written with the result, key -> encoded JSON (see authoring.xcom): the return value and its outputs
     xcoms: dict[str, str] = {}
     map_length: int | None = None
@@ -116,6 +118,8 @@ class TryInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     queued_at: datetime | None = None
     first_poke_at: datetime | None = None
     poke_count: int = 0
+    #: whoever runs this takes over the waiting of sensors whose condition it can see by itself
+    watches: bool = False
     pool: str = "default_pool"
     priority_weight: int = 1
     hostname: str = ""

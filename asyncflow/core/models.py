@@ -73,6 +73,8 @@ class TaskInstance(msgspec.Struct, kw_only=True):
     #: start of the first poke of a rescheduled sensor in this try: its timeout counts from here
     first_poke_at: datetime | None = None
     poke_count: int = 0
+    #: what a sensor waits for that handed its waiting over: a `core.conditions.Condition` in JSON types
+    condition: dict[str, Any] | None = None
     #: process identity of the running try
     pid: int | None = None
     pid_started: int | None = None  #: clock ticks since boot, field 22 of /proc/pid/stat

@@ -95,6 +95,10 @@ class Slots:
             _shift(self._in_task, (ti.dag_id, ti.task_id), number)
             _shift(self._in_task_of_run, (ti.dag_id, ti.run_id, ti.task_id), number)
 
+    def rest(self, ti: TaskInstance, resting: bool) -> None:
+        """A running instance sleeps, or no longer: meanwhile it keeps its pool slots and its limits per task only."""
+        _shift(self._in_dag, ti.dag_id, -1 if resting else 1)
+
     def occupied(self, pool: Pool) -> int:
         """Slots of a pool that are taken."""
         return self._in_pool[pool.name] + (self._deferred_in_pool[pool.name] if pool.include_deferred else 0)

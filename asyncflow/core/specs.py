@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from asyncflow.core.conditions import Condition
 from asyncflow.core.states import TriggerRule
 from asyncflow.core.timetable import TimetableSpec
 
@@ -62,8 +63,10 @@ class SensorSpec(Spec, frozen=True, kw_only=True):
     poke_interval: timedelta = timedelta(seconds=60)
     timeout: timedelta = timedelta(days=7)
     soft_fail: bool = False
-    #: a condition the server can see by itself, when there is one; the semantics issue fills it
-    condition: dict[str, Any] | None = None
+    #: what the server can see by itself, known when the file is loaded
+    condition: Condition | None = None
+    #: something of the task has to run in a process when the waiting is over: callbacks, outlets, hooks
+    attended: bool = False
 
 
 class TaskSpec(Spec, frozen=True, kw_only=True):

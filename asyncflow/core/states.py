@@ -138,10 +138,13 @@ _ENDED = {
     Event.DEFER: TaskState.DEFERRED,
 }
 
+#: tries of a sensor that the server watches by itself begin and end without a process
+_WATCHED = {event: state for event, state in _ENDED.items() if event is not Event.DEFER}
+
 TRANSITIONS: dict[TaskState, dict[Event, TaskState]] = {
-    TaskState.NONE: _BY_HAND | _DECIDED,
-    TaskState.UP_FOR_RETRY: _BY_HAND | _DECIDED,
-    TaskState.UP_FOR_RESCHEDULE: _BY_HAND | _DECIDED,
+    TaskState.NONE: _BY_HAND | _DECIDED | _WATCHED,
+    TaskState.UP_FOR_RETRY: _BY_HAND | _DECIDED | _WATCHED,
+    TaskState.UP_FOR_RESCHEDULE: _BY_HAND | _DECIDED | _WATCHED,
     TaskState.SCHEDULED: _BY_HAND | {Event.LAUNCH: TaskState.QUEUED},
     TaskState.QUEUED: _BY_HAND | _ENDED | {Event.START: TaskState.RUNNING, Event.LOSE: TaskState.SCHEDULED},
     TaskState.RUNNING: _BY_HAND | _ENDED | {Event.CLEAR: TaskState.RESTARTING},

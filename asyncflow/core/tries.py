@@ -86,6 +86,12 @@ def ended(machine: Machine, fact: TryEndedFact) -> None:
         _died(machine, live, ti, fact)
 
 
+def unattended(machine: Machine, live: LiveRun, ti: TaskInstance, result: TryResult) -> None:
+    """A try that had no process is over: what the server watched for a sensor has happened, or not in time."""
+    assert ti.token is not None
+    _apply(machine, live, ti, TryEndedFact(token=ti.token, at=result.ended_at, result=result), result)
+
+
 def _refuse(machine: Machine, token: str, at: datetime, what: str) -> None:
     details = {"token": token, "said": what}
     machine.ledger.write(Journal(at=at, event="message.refused", details=details))
@@ -148,7 +154,8 @@ def _apply(machine: Machine, live: LiveRun, ti: TaskInstance, fact: TryEndedFact
     elif result.outcome == "reschedule":
         ti.first_poke_at = ti.first_poke_at or result.started_at
         ti.poke_count += 1
-        ti.not_before = result.reschedule_at or fact.at
+        ti.condition = result.condition
+        ti.not_before = fact.at if result.condition else result.reschedule_at or fact.at
         machine.timers.set(ti.not_before, InstanceDue(ti.key, ti.not_before))
         machine.move(live, ti, Event.RESCHEDULE, fact.at)
     elif result.outcome == "deferred":

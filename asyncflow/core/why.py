@@ -70,6 +70,8 @@ def _of_instance(machine: Machine, live: LiveRun, ti: TaskInstance, now: datetim
     if ti.state is TaskState.SCHEDULED:
         return _of_slots(machine, live, ti)
     assert ti.state in SCHEDULABLE
+    if (watched := machine.watching.why(live, ti)) is not None:
+        return watched
     if ti.not_before is not None and ti.not_before > now and ti.state is not TaskState.NONE:
         if ti.state is TaskState.UP_FOR_RETRY:
             return f"Try {ti.try_number} has failed; the next one starts at {_time(ti.not_before)}."

@@ -42,6 +42,7 @@ from asyncflow.core.specs import DagSpec
 from asyncflow.core.states import RunState, RunType, TaskState
 from asyncflow.core.timers import InstanceDue, PlannedRun
 from asyncflow.core.timetable import CustomTimetable, DagRunInfo, DataInterval, NullTimetable, run_id
+from asyncflow.core.watching import Watching
 from asyncflow.core.why import why
 from asyncflow.errors import Conflict, NotFound
 
@@ -74,6 +75,8 @@ class World:
             max_retry_delay=max_retry_delay,
         )
 
+        self._machine.watching = Watching(self._machine)
+
     # ---- DAGs and pools ---------------------------------------------------------------------------------------------
 
     def put_dag(
@@ -95,9 +98,13 @@ class World:
         dag = machine.dags.get(spec.dag_id)
         if dag is None:
             dag = machine.dags[spec.dag_id] = LiveDag(spec, version, paused=paused)
+            machine.watching.dag_changed(dag)
         else:
+            changed = dag.version != version
             dag.replace(spec, version)
             dag.paused = paused
+            if changed:
+                machine.watching.dag_changed(dag)
             for live in dag.runs.values():
                 if live.is_finished:
                     live.index(list(live.instances()))
@@ -195,6 +202,7 @@ class World:
         for ti in live.instances():
             if ti.state is TaskState.SCHEDULED and ti.task_id in live.dag.graph.tasks:
                 machine.enqueue(live, ti)
+            machine.watching.resume(live, ti)
             if ti.state in (TaskState.UP_FOR_RETRY, TaskState.UP_FOR_RESCHEDULE) and ti.not_before is not None:
                 machine.timers.set(ti.not_before, InstanceDue(ti.key, ti.not_before))
             if ti.token and ti.state in (TaskState.QUEUED, TaskState.RUNNING, TaskState.RESTARTING):
@@ -315,6 +323,33 @@ class World:
     def trigger_ended(self, fact: TriggerEndedFact) -> None:
         """The trigger of a deferred instance has fired or failed; a token nobody knows is refused."""
         deferral.ended(self._machine, fact)
+
+    def try_rests(self, token: str, resting: bool) -> None:
+        """A running try says that it sleeps until its next poke, or is awake again."""
+        known = self._machine.tokens.get(token)
+        found = self._machine.find(known[0]) if known else None
+        if found is not None and found[1].token == token and found[1].state is TaskState.RUNNING:
+            self._machine.set_resting(found[1], resting)
+
+    # ---- sensors without a process ----------------------------------------------------------------------------------
+
+    def run_looked_up(
+        self,
+        dag_id: str,
+        logical_date: datetime,
+        found: tuple[DagRun, list[TaskInstance]] | None,
+        *,
+        near: Sequence[DagRun] = (),
+        now: datetime,
+    ) -> None:
+        """The answer to LookUpRun: the run, or, when there is none, the runs with the next dates on either side."""
+        if found is not None:
+            self.load_run(*found, now, history=True)
+        self._machine.watching.looked_up(dag_id, logical_date, None if found is not None else tuple(near), now)
+
+    def file_looked_for(self, key: TaskKey, token: str, path: str | None, now: datetime) -> None:
+        """The answer to LookForFile: the first path that matches, if any."""
+        self._machine.watching.looked_for(key, token, path, now)
 
     # ---- what people do --------------------------------------------------------------------------------------------
 

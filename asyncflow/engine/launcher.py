@@ -21,6 +21,9 @@ from asyncflow.core.commands import (
     CallBack,
     EndTry,
     LaunchTry,
+    LogLines,
+    LookForFile,
+    LookUpRun,
     NeedTimetable,
     TryEndedFact,
     TryStartedFact,
@@ -39,6 +42,7 @@ from asyncflow.core.timetable import DagRunInfo, DataInterval
 from asyncflow.core.world import World
 from asyncflow.engine.clock import Clock
 from asyncflow.engine.files import DagFiles, LoadedFile
+from asyncflow.engine.lookout import Lookout
 from asyncflow.engine.paths import log_path
 from asyncflow.engine.scheduler import Scheduler
 from asyncflow.executors.base import Executor, HostAdopted, HostLost
@@ -76,6 +80,7 @@ class Launcher:
     ) -> None:
         self.scheduler: Scheduler
         self.files: DagFiles
+        self.lookout: Lookout
         self._executor = executor
         self._logs = logs
         self._clock = clock
@@ -101,6 +106,8 @@ class Launcher:
                 self._call_back(act)
             case NeedTimetable():
                 self._spawn(self._ask_timetable, act.dag_id)
+            case LookUpRun() | LookForFile() | LogLines():
+                self.lookout.carry_out(act)
             case _:
                 pass
 
@@ -145,6 +152,7 @@ class Launcher:
             queued_at=ti.queued_at,
             first_poke_at=ti.first_poke_at,
             poke_count=ti.poke_count,
+            watches=True,
             pool=ti.pool,
             priority_weight=ti.priority_weight,
             hostname=self._hostname,

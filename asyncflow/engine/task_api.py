@@ -66,6 +66,9 @@ class TaskRequests:
         if hello.role != "host" and hello.id not in self._scheduler.world.live_tokens():
             log.warning("Refused %s of a try that is no longer current (pid %s)", request.method, hello.process.pid)
             raise Conflict("This try is no longer the current one of its task instance, so it may not act.")
+        if request.method == "rest":
+            resting = bool(request.params.get("resting"))
+            return self._scheduler.tell(lambda world, now: world.try_rests(hello.id, resting))
         handler = self._task_methods.get(request.method)
         if handler is None:
             raise NotFound("request", request.method, self._task_methods)

@@ -8,7 +8,10 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
+import msgspec
+
 from asyncflow.authoring import timezone
+from asyncflow.authoring.api import current_api
 from asyncflow.authoring.baseoperator import BaseOperator
 from asyncflow.authoring.conf import conf
 from asyncflow.authoring.defaults import to_timedelta
@@ -22,6 +25,7 @@ from asyncflow.authoring.exceptions import (
     TaskDeferralError,
 )
 from asyncflow.authoring.skip import SkipMixin
+from asyncflow.core.conditions import Condition
 from asyncflow.core.specs import SensorSpec
 
 SensorT = TypeVar("SensorT", bound="type[BaseSensorOperator]")
@@ -100,6 +104,42 @@ class BaseSensorOperator(BaseOperator, SkipMixin):
             soft_fail=bool(values.get("soft_fail", False)),
         )
 
+    def own_sensor_spec(self) -> SensorSpec:
+        spec = self.sensor_spec(vars(self))
+        condition = None if any(_may_be_template(getattr(self, name, None)) for name in self.template_fields) else (
+            self._watchable(poked=False)
+        )
+        return msgspec.structs.replace(spec, condition=condition, attended=self._is_attended())
+
+    def server_condition(self, *, poked: bool) -> Condition | None:
+        """What it waits for as data, so that the server can see for itself; None: only `poke` can tell.
+
+        `poked`: asked in its process after a poke, with its fields rendered; else while the file is loaded. Only taken
+        from the class that defines it: a subclass may poke in its own way.
+        """
+        return None
+
+    def _watchable(self, *, poked: bool) -> Condition | None:
+        """The condition, unless something of the sensor asks for real pokes."""
+        if "server_condition" not in vars(type(self)) or getattr(self, "deferrable", False):
+            return None
+        if self.silent_fail or self.never_fail or self.exponential_backoff:
+            return None
+        if self.mode == "poke" and self.execution_timeout is not None:
+            return None
+        return self.server_condition(poked=poked)
+
+    def _is_attended(self) -> bool:
+        """Is there more to run than pokes?"""
+        callbacks = ("execute", "success", "failure", "retry", "skipped")
+        return bool(
+            any(getattr(self, f"on_{word}_callback") for word in callbacks)
+            or self.outlets
+            or self.email
+            or self._pre_execute_hook
+            or self._post_execute_hook
+        )
+
     @property
     def reschedule(self) -> bool:
         """Does it end its process between pokes?"""
@@ -121,11 +161,31 @@ class BaseSensorOperator(BaseOperator, SkipMixin):
             waited = time.monotonic() - started
             if waited > self.timeout:
                 self._time_out(waited)
+            self._hand_over(context)
             pause = self._pause(pokes, waited)
             if self.reschedule:
                 self._come_back(context, pause)
-            time.sleep(pause)
+            self._sleep(pause)
             pokes += 1
+
+    def _hand_over(self, context: Any) -> None:
+        """End this process if the server can see by itself what it waits for."""
+        if context.get("test_mode") or not getattr(context.get("ti"), "watches", False):
+            return
+        condition = self._watchable(poked=True)
+        if condition is not None:
+            self.log.info("The server waits for it from now on, without a process.")
+            raise AirflowRescheduleException(timezone.utcnow(), condition=condition)
+
+    @staticmethod
+    def _sleep(seconds: float) -> None:
+        """Sleep without an executor slot."""
+        api = current_api()
+        api.rest(True)
+        try:
+            time.sleep(seconds)
+        finally:
+            api.rest(False)
 
     def _poke_once(self, context: Any) -> Any:
         try:
@@ -188,6 +248,15 @@ class BaseSensorOperator(BaseOperator, SkipMixin):
     ) -> float:
         """Airflow's name, called by some providers."""
         return self._pause(poke_count, run_duration())
+
+
+def _may_be_template(value: Any) -> bool:
+    """Anything but plain texts without a sign of Jinja, and collections of them."""
+    if isinstance(value, str):
+        return any(sign in value for sign in ("{{", "{%", "{#"))
+    if isinstance(value, list | tuple | set):
+        return any(_may_be_template(item) for item in value)
+    return value is not None
 
 
 def poke_mode_only(cls: SensorT) -> SensorT:

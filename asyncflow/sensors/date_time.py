@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from asyncflow.authoring import timezone
+from asyncflow.core.conditions import Condition, MomentPassed
 from asyncflow.sensors.base import BaseSensorOperator
 
 
@@ -22,6 +23,12 @@ class DateTimeSensor(BaseSensorOperator):
                 f"Task {self.task_id!r}: target_time must be a text or a datetime, not {type(target_time).__name__}."
             )
         self.target_time = target_time.isoformat() if isinstance(target_time, datetime) else target_time
+
+    def server_condition(self, *, poked: bool) -> Condition | None:
+        try:
+            return MomentPassed(at=timezone.parse(self.target_time).astimezone(UTC))
+        except ValueError:
+            return None  # `poke` says it better
 
     def poke(self, context: Any) -> bool:
         self.log.info("Checking if the time (%s) has come", self.target_time)

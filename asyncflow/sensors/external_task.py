@@ -9,6 +9,7 @@ from typing import Any
 from asyncflow.authoring.api import current_api
 from asyncflow.authoring.callables import determine_kwargs
 from asyncflow.authoring.exceptions import AirflowException, AirflowSkipException
+from asyncflow.core.conditions import Condition, OtherRun
 from asyncflow.operators.empty import EmptyOperator
 from asyncflow.sensors.base import BaseSensorOperator
 
@@ -68,6 +69,23 @@ class ExternalTaskSensor(BaseSensorOperator):
         self.check_existence = check_existence
         self.poll_interval = poll_interval
         self._existence_checked = False
+
+    def server_condition(self, *, poked: bool) -> Condition | None:
+        task_ids = tuple(self.external_task_ids or ())
+        # A function that gives dates may give others next time; who does not exist is for the first poke to say.
+        if self.execution_date_fn is not None or (self.check_existence and not poked):
+            return None
+        if len(set(task_ids)) < len(task_ids):
+            return None
+        return OtherRun(
+            dag_id=self.external_dag_id,
+            task_ids=task_ids,
+            group_id=self.external_task_group_id,
+            delta=self.execution_delta or timedelta(0),
+            allowed=tuple(self.allowed_states),
+            failed=tuple(self.failed_states),
+            skipped=tuple(self.skipped_states),
+        )
 
     def poke(self, context: Any) -> bool:
         dates = self._dates(context)

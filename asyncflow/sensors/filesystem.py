@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from glob import glob
 from typing import Any
 
+from asyncflow.core.conditions import Condition, FilePresent
 from asyncflow.hooks.filesystem import FSHook
 from asyncflow.sensors.base import BaseSensorOperator
 
@@ -37,6 +38,10 @@ class FileSensor(BaseSensorOperator):
     def path(self) -> str:
         """The whole pattern."""
         return os.path.join(FSHook(self.fs_conn_id).get_path(), self.filepath)
+
+    def server_condition(self, *, poked: bool) -> Condition | None:
+        # Where the connection's folder is only the task's process can tell.
+        return FilePresent(pattern=os.path.abspath(self.path), recursive=self.recursive) if poked else None
 
     def poke(self, context: Any) -> bool:
         self.log.info("Poking for file %s", self.path)

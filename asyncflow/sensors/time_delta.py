@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from asyncflow.authoring import timezone
+from asyncflow.core.conditions import Condition, IntervalOver
 from asyncflow.sensors.base import BaseSensorOperator
 
 
@@ -16,6 +17,9 @@ class TimeDeltaSensor(BaseSensorOperator):
         """With `deferrable` it holds no process between pokes."""
         super().__init__(**({"mode": "reschedule", **kwargs} if deferrable else kwargs))
         self.delta = delta
+
+    def server_condition(self, *, poked: bool) -> Condition:
+        return IntervalOver(delta=self.delta)
 
     def poke(self, context: Any) -> bool:
         run = context["dag_run"]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from datetime import time
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from asyncflow.authoring import timezone
+from asyncflow.core.conditions import Condition, TimeOfDay
 from asyncflow.sensors.base import BaseSensorOperator
 
 
@@ -16,6 +18,15 @@ class TimeSensor(BaseSensorOperator):
         """With `deferrable` it holds no process between pokes."""
         super().__init__(**({"mode": "reschedule", **kwargs} if deferrable else kwargs))
         self.target_time = target_time
+
+    def server_condition(self, *, poked: bool) -> Condition | None:
+        zone = self.dag.timezone if self.dag is not None else timezone.default_timezone()
+        name = str(getattr(zone, "name", zone))
+        try:
+            ZoneInfo(name)
+        except (ValueError, ZoneInfoNotFoundError):
+            return None  # an offset without a name
+        return TimeOfDay(time=self.target_time, timezone=name) if self.target_time.tzinfo is None else None
 
     def poke(self, context: Any) -> bool:
         self.log.info("Checking if the time (%s) has come", self.target_time)

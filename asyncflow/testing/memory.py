@@ -206,6 +206,9 @@ class MemoryApi:
             self.dags[dag_id] = found
         return self.dags.get(dag_id)
 
+    def rest(self, resting: bool) -> None:
+        """There are no slots here."""
+
     def trigger_dag_run(
         self,
         dag_id: str,

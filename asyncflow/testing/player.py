@@ -34,6 +34,9 @@ from asyncflow.core.commands import (
     ClearXComs,
     DeleteTask,
     LaunchTry,
+    LogLines,
+    LookForFile,
+    LookUpRun,
     SaveDatasetEvent,
     SaveTask,
     SaveXComs,
@@ -46,6 +49,7 @@ from asyncflow.core.models import DagRun, Pool, TaskKey
 from asyncflow.core.states import RunType, TaskState
 from asyncflow.core.timetable import CustomTimetable, DataInterval, NullTimetable
 from asyncflow.core.world import World
+from asyncflow.testing import watched
 from asyncflow.testing.deferral import run_whole_try
 from asyncflow.testing.memory import MemoryApi, label
 from asyncflow.worker.callbacks import run_callback
@@ -161,6 +165,8 @@ class Player:
                     waiting.append(act)
                 elif isinstance(act, CallBack):
                     self._call_back(act)
+                elif isinstance(act, LookUpRun | LookForFile) or (isinstance(act, LogLines) and self._logs):
+                    watched.answer(act, self.world, self.api, self._clock.now())
             if waiting:
                 self._run_some(waiting)
             elif not effects and not self._wait():
@@ -226,6 +232,7 @@ class Player:
             queued_at=ti.queued_at,
             first_poke_at=ti.first_poke_at,
             poke_count=ti.poke_count,
+            watches=True,
             pool=ti.pool,
             priority_weight=ti.priority_weight,
             hostname="localhost",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -152,6 +153,10 @@ class SocketApi:
     def dag_info(self, dag_id: str) -> DagInfo | None:
         result: DagInfo | None = _typed(DagInfo | None, self._client.call("dag_info", dag_id=dag_id))
         return result
+
+    def rest(self, resting: bool) -> None:
+        with suppress(AsyncflowError):  # without a server there are no slots to give back
+            self._client.call("rest", resting=resting)
 
     def trigger_dag_run(self, dag_id: str, **settings: Any) -> RunContext:
         result: RunContext = _typed(RunContext, self._client.call("trigger_dag_run", dag_id=dag_id, **settings))

@@ -20,6 +20,8 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Literal
 
+import msgspec
+
 from asyncflow.authoring import xcom
 from asyncflow.authoring.api import TaskApi, use_api
 from asyncflow.authoring.assetevents import events_of
@@ -125,7 +127,7 @@ class _Try:
             return self._end("success")
         except AirflowRescheduleException as later:
             log.info("Rescheduling task, marking task as UP_FOR_RESCHEDULE")
-            return self._end("reschedule", reschedule_at=_utc(later.reschedule_date))
+            return self._end("reschedule", reschedule_at=_utc(later.reschedule_date), condition=later.condition)
         except TaskDeferred as deferral:
             log.info("Pausing task as DEFERRED")
             return self._end("deferred", trigger=_trigger(deferral))
@@ -256,6 +258,7 @@ class _Try:
         error: BaseException | None = None,
         retryable: bool = True,
         reschedule_at: dt.datetime | None = None,
+        condition: Any = None,
         trigger: dict[str, Any] | None = None,
     ) -> TryResult:
         ti = self.ti
@@ -274,6 +277,7 @@ class _Try:
             traceback="".join(traceback.format_exception(error)) if failed and error is not None else None,
             retryable=retryable,
             reschedule_at=reschedule_at,
+            condition=None if condition is None else msgspec.to_builtins(condition),
             trigger=trigger,
             xcoms=dict(ti.pending_xcoms) if outcome == "success" else {},
             map_length=self._map_length if outcome == "success" else None,

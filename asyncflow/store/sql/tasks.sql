@@ -2,13 +2,13 @@
 -- A task instance that must not exist yet.
 INSERT INTO task_instance (
   run, task_id, map_index, state, try_number, max_tries, token, scheduled_at, queued_at, started_at, ended_at,
-  not_before, first_poke_at, poke_count, pid, pid_started, host_pid, host_pid_started, map_length, skips,
+  not_before, first_poke_at, poke_count, condition, pid, pid_started, host_pid, host_pid_started, map_length, skips,
   rendered_map_index, next_method, next_kwargs, "trigger", trigger_timeout, priority_weight, pool, pool_slots,
   operator, note)
 VALUES (
   (SELECT id FROM dag_run WHERE dag_id = :dag_id AND run_id = :run_id), :task_id, :map_index, :state, :try_number,
-  :max_tries, :token, :scheduled_at, :queued_at, :started_at, :ended_at, :not_before, :first_poke_at, :poke_count, :pid,
-  :pid_started, :host_pid, :host_pid_started, :map_length, :skips, :rendered_map_index, :next_method, :next_kwargs,
+  :max_tries, :token, :scheduled_at, :queued_at, :started_at, :ended_at, :not_before, :first_poke_at, :poke_count,
+  :condition, :pid, :pid_started, :host_pid, :host_pid_started, :map_length, :skips, :rendered_map_index, :next_method, :next_kwargs,
   :trigger, :trigger_timeout, :priority_weight, :pool, :pool_slots, :operator, :note);
 
 -- name: update_task
@@ -16,7 +16,7 @@ VALUES (
 UPDATE task_instance SET
   state = :state, try_number = :try_number, max_tries = :max_tries, token = :token, scheduled_at = :scheduled_at,
   queued_at = :queued_at, started_at = :started_at, ended_at = :ended_at, not_before = :not_before,
-  first_poke_at = :first_poke_at, poke_count = :poke_count, pid = :pid, pid_started = :pid_started,
+  first_poke_at = :first_poke_at, poke_count = :poke_count, condition = :condition, pid = :pid, pid_started = :pid_started,
   host_pid = :host_pid, host_pid_started = :host_pid_started, map_length = :map_length, skips = :skips,
   rendered_map_index = :rendered_map_index, next_method = :next_method, next_kwargs = :next_kwargs,
   "trigger" = :trigger, trigger_timeout = :trigger_timeout,
