@@ -58,6 +58,8 @@ _COMMANDS = {
     "test": "asyncflow.cli.testing:test",
     "dags": "asyncflow.cli.dags:dags",
     "tasks": "asyncflow.cli.tasks:tasks",
+    "datasets": "asyncflow.cli.datasets:datasets",
+    "assets": "asyncflow.cli.datasets:datasets",
     "connections": "asyncflow.cli.connections:connections",
     "variables": "asyncflow.cli.variables:variables",
     "pools": "asyncflow.cli.pools:pools",

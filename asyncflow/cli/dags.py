@@ -33,6 +33,7 @@ _LIST_ALL = (
     "max_active_runs",
     "max_active_tasks",
     "catchup",
+    "waits_for",
 )
 _RUN_COLUMNS = ("dag_id", "run_id", "state", "run_type", "logical_date", "start_date", "end_date", "duration")
 
@@ -76,6 +77,7 @@ def _dag_row(dag: dict[str, Any]) -> dict[str, Any]:
         "next_run": dag["next_run_after"],
         "last_run_state": last.get("state"),
         "last_run_id": last.get("run_id"),
+        "waits_for": [uri for uri, at in dag["datasets"].items() if at is None],
     }
 
 
@@ -230,8 +232,16 @@ def next_execution(session: Session, dag_id: str, num_executions: int, output: s
     for run in runs:
         click.echo(run["logical_date"])
     if not runs:
-        click.echo(f"{dag_id} has no next run: its schedule is None, @once and done, or past its end date.", err=True)
+        click.echo(_why_no_next_run(session.call("get_dag", dag_id=dag_id)), err=True)
         click.echo("None")
+
+
+def _why_no_next_run(dag: dict[str, Any]) -> str:
+    if dag["dataset_condition"] is None:
+        return f"{dag['dag_id']} has no next run: its schedule is None, @once and done, or past its end date."
+    updated = [uri for uri, at in dag["datasets"].items() if at is not None]
+    so_far = f"; so far updated: {', '.join(updated)}" if updated else ""
+    return f"{dag['dag_id']} runs when {dag['dataset_condition']} is updated{so_far}."
 
 
 @dags.command("list-runs")

@@ -64,6 +64,19 @@ def names(expression: Any) -> tuple[list[str], list[str]]:
     return list(uris), list(aliases)
 
 
+def words(expression: Any) -> str:
+    """A condition as people write it: `a and (b or c)`."""
+    if isinstance(expression, str):
+        return expression
+    if "alias" in expression:
+        return f"alias {expression['alias']}"
+    parts, word = (expression["any"], " or ") if "any" in expression else (expression["all"], " and ")
+    texts = [words(part) for part in parts]
+    several = [len(part.get("any") or part.get("all") or ()) > 1 if isinstance(part, dict) else False for part in parts]
+    bracketed = [f"({text})" if many else text for text, many in zip(texts, several, strict=True)]
+    return word.join(bracketed) if len(parts) > 1 else word.join(texts)
+
+
 def _span(*spans: DataInterval | None) -> DataInterval:
     known = [span for span in spans if span is not None]
     return DataInterval(min(span.start for span in known), max(span.end for span in known))

@@ -54,9 +54,9 @@ def walk(folder: Path, *, syntax: str = "regexp") -> Iterator[str]:
 
 
 def might_hold_dag(content: bytes) -> bool:
-    """Airflow's safe mode: "dag" and "airflow" (or "asyncflow") somewhere in the text, in any case of letters."""
+    """Airflow's safe mode: "dag" or "asset" and "airflow" (or "asyncflow") in the text, in any case of letters."""
     lowered = content.lower()
-    return b"dag" in lowered and (b"airflow" in lowered or b"asyncflow" in lowered)
+    return (b"dag" in lowered or b"asset" in lowered) and (b"airflow" in lowered or b"asyncflow" in lowered)
 
 
 def _entries(folder: Path, seen: set[tuple[int, int]]) -> list[os.DirEntry[str]]:

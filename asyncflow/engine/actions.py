@@ -27,6 +27,7 @@ from asyncflow.engine.backfills import BackfillActions
 from asyncflow.engine.clock import Clock
 from asyncflow.engine.credentials import CredentialActions
 from asyncflow.engine.dag_pages import DagPages
+from asyncflow.engine.datasets import DatasetActions, dataset_fields
 from asyncflow.engine.files import DagFiles
 from asyncflow.engine.history import finished_runs
 from asyncflow.engine.jsonable import iso, run_dict, struct_dict, task_dict
@@ -46,7 +47,7 @@ MISSED_LIMIT = 1000
 ROWS_AT_ONCE = 50
 
 
-class Actions(CredentialActions, BackfillActions):
+class Actions(CredentialActions, DatasetActions, BackfillActions):
     """Reads from the store, changes through the scheduler."""
 
     def __init__(
@@ -104,6 +105,7 @@ class Actions(CredentialActions, BackfillActions):
             "description": spec.description,
             "schedule": spec.schedule_text,
             "schedule_words": timetable.describe(spec.timetable),
+            **dataset_fields(spec, self._scheduler.world),
             "timezone": spec.timezone,
             "next_logical_date": iso(dag.next_logical_date),
             "next_interval_start": iso(dag.next_interval_start),

@@ -116,6 +116,7 @@ class Server:
         last = await self.store.last_automated_runs()
         known = await self.store.load_dags()
         self.files.remember(known)
+        datasets = await self.store.load_datasets([dag for dag in known if dag.active])
         dags = [dag for dag in known if dag.spec.dag_id in needed]
         past = [row for dag in dags for row in await finished_runs(self.store, dag.spec)]
         past += [row for fill in fills for row in await runs_to_come(self.store, fill)]
@@ -125,6 +126,7 @@ class Server:
                 world.put_pool(pool)
             for fill in fills:
                 world.load_backfill(fill)
+            world.load_datasets(datasets)
             for run, tis in past:
                 world.load_run(run, tis, now, history=True)
             for dag in dags:

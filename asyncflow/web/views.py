@@ -53,6 +53,14 @@ class RunLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetLine:
+    """A dataset that the next run of a DAG waits for."""
+
+    uri: str
+    updated_at: str | None  #: since when its update waits for the others; None: it is awaited
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DagLine:
     """A DAG in the list."""
 
@@ -67,6 +75,8 @@ class DagLine:
     schedule_words: str
     next_run: str | None  #: ISO text, for the machine
     next_run_words: str
+    datasets: tuple[DatasetLine, ...]  #: those its next run waits for
+    datasets_words: str
     last_run: RunLine | None
     counts: tuple[Badge, ...]
     broken: bool
@@ -104,6 +114,7 @@ def dag_lines(dags: Sequence[Mapping[str, Any]], now: datetime) -> list[DagLine]
 
 def _dag_line(dag: Mapping[str, Any], now: datetime) -> DagLine:
     due = _parse(dag["next_run_after"])
+    datasets = tuple(DatasetLine(uri=uri, updated_at=at) for uri, at in dag["datasets"].items())
     return DagLine(
         dag_id=dag["dag_id"],
         name=dag["display_name"] or dag["dag_id"],
@@ -116,6 +127,8 @@ def _dag_line(dag: Mapping[str, Any], now: datetime) -> DagLine:
         schedule_words=dag["schedule_words"],
         next_run=dag["next_run_after"],
         next_run_words="" if due is None else relative_text(due, now),
+        datasets=datasets,
+        datasets_words=_datasets_words(dag["dataset_condition"], datasets),
         last_run=run_line(dag["last_run"]) if dag["last_run"] else None,
         counts=tuple(
             badge(state, dag["run_states"][state])
@@ -124,6 +137,16 @@ def _dag_line(dag: Mapping[str, Any], now: datetime) -> DagLine:
         ),
         broken=dag["import_error"],
     )
+
+
+def _datasets_words(condition: str | None, datasets: Sequence[DatasetLine]) -> str:
+    """How far a DAG that is scheduled by datasets has come."""
+    if condition is None:
+        return ""
+    updated = sum(line.updated_at is not None for line in datasets)
+    if len(datasets) <= 1:
+        return f"when {condition} is updated"
+    return f"{updated} of {len(datasets)} datasets updated"
 
 
 def run_line(run: Mapping[str, Any]) -> RunLine:

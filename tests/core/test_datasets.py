@@ -17,7 +17,7 @@ from asyncflow.core.commands import (
     TakeDatasetEvents,
     Write,
 )
-from asyncflow.core.datasets import met, names
+from asyncflow.core.datasets import met, names, words
 from asyncflow.core.models import DatasetConsumer, DatasetState
 from asyncflow.core.specs import DagSpec
 from asyncflow.core.timetable import CronIntervalTimetable, DataInterval, DatasetOrTimeTimetable, DatasetTimetable
@@ -351,3 +351,18 @@ def test_an_update_is_in_the_journal_with_who_made_it() -> None:
     game.update("a")
     lines: list[Journal] = [line for line in game.journal if line.event == "dataset.updated"]
     assert [(line.dag_id, line.actor) for line in lines] == [("", "user")]
+
+
+@pytest.mark.parametrize(
+    ("expression", "text"),
+    [
+        ("a", "a"),
+        ({"all": ["a"]}, "a"),
+        ({"all": ["a", "b"]}, "a and b"),
+        ({"any": ["a", {"all": ["b", "c"]}]}, "a or (b and c)"),
+        ({"all": [{"any": ["a", "b"]}]}, "a or b"),
+        ({"all": ["a", {"any": ["b"]}, {"alias": "x"}]}, "a and b and alias x"),
+    ],
+)
+def test_a_condition_in_words(expression: Any, text: str) -> None:
+    assert words(expression) == text

@@ -35,6 +35,7 @@ def test_without_safe_mode_every_python_file_counts(tmp_path: Path) -> None:
     [
         (b"from airflow import DAG", True),
         (b"from ASYNCFLOW import Dag", True),
+        (b"from airflow.sdk import Asset", True),
         (b"import airflow", False),
         (b"a dag of nothing", False),
         (b"", False),

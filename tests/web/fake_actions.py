@@ -48,6 +48,8 @@ def a_dag(dag_id: str = "etl", **changed: Any) -> Row:
         "description": "Moves <things>",
         "schedule": "0 0 * * *",
         "schedule_words": "every day at 00:00",
+        "dataset_condition": None,
+        "datasets": {},
         "timezone": "UTC",
         "next_logical_date": "2026-01-02T00:00:00+00:00",
         "next_interval_start": "2026-01-02T00:00:00+00:00",
@@ -110,6 +112,36 @@ def an_instance(task_id: str, dag_id: str = "etl", run_id: str = RUN, **changed:
     }
 
 
+def a_dataset(uri: str = "s3://orders", **changed: Any) -> Row:
+    """A dataset that etl makes and report waits for."""
+    return {
+        "uri": uri,
+        "name": "orders",
+        "events": 1,
+        "last_update": "2026-01-02T00:00:03+00:00",
+        "producers": [{"dag_id": "etl", "task_id": "load"}],
+        "consumers": ["report"],
+        **changed,
+    }
+
+
+def an_event(**changed: Any) -> Row:
+    """An update of that dataset."""
+    return {
+        "event_id": 1,
+        "uri": "s3://orders",
+        "at": "2026-01-02T00:00:03+00:00",
+        "extra": {"rows": 3},
+        "aliases": [],
+        "source_dag_id": "etl",
+        "source_run_id": RUN,
+        "source_task_id": "load",
+        "source_map_index": -1,
+        "created_runs": [{"dag_id": "report", "run_id": "dataset_triggered__1"}],
+        **changed,
+    }
+
+
 class FakeActions:
     """Every action over the rows in its attributes; `calls` records what was asked for, in order."""
 
@@ -120,7 +152,29 @@ class FakeActions:
         self.errors: list[Row] = []
         self.logs: dict[tuple[str, int], str] = {("extract", 1): "hello\n", ("load", 1): "one\n", ("load", 2): "two\n"}
         self.why = ""
+        self.datasets: list[Row] = [a_dataset()]
+        self.events: list[Row] = [an_event()]
         self.calls: list[tuple[str, Row]] = []
+
+    async def list_datasets(self) -> list[Row]:
+        return self.datasets
+
+    async def get_dataset(self, uri: str) -> Row:
+        found = [row for row in self.datasets if uri in (row["uri"], row["name"])]
+        if not found:
+            raise NotFound("dataset", uri, [row["uri"] for row in self.datasets])
+        return {**found[0], "last_events": self.events}
+
+    async def list_dataset_events(self, uri: str | None = None, limit: int = 100, offset: int = 0) -> list[Row]:
+        self.calls.append(("list_dataset_events", {"uri": uri, "limit": limit}))
+        return self.events
+
+    async def update_dataset(self, uri: str, extra: Row | None = None, triggered_by: str = "cli") -> Row:
+        self.calls.append(("update_dataset", {"uri": uri, "extra": extra}))
+        return {"event_id": 7, "uri": uri, "at": "2026-01-02T00:00:00+00:00", "extra": extra or {}}
+
+    async def clear_dataset_queue(self, dag_id: str, uri: str | None = None) -> Row:
+        return {"dag_id": dag_id, "cleared": [uri] if uri else []}
 
     def _dag(self, dag_id: str) -> Row:
         if dag_id not in self.dags:
@@ -199,7 +253,8 @@ class FakeActions:
         return self.errors
 
     async def next_runs(self, dag_id: str, count: int = 1) -> list[Row]:
-        self._dag(dag_id)
+        if self._dag(dag_id)["dataset_condition"] is not None:
+            return []
         day = "2026-01-{:02}T00:00:00+00:00"
         return [
             {

@@ -219,3 +219,13 @@ def test_pages_may_load_only_what_is_ours(browser: Browser) -> None:
 @pytest.mark.parametrize("path", ["/static/app.css", "/static/htmx-4.0.1.min.js", "/static/icon.svg"])
 def test_static_files_are_served(browser: Browser, path: str) -> None:
     assert browser.get(path).status_code == 200
+
+
+def test_pages_show_which_datasets_a_dag_waits_for(browser: Browser, actions: FakeActions) -> None:
+    datasets = {"s3://a": "2026-01-02T00:00:00+00:00", "s3://b": None}
+    actions.dags["etl"] = a_dag("etl", dataset_condition="s3://a and s3://b", datasets=datasets, next_run_after=None)
+    for path in ("/", "/dags/etl"):
+        text = browser.get(path).text
+        assert "1 of 2 datasets updated" in text
+        assert "<code>s3://b</code> <small>awaited" in text
+    assert "s3://a and s3://b" in browser.get("/dags/etl").text

@@ -8,6 +8,7 @@ import pytest
 
 from asyncflow.core.states import RunState, TaskState
 from asyncflow.web import views
+from tests.web.fake_actions import a_dag
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
@@ -70,3 +71,14 @@ def test_copies_of_mapped_tasks_are_named_by_label_or_index() -> None:
     assert views.instance_name("t", -1) == "t"
     assert views.instance_name("t", 0) == "t[0]"
     assert views.instance_name("t", 0, "Rome") == "t[Rome]"
+
+
+def test_a_dag_says_how_many_of_its_datasets_were_updated() -> None:
+    datasets = {"a": "2026-01-02T00:00:00+00:00", "b": None}
+    (line,) = views.dag_lines([a_dag(dataset_condition="a and b", datasets=datasets)], NOW)
+    assert line.datasets_words == "1 of 2 datasets updated"
+    assert [(one.uri, one.updated_at is None) for one in line.datasets] == [("a", False), ("b", True)]
+    (line,) = views.dag_lines([a_dag(dataset_condition="a", datasets={"a": None})], NOW)
+    assert line.datasets_words == "when a is updated"
+    (line,) = views.dag_lines([a_dag()], NOW)
+    assert line.datasets_words == ""
