@@ -20,6 +20,8 @@ from asyncflow.errors import NotFound
 from asyncflow.store.database import Store, StoredDag, StoredFile, StoredVersion
 from asyncflow.store.grid import CellPart, NumberedRun, TryBar, VersionLine
 
+__all__ = ["DagPages", "GridWindow", "StoredDag", "StoredFile", "StoredVersion", "VersionLine"]
+
 K = TypeVar("K")
 V = TypeVar("V")
 

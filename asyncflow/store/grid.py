@@ -32,7 +32,7 @@ class CellPart(NamedTuple):
 
     line: int
     state: str
-    count: int
+    many: int
     try_number: int  #: the highest
     started_at: datetime | None  #: the first
     ended_at: datetime | None  #: the last

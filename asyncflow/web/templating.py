@@ -68,6 +68,11 @@ def fragment(request: Request, name: str, /, **context: Any) -> Response:
     return response
 
 
+def unchanged() -> Response:
+    """To a page that polls and has what it asks for."""
+    return Response(status_code=204)
+
+
 def fingerprint(*values: Any) -> str:
     """A short name of what a fragment shows; equal values give an equal name."""
     return hashlib.blake2b(repr(values).encode(), digest_size=8).hexdigest()

@@ -47,7 +47,7 @@ async def test_cells_count_the_states_of_each_line(store: Store) -> None:
     cells = await store.run_cells([run.id], {"a": 0, "b": 1, "c": 0})
 
     found = {(part.line, part.state): part for part in cells[run.id]}
-    assert {key: part.count for key, part in found.items()} == {(0, "success"): 2, (1, "failed"): 2}
+    assert {key: part.many for key, part in found.items()} == {(0, "success"): 2, (1, "failed"): 2}
     assert (found[0, "success"].try_number, found[0, "success"].ended_at) == (2, NOW + DAY)
     assert (found[1, "failed"].try_number, found[1, "failed"].started_at, found[1, "failed"].mapped) == (3, NOW, True)
 

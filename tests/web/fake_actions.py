@@ -155,6 +155,7 @@ class FakeActions:
         self.datasets: list[Row] = [a_dataset()]
         self.events: list[Row] = [an_event()]
         self.calls: list[tuple[str, Row]] = []
+        self.dag_pages: Any = None  #: tests of the pages of one DAG put a real one here
 
     async def list_datasets(self) -> list[Row]:
         return self.datasets

@@ -1,0 +1,78 @@
+"""What the top of every page of a DAG shows: name, switch, schedule, tabs. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from asyncflow.core import timetable
+from asyncflow.engine.dag_pages import StoredDag
+from asyncflow.web import views
+from asyncflow.web.address import dag_path
+
+#: last part of the address -> what the tab says, in Airflow's order
+TABS = {
+    "grid": "Grid",
+    "graph": "Graph",
+    "calendar": "Calendar",
+    "duration": "Task duration",
+    "tries": "Task tries",
+    "landing": "Landing times",
+    "gantt": "Gantt",
+    "runs": "Runs",
+    "details": "Details",
+    "code": "Code",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tab:
+    """One tab."""
+
+    name: str
+    label: str
+    href: str
+    current: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """The top of a DAG's page."""
+
+    dag_id: str
+    name: str
+    path: str
+    description: str
+    tags: tuple[str, ...]
+    paused: bool
+    active: bool
+    broken: bool
+    schedule: str
+    schedule_words: str
+    next_run: str | None  #: ISO text
+    next_run_words: str
+    tabs: tuple[Tab, ...]
+
+
+def head(dag: StoredDag, tab: str, now: datetime) -> Head:
+    """The top of the page `tab`."""
+    spec = dag.spec
+    path = dag_path(spec.dag_id)
+    due = dag.next_run_after
+    return Head(
+        dag_id=spec.dag_id,
+        name=spec.display_name or spec.dag_id,
+        path=path,
+        description=spec.description or "",
+        tags=spec.tags,
+        paused=dag.paused,
+        active=dag.active,
+        broken=dag.import_error,
+        schedule=spec.schedule_text,
+        schedule_words=timetable.describe(spec.timetable),
+        next_run=None if due is None else due.isoformat(),
+        next_run_words="" if due is None else views.relative_text(due, now),
+        tabs=tuple(
+            Tab(name=name, label=label, href=f"{path}/{name}", current=name == tab) for name, label in TABS.items()
+        ),
+    )

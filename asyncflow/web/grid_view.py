@@ -1,0 +1,179 @@
+"""The grid: a line per task or group, a column per run, a cell per task instance or for several of them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from typing import Protocol
+
+from asyncflow.core.models import DagRun
+from asyncflow.core.states import RunType
+from asyncflow.web import views
+from asyncflow.web.address import run_path, segment
+from asyncflow.web.dag_tree import Line
+
+#: which state a cell for several instances takes, first that is there: Airflow's order of gravity
+_GRAVITY = (
+    *("failed", "upstream_failed", "up_for_retry", "up_for_reschedule", "queued", "scheduled", "deferred", "running"),
+    *("restarting", "none", "success", "skipped", "removed"),
+)
+_RANK = {state: rank for rank, state in enumerate(_GRAVITY)}
+#: steps in which the height of a bar is drawn (classes h0 to h50)
+BAR_STEPS = 50
+_TYPE_GLYPHS = {RunType.MANUAL: "▸", RunType.BACKFILL: "↺", RunType.DATASET_TRIGGERED: "◆"}
+#: a label over columns is shown from this many columns on
+_LABEL_COLUMNS = 3
+
+
+class Part(Protocol):
+    """Instances of one cell that are in one state (`store.grid.CellPart`)."""
+
+    @property
+    def line(self) -> int: ...
+    @property
+    def state(self) -> str: ...
+    @property
+    def many(self) -> int: ...
+    @property
+    def try_number(self) -> int: ...
+    @property
+    def started_at(self) -> datetime | None: ...
+    @property
+    def ended_at(self) -> datetime | None: ...
+    @property
+    def mapped(self) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One run, or one that is planned."""
+
+    run_id: str
+    path: str
+    state: str
+    title: str
+    height: int  #: of its bar, in steps
+    glyph: str = ""
+    marker: str = ""  #: what changed here: a new version of the DAG
+    planned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What one line came to in one run."""
+
+    state: str
+    path: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A line with its cells, one per column; None = the task was not in that run."""
+
+    line: Line
+    cells: list[Cell | None]
+
+
+def columns(
+    runs: Sequence[DagRun], planned: Sequence[Mapping[str, str]], newest: datetime, versions: Mapping[str, int]
+) -> list[Column]:
+    """The runs, oldest first, then what is planned. `newest` is now: a running run's bar grows up to it.
+
+    The longest run that has ended fills the height; one that still runs after longer than that is cut there.
+    """
+    seconds = [_seconds(run, newest) for run in runs]
+    ended = [s for run, s in zip(runs, seconds, strict=True) if s is not None and run.ended_at is not None]
+    longest = max(ended, default=0.0) or max([s for s in seconds if s is not None], default=0.0)
+    found = []
+    before = runs[0].version if runs else ""
+    for run, lasted in zip(runs, seconds, strict=True):
+        marker = f"version {versions.get(run.version, '?')} of the DAG from here" if run.version != before else ""
+        before = run.version
+        found.append(
+            Column(
+                run_id=run.run_id,
+                path=run_path(run.dag_id, run.run_id),
+                state=run.state.value,
+                title=_run_title(run, lasted),
+                height=_height(lasted, longest),
+                glyph=_TYPE_GLYPHS.get(run.run_type, ""),
+                marker=marker,
+            )
+        )
+    return found + [_planned(info) for info in planned]
+
+
+def _planned(info: Mapping[str, str]) -> Column:
+    due, date = views.moment_text(info["run_after"]), views.moment_text(info["logical_date"])
+    title = f"planned for {date}, due {due}"
+    return Column(run_id=info["logical_date"], path="", state="planned", title=title, height=6, planned=True)
+
+
+def _seconds(run: DagRun, now: datetime) -> float | None:
+    return None if run.started_at is None else ((run.ended_at or now) - run.started_at).total_seconds()
+
+
+def _height(seconds: float | None, longest: float) -> int:
+    if seconds is None or longest <= 0:
+        return 2
+    return max(2, min(BAR_STEPS, round(BAR_STEPS * seconds / longest)))
+
+
+def _run_title(run: DagRun, seconds: float | None) -> str:
+    date = views.moment_text(run.logical_date.isoformat()) if run.logical_date else run.run_id
+    parts = [date, run.state.value, views.duration_text(seconds) or "not started", run.run_type.value.replace("_", " ")]
+    if run.note:
+        parts.append(f"note: {run.note[:200]}")
+    return " · ".join(parts)
+
+
+def labels(runs: Sequence[DagRun], planned: int) -> list[tuple[str, int]]:
+    """Texts over the columns with the number of columns each spans: months, days or hours, whatever sets them apart."""
+    dates = [run.logical_date or run.run_after for run in runs]
+    if not dates:
+        return [("", planned)] if planned else []
+    span = dates[-1] - dates[0]
+    pattern = "%b %Y" if span.days > 3 * len(dates) // 4 else "%d %b" if span.days >= 1 else "%d %b %H:00"
+    found = [(text, len(list(group))) for text, group in groupby(date.strftime(pattern) for date in dates)]
+    found = [(text if count >= _LABEL_COLUMNS else "", count) for text, count in found]
+    return [*found, ("planned" if planned >= _LABEL_COLUMNS else "", planned)] if planned else found
+
+
+def rows(
+    lines: Sequence[Line], runs: Sequence[DagRun], cells: Sequence[Sequence[Part]], planned: int, now: datetime
+) -> list[Row]:
+    """The body. `cells[i]` are the parts of `runs[i]`, whose `line` is a place in `lines`."""
+    table: list[list[Cell | None]] = [[None] * (len(runs) + planned) for _ in lines]
+    tails = [f"/tasks/{segment(line.id)}" for line in lines]
+    for place, (run, parts) in enumerate(zip(runs, cells, strict=True)):
+        path = run_path(run.dag_id, run.run_id)
+        by_line: dict[int, list[Part]] = {}
+        for part in parts:
+            by_line.setdefault(part.line, []).append(part)
+        for number, several in by_line.items():
+            alone = not lines[number].is_group and not any(part.mapped for part in several)
+            target = path + tails[number] if alone else f"{path}?task={segment(lines[number].id)}"
+            table[number][place] = _cell(several, target, now)
+    return [Row(line=line, cells=found) for line, found in zip(lines, table, strict=True)]
+
+
+def _cell(parts: Sequence[Part], path: str, now: datetime) -> Cell:
+    if len(parts) == 1 and parts[0].many == 1:
+        part = parts[0]
+        title = views.badge(None if part.state == "none" else part.state).label
+        if part.try_number > 1:
+            title += f" · try {part.try_number}"
+        if part.started_at is not None:
+            title += f" · {views.duration_text(((part.ended_at or now) - part.started_at).total_seconds())}"
+        return Cell(part.state, path, title)
+    ranked = sorted(parts, key=lambda part: _RANK[part.state])
+    title = ", ".join(f"{part.many} {part.state.replace('_', ' ')}" for part in ranked)
+    return Cell(ranked[0].state, path, title)
+
+
+def version_numbers(newest_first: Sequence[str]) -> dict[str, int]:
+    """1 for the first version a DAG had, and so on."""
+    return {version: len(newest_first) - place for place, version in enumerate(newest_first)}

@@ -1,0 +1,180 @@
+"""The grid page over a real store."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from asyncflow.core.commands import Journal, SaveTask
+from asyncflow.core.models import DagRun
+from asyncflow.core.specs import TaskSpec
+from asyncflow.core.states import RunState, RunType, TaskState
+from tests.web.dag_home import DAY, DAY0, DagHome, a_run, a_spec, a_ti, dag_home
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+async def home(tmp_path: Path, anyio_backend: str) -> AsyncIterator[DagHome]:
+    async with dag_home(tmp_path) as opened:
+        yield opened
+
+
+async def _three_days(home: DagHome) -> list[DagRun]:
+    runs = [a_run(day) for day in range(3)]
+    for run in runs:
+        await home.add(
+            run, a_ti(run, "start"), a_ti(run, "load.users"), a_ti(run, "end", state=TaskState.FAILED, try_number=2)
+        )
+    return runs
+
+
+def _cells(text: str, name: str) -> list[str]:
+    """What the cells in the row of a task say, "" for empty ones."""
+    row = re.search(rf'<tr><th scope="row"[^>]*>(?:<[^>]*>)?{name}<.*?</tr>', text, re.DOTALL)
+    assert row is not None, f"no row {name}"
+    return [(re.findall(r'title="([^"]*)"', cell) or [""])[0] for cell in row[0].split("<td>")[1:]]
+
+
+async def test_a_dag_without_runs_says_so(home: DagHome) -> None:
+    assert "No runs yet." in await home.page("/dags/etl/grid")
+
+
+async def test_each_task_instance_is_a_link_with_state_try_and_duration(home: DagHome) -> None:
+    run = (await _three_days(home))[-1]
+    text = await home.page("/dags/etl/grid")
+    assert f'href="/dags/etl/runs/{quote(run.run_id, safe="")}/tasks/end" title="failed · try 2 · 2.00 s"' in text
+    assert _cells(text, "start")[:3] == ["success · 2.00 s"] * 3
+
+
+async def test_a_closed_group_shows_its_gravest_state_and_counts(home: DagHome) -> None:
+    run = a_run(0)
+    orders = [
+        a_ti(run, "load.orders", map_index=n, state=s) for n, s in enumerate((TaskState.FAILED, TaskState.SUCCESS))
+    ]
+    await home.add(run, a_ti(run, "load.users"), *orders)
+    text = await home.page("/dags/etl/grid?open=-")
+    assert _cells(text, "load")[0] == "1 failed, 2 success"
+    assert 'class="c state-failed"' in text
+    assert "load.users" not in text
+
+
+async def test_copies_of_a_mapped_task_share_a_cell(home: DagHome) -> None:
+    run = a_run(0)
+    await home.add(run, *(a_ti(run, "load.orders", map_index=n) for n in range(3)))
+    text = await home.page("/dags/etl/grid")
+    assert _cells(text, r"orders \[ \]")[0] == "3 success"
+    assert "?task=load.orders" in text
+
+
+async def test_planned_runs_follow_the_newest_and_only_there(home: DagHome) -> None:
+    await _three_days(home)
+    assert (await home.page("/dags/etl/grid")).count("planned for") == 10  # five, each as a title and as a text
+    assert "planned for" not in await home.page("/dags/etl/grid?until=2026-01-03")
+
+
+async def test_older_runs_are_one_link_away(home: DagHome) -> None:
+    runs = await _three_days(home)
+    text = await home.page("/dags/etl/grid?runs=2")
+    assert runs[0].run_id not in text.replace("%3A", ":").replace("%2B", "+")
+    older = re.search(r'href="(\?[^"]*)"[^>]*>← older', text)
+    assert older is not None
+    page = await home.page("/dags/etl/grid" + older[1].replace("&amp;", "&"))
+    assert quote(runs[0].run_id, safe="") in page
+    assert quote(runs[2].run_id, safe="") not in page
+
+
+async def test_runs_are_filtered_by_state_and_type(home: DagHome) -> None:
+    await _three_days(home)
+    await home.add(a_run(8, state=RunState.FAILED, run_type=RunType.MANUAL, run_id="by_hand"))
+    text = await home.page("/dags/etl/grid?state=failed&type=manual")
+    assert text.count('class="bar-box"') == 1
+    assert "/runs/by_hand" in text
+    assert "No runs match." in await home.page("/dags/etl/grid?type=backfill")
+
+
+async def test_a_new_version_is_marked_and_tasks_that_left_stay(home: DagHome) -> None:
+    run = a_run(0)
+    await home.add(run, a_ti(run, "end"))
+    await home.save(a_spec(tasks={"start": TaskSpec(task_id="start")}, groups={}), "v2", at=DAY0 + DAY)
+    second = a_run(1, version="v2")
+    await home.add(second, a_ti(second, "start"))
+    text = await home.page("/dags/etl/grid")
+    assert 'title="version 2 of the DAG from here"' in text
+    assert _cells(text, "end")[0] == "success · 2.00 s"
+    assert "not in the newest version" in text
+
+
+async def test_only_a_window_of_tasks_is_shown(home: DagHome) -> None:
+    tasks = {f"t{n:03}": TaskSpec(task_id=f"t{n:03}") for n in range(120)}
+    await home.save(a_spec(tasks=tasks, groups={}), "v2", at=DAY0 + DAY)
+    text = await home.page("/dags/etl/grid?line=100")
+    assert "lines 101 to 120 of 120" in text
+    assert "t100" in text
+    assert "t099" not in text
+    assert "lines 101 to 120 of 120" in await home.page("/dags/etl/grid?line=5000")
+
+
+async def test_the_page_polls_only_while_a_run_is_active(home: DagHome) -> None:
+    await _three_days(home)
+    assert "hx-get" not in await home.page("/dags/etl/grid")
+    await home.add(a_run(5, state=RunState.RUNNING, ended_at=None))
+    text = await home.page("/dags/etl/grid")
+    address = text.split('hx-get="')[1].split('"')[0].replace("&amp;", "&")
+    assert (await home.get(address)).status_code == 204
+    await home.add(a_run(6, state=RunState.RUNNING, ended_at=None))
+    answer = await home.get(address)
+    assert answer.status_code == 200
+    assert answer.text.lstrip().startswith('<div id="dag-grid"')
+
+
+async def test_a_change_is_seen_after_its_line_in_the_journal(home: DagHome) -> None:
+    run = a_run(0, state=RunState.RUNNING, ended_at=None)
+    ti = a_ti(run, "start", state=TaskState.NONE, try_number=0, started_at=None, ended_at=None)
+    await home.add(run, ti)
+    assert _cells(await home.page("/dags/etl/grid"), "start")[0] == "no status"
+    done = a_ti(run, "start", state=TaskState.SKIPPED, started_at=None)
+    line = Journal(at=DAY0, event="task.skipped", dag_id="etl", run_id=run.run_id, task_id="start")
+    await home.store.commit([SaveTask(ti=done, expected=TaskState.NONE), line])
+    assert _cells(await home.page("/dags/etl/grid"), "start")[0] == "skipped"
+
+
+async def test_bars_show_how_long_runs_took(home: DagHome) -> None:
+    for day, seconds in ((0, 10), (1, 100)):
+        run = a_run(day)
+        run.ended_at = run.run_after + timedelta(seconds=seconds)
+        await home.add(run)
+    text = await home.page("/dags/etl/grid")
+    assert re.findall(r'class="bar (h\d+) state-success"', text) == ["h5", "h50"]
+    assert "1 min 40 s" in text
+
+
+@pytest.mark.parametrize(
+    ("query", "sentence"),
+    [
+        ("runs=many", "whole number"),
+        ("until=soon", "is not a date"),
+        ("state=blue", "accepted are"),
+        ("line=x", "whole"),
+    ],
+)
+async def test_nonsense_in_the_address_is_answered_with_a_sentence(home: DagHome, query: str, sentence: str) -> None:
+    answer = await home.get(f"/dags/etl/grid?{query}")
+    assert answer.status_code == 400
+    assert sentence in answer.text
+
+
+async def test_an_unknown_dag_is_not_found(home: DagHome) -> None:
+    answer = await home.get("/dags/elt/grid")
+    assert answer.status_code == 404
+    assert "etl" in answer.text
