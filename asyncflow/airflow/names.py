@@ -25,9 +25,13 @@ EXPORTS: dict[str, dict[str, str]] = {
         "authoring.dataset": "Dataset DatasetAlias DatasetAll DatasetAny BaseDataset=BaseAsset expand_alias_to_datasets"
     },
     "airflow.datasets.metadata": {"authoring.dataset": "Metadata"},
-    "airflow.decorators": {"authoring.dag": "dag", "authoring.decorators": "task task_group setup teardown"},
+    "airflow.decorators": {
+        "authoring.dag": "dag",
+        "authoring.decorators": "task task_group setup teardown TaskDecorator",
+    },
     "airflow.decorators.base": {
-        "authoring.decorators": "DecoratedOperator TaskDecorator task_decorator_factory get_unique_task_id"
+        "authoring.decorators": "DecoratedOperator TaskDecorator task_decorator_factory get_unique_task_id",
+        "authoring.mapping": "DecoratedMappedOperator=MappedOperator",
     },
     "airflow.exceptions": {"authoring.exceptions": "*"},
     "airflow.hooks.base": {"hooks.base": "BaseHook"},
@@ -35,6 +39,12 @@ EXPORTS: dict[str, dict[str, str]] = {
     "airflow.hooks.subprocess": {"hooks.subprocess": "SubprocessHook SubprocessResult working_directory"},
     "airflow.io": {"authoring.objectstorage": "attach"},
     "airflow.io.path": {"authoring.objectstorage": "ObjectStoragePath"},
+    "airflow.lineage.hook": {
+        "airflow.provider_support": "get_hook_lineage_collector HookLineageCollector HookLineageReader HookLineage "
+        "AssetLineageInfo NoOpCollector=HookLineageCollector"
+    },
+    "airflow.listeners": {"airflow.provider_support": "hookimpl"},
+    "airflow.listeners.listener": {"airflow.provider_support": "get_listener_manager ListenerManager"},
     "airflow.macros": {"authoring.macros": "*"},
     "airflow.models": {
         "authoring.dag": "DAG",
@@ -154,6 +164,7 @@ EXPORTS: dict[str, dict[str, str]] = {
     "airflow.sdk.exceptions": {"authoring.exceptions": "*"},
     "airflow.sdk.execution_time.comms": {"authoring.assetevents": "AssetEventDagRunReferenceResult"},
     "airflow.sdk.execution_time.context": {
+        "airflow.provider_support": "context_to_airflow_vars AIRFLOW_VAR_NAME_FORMAT_MAPPING",
         "authoring.context": "Context ConnectionAccessor VariableAccessor context_merge",
         "authoring.assetevents": "InletEventsAccessors=InletEvents OutletEventAccessors=OutletEvents "
         "TriggeringAssetEventsAccessor",
@@ -209,7 +220,10 @@ EXPORTS: dict[str, dict[str, str]] = {
         "authoring.masking": "mask_secret redact SecretsMasker should_hide_value_for_key=is_sensitive"
     },
     "airflow.utils.module_loading": {"airflow.functions": "import_string qualname"},
-    "airflow.utils.operator_helpers": {"authoring.callables": "determine_kwargs KeywordParameters"},
+    "airflow.utils.operator_helpers": {
+        "authoring.callables": "determine_kwargs KeywordParameters",
+        "airflow.provider_support": "context_to_airflow_vars AIRFLOW_VAR_NAME_FORMAT_MAPPING",
+    },
     "airflow.utils.process_utils": {"airflow.functions": "execute_in_subprocess"},
     "airflow.utils.session": {"airflow.functions": "provide_session NEW_SESSION"},
     "airflow.utils.setup_teardown": {"authoring.setup_teardown": "SetupTeardownContext"},
@@ -218,6 +232,7 @@ EXPORTS: dict[str, dict[str, str]] = {
     },
     "airflow.utils.strings": {"airflow.functions": "to_boolean get_random_string"},
     "airflow.utils.task_group": {"authoring.taskgroup": "TaskGroup", "authoring.mapping": "MappedTaskGroup"},
+    "airflow.utils.timeout": {"airflow.provider_support": "timeout TimeoutPosix=timeout"},
     "airflow.utils.timezone": {"authoring.timezone": "*"},
     "airflow.utils.trigger_rule": {"airflow.states": "TriggerRule"},
     "airflow.utils.types": {"authoring.types": "NOTSET ArgNotSet is_arg_set", "airflow.states": "DagRunType"},
@@ -285,11 +300,15 @@ ALIASES: dict[str, str] = {
     "airflow.providers.standard.triggers.temporal": "airflow.triggers.temporal",
     "airflow.providers.standard.utils.weekday": "airflow.utils.weekday",
     "airflow.providers.standard.sensors.weekday": "airflow.sensors.weekday",
+    "airflow.sdk.bases.decorator": "airflow.decorators.base",
     "airflow.sdk.definitions.asset": "airflow.sdk",
     "airflow.sdk.definitions.decorators": "airflow.decorators",
     "airflow.sdk.definitions.edges": "airflow.utils.edgemodifier",
     "airflow.sdk.definitions.template": "airflow.templates",
     "airflow.sdk.execution_time.secrets_masker": "airflow.utils.log.secrets_masker",
+    "airflow.sdk.execution_time.timeout": "airflow.utils.timeout",
+    "airflow.sdk.lineage": "airflow.lineage.hook",
+    "airflow.sdk.listener": "airflow.listeners.listener",
     "airflow.sdk.log": "airflow.utils.log.secrets_masker",
     "airflow.sdk.timezone": "airflow.utils.timezone",
     "airflow.sdk.types": "airflow.sdk.definitions._internal.types",
