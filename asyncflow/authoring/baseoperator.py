@@ -322,6 +322,22 @@ class BaseOperator(AbstractOperator, metaclass=BaseOperatorMeta):
         if self._post_execute_hook is not None:
             self._post_execute_hook(context, result)
 
+    def run(
+        self,
+        start_date: datetime | None = None,
+        end_date: datetime | None = None,
+        ignore_first_depends_on_past: bool = True,
+        ignore_ti_state: bool = False,
+        mark_success: bool = False,
+        test_mode: bool = False,
+        **_: Any,
+    ) -> None:
+        """Run the task here, once for each run of its DAG between two dates; for tests of it. Raises what it raises."""
+        from asyncflow.authoring.localruns import run_task
+
+        flags = {"ignore_ti_state": ignore_ti_state, "mark_success": mark_success, "test_mode": test_mode}
+        run_task(self, start_date, end_date, **flags)
+
     def on_kill(self) -> None:
         """Clean up when the task is ended from outside; subclasses that start things define it."""
 

@@ -33,6 +33,7 @@ from asyncflow.authoring.dag_arguments import (
     read_doc,
 )
 from asyncflow.authoring.exceptions import TaskNotFound
+from asyncflow.authoring.localruns import LocalRuns
 from asyncflow.authoring.params import DagParam, ParamsDict
 from asyncflow.authoring.schedules import ScheduleMethods
 from asyncflow.authoring.source import Place, caller, imports_sdk, located
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
 _created = itertools.count()
 
 
-class DAG(ScheduleMethods):
+class DAG(ScheduleMethods, LocalRuns):
     """A DAG; `with DAG(...):` collects the tasks made inside."""
 
     #: 3: written for Airflow 3, see the module

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, overload
 
 import pendulum
@@ -28,9 +30,29 @@ def is_naive(value: dt.datetime) -> bool:
     return value.utcoffset() is None
 
 
+def plain_utc(moment: dt.datetime) -> dt.datetime:
+    """A moment as the server knows it: a plain datetime in UTC, no pendulum one (whose arithmetic is another)."""
+    utc_moment = convert_to_utc(moment)
+    return dt.datetime.combine(utc_moment.date(), utc_moment.time(), dt.UTC)
+
+
+_clock: Callable[[], dt.datetime] | None = None
+
+
 def utcnow() -> pendulum.DateTime:
     """Now, in UTC."""
-    return pendulum.now(utc)
+    return pendulum.now(utc) if _clock is None else pendulum.instance(_clock().replace(tzinfo=None), tz=utc)
+
+
+@contextmanager
+def virtual(clock: Callable[[], dt.datetime]) -> Iterator[None]:
+    """Inside, `utcnow` is what `clock` says (UTC): for tests that play on virtual time."""
+    global _clock
+    before, _clock = _clock, clock
+    try:
+        yield
+    finally:
+        _clock = before
 
 
 def utc_epoch() -> pendulum.DateTime:

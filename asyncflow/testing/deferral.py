@@ -21,15 +21,22 @@ log = logging.getLogger("airflow.task")
 
 
 def run_whole_try(
-    task: Any, info: TryInfo, api: TaskApi, *, now: Callable[[], dt.datetime], logs: bool, test_mode: bool = False
+    task: Any,
+    info: TryInfo,
+    api: TaskApi,
+    *,
+    now: Callable[[], dt.datetime],
+    logs: bool,
+    test_mode: bool = False,
+    errors: list[BaseException] | None = None,
 ) -> TryResult:
     """As `run_try`, but a task that defers itself is gone on with until it ends; this process waits meanwhile."""
-    result = run_try(task, info, api, now=now, logs=logs, test_mode=test_mode)
+    result = run_try(task, info, api, now=now, logs=logs, test_mode=test_mode, errors=errors)
     begun = info.first_poke_at or result.started_at
     while result.outcome == "deferred" and result.trigger is not None:
         method, kwargs = fire(result.trigger, api)
         info = msgspec.structs.replace(info, next_method=method, next_kwargs=kwargs, first_poke_at=begun)
-        result = run_try(task, info, api, now=now, logs=logs, test_mode=test_mode)
+        result = run_try(task, info, api, now=now, logs=logs, test_mode=test_mode, errors=errors)
     return result
 
 

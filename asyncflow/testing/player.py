@@ -101,7 +101,9 @@ class Player:
         jump_pokes: bool = False,
         logs: bool = True,
         order: Order = "together",
+        keep_ended: dt.timedelta | None = None,
     ) -> None:
+        """`keep_ended`: how long finished runs stay in the scheduler's memory; None = for good."""
         self.dag = dag
         self._order = order
         self.api = api or MemoryApi()
@@ -110,7 +112,7 @@ class Player:
         self._jump_pokes = jump_pokes
         self._logs = logs
         tokens = itertools.count(1)
-        self.world = World(parallelism=1_000, new_token=lambda: f"try-{next(tokens)}", keep_ended=None)
+        self.world = World(parallelism=1_000, new_token=lambda: f"try-{next(tokens)}", keep_ended=keep_ended)
         # only the runs asked for: without the schedule the scheduler makes none by itself
         self._spec = msgspec.structs.replace(to_spec(dag), timetable=NullTimetable())
         self.world.put_dag(self._spec, "played", paused=False, now=self._clock.now())
@@ -216,11 +218,19 @@ class Player:
             self._run(waiting.pop(0 if self._order == "oldest" else -1))
 
     def _run(self, act: LaunchTry) -> None:
+        info = self._start(act)
+        if info is not None:
+            self._end(act, self._try(info))
+
+    def _start(self, act: LaunchTry) -> TryInfo | None:
+        """Tell the scheduler that a try has started; None for one that was skipped or marked in the meantime."""
         ti = self.world.task_instance(act.key)
         run = self.world.run(act.key.dag_id, act.key.run_id)
         if ti is None or run is None or ti.token != act.token:
-            return  # skipped or marked in the meantime
-        info = TryInfo(
+            return None
+        now = self._clock.now()
+        self.world.try_started(TryStartedFact(token=act.token, at=now, pid=os.getpid(), pid_started=0))
+        return TryInfo(
             token=act.token,
             dag_id=ti.dag_id,
             task_id=ti.task_id,
@@ -239,9 +249,8 @@ class Player:
             next_method=ti.next_method,
             next_kwargs=ti.next_kwargs,
         )
-        now = self._clock.now()
-        self.world.try_started(TryStartedFact(token=act.token, at=now, pid=os.getpid(), pid_started=0))
-        result = self._try(info)
+
+    def _end(self, act: LaunchTry, result: TryResult) -> None:
         if result.error:
             self.errors[act.key] = result.error
         self.world.try_ended(TryEndedFact(token=act.token, at=self._clock.now(), result=result, exit_code=0))

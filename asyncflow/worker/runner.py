@@ -80,19 +80,25 @@ def run_try(
     now: Callable[[], dt.datetime] = utc_now,
     test_mode: bool = False,
     logs: bool = True,
+    errors: list[BaseException] | None = None,
 ) -> TryResult:
     """Run one try to its end and say what it came to; never raises for what the task does.
 
     `task` is the operator as the DAG file made it (plain or mapped); it is not changed. `conf` are settings as in
     HostConfig.conf, if they are not loaded yet. With `test_mode`, `context["test_mode"]` is true. Without `logs`,
-    logging is left as it is. KeyboardInterrupt passes through, after `on_kill`.
+    logging is left as it is. What the task raised is put into `errors` too, for tests that want the exception itself.
+    KeyboardInterrupt passes through, after `on_kill`.
     """
     if conf is not None:
         settings.load(conf)
     before = use_api(api)
     try:
         with log_to_stdout() if logs else contextlib.nullcontext():
-            return _Try(task, info, api, now=now, test_mode=test_mode).run()
+            one = _Try(task, info, api, now=now, test_mode=test_mode)
+            result = one.run()
+            if errors is not None and one.error is not None:
+                errors.append(one.error)
+            return result
     finally:
         use_api(before)
 
@@ -112,6 +118,8 @@ class _Try:
         self._context: Any = {}
         self._rendered: dict[str, Any] | None = None
         self._map_length: int | None = None
+        #: what the task raised, if that is why it failed
+        self.error: BaseException | None = None
 
     def run(self) -> TryResult:
         ti = self.ti
@@ -235,6 +243,7 @@ class _Try:
 
     def _fail(self, error: BaseException, *, retryable: bool) -> TryResult:
         log.error("Task failed with exception", exc_info=error)
+        self.error = error
         retryable = retryable and self._policy_allows(error)
         return self._end("failed", error=error, retryable=retryable)
 
