@@ -24,6 +24,7 @@ from asyncflow.core.states import RunState, RunType, TaskState
 from asyncflow.core.timetable import CustomTimetable, DagRunInfo, DataInterval
 from asyncflow.core.world import World
 from asyncflow.engine.backfills import BackfillActions
+from asyncflow.engine.changes import Changes
 from asyncflow.engine.clock import Clock
 from asyncflow.engine.credentials import CredentialActions
 from asyncflow.engine.dag_pages import DagPages
@@ -34,6 +35,7 @@ from asyncflow.engine.jsonable import iso, run_dict, struct_dict, task_dict
 from asyncflow.engine.launcher import Launcher
 from asyncflow.engine.moments import moment
 from asyncflow.engine.monitor import Monitor
+from asyncflow.engine.pages import Pages
 from asyncflow.engine.paths import log_path
 from asyncflow.engine.scheduler import Scheduler
 from asyncflow.errors import Conflict, InvalidInput, NotFound
@@ -63,9 +65,12 @@ class Actions(CredentialActions, DatasetActions, BackfillActions):
         validate_conf: Callable[[DagSpec, dict[str, Any]], None],
         variable_changed: Callable[[str], None],
         connection_changed: Callable[[str], None],
+        changes: Changes,
     ) -> None:
         #: what the pages of one DAG read
         self.dag_pages = DagPages(store, clock)
+        #: what the others read
+        self.pages = Pages(store=store, scheduler=scheduler, clock=clock, changes=changes, logs=logs)
         self._store = store
         self._scheduler = scheduler
         self._files = files

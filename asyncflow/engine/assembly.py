@@ -20,8 +20,9 @@ from asyncflow.config import Settings, secret_key_from_environment
 from asyncflow.core.messages import Hello, Request
 from asyncflow.core.models import Pool
 from asyncflow.core.world import World
-from asyncflow.dagfiles.loader import Loader
+from asyncflow.dagfiles.loader import Loader, LoadResult
 from asyncflow.engine.actions import Actions
+from asyncflow.engine.changes import Changes
 from asyncflow.engine.clock import Clock, SystemClock
 from asyncflow.engine.files import DagFiles
 from asyncflow.engine.history import finished_runs, runs_to_come
@@ -49,6 +50,7 @@ class Server:
         self.settings = settings
         self.store = store
         self.clock = clock
+        self.changes = Changes()
         self.pool = HostPool(settings, on_message=self._on_message, on_request=self._on_request)
         self.launcher = Launcher(
             executor=self.pool,
@@ -64,7 +66,12 @@ class Server:
             new_token=lambda: secrets.token_hex(12),
         )
         self.scheduler = Scheduler(
-            world=world, store=store, clock=clock, carry_out=self.launcher.carry_out, scheduling=scheduling
+            world=world,
+            store=store,
+            clock=clock,
+            carry_out=self.launcher.carry_out,
+            after_commit=self.changes.committed,
+            scheduling=scheduling,
         )
         self.files = DagFiles(
             store=store,
@@ -80,7 +87,7 @@ class Server:
         self.launcher.scheduler = self.scheduler
         self.launcher.lookout = Lookout(store=store, scheduler=self.scheduler, logs=settings.logs, spawn=spawn)
         self.launcher.files = self.files
-        self.loader = Loader(settings, parse=self.pool.parse, on_result=self.files.loaded, on_gone=self.files.gone)
+        self.loader = Loader(settings, parse=self.pool.parse, on_result=self._loaded, on_gone=self._gone)
         self.monitor = Monitor(self.scheduler)
         self.actions = Actions(
             store=store,
@@ -93,6 +100,7 @@ class Server:
             validate_conf=validate_conf,
             variable_changed=self.loader.variable_changed,
             connection_changed=self.loader.connection_changed,
+            changes=self.changes,
         )
         self.requests = TaskRequests(
             store=store,
@@ -100,6 +108,16 @@ class Server:
             actions=self.actions,
             variable_changed=self.loader.variable_changed,
         )
+
+    async def _loaded(self, result: LoadResult) -> None:
+        await self.files.loaded(result)
+        for dag_id in (spec.dag_id for spec in result.parsed.dags):
+            self.changes.noted(dag_id)
+        self.changes.noted()
+
+    async def _gone(self, file: str) -> None:
+        await self.files.gone(file)
+        self.changes.noted()
 
     def _on_message(self, message: Any) -> None:
         self.launcher.on_message(message)

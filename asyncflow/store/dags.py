@@ -98,7 +98,7 @@ def _stored(row: dict[str, Any]) -> StoredDag:
     assert created is not None
     assert changed is not None
     return StoredDag(
-        spec=_spec(row["spec"], row["dag_id"]),
+        spec=read_spec(row["spec"], row["dag_id"]),
         version=row["version"],
         file=row["file"],
         active=bool(row["active"]),
@@ -113,7 +113,8 @@ def _stored(row: dict[str, Any]) -> StoredDag:
     )
 
 
-def _spec(data: bytes, dag_id: str) -> DagSpec:
+def read_spec(data: bytes, dag_id: str) -> DagSpec:
+    """A definition as it is stored. Raises StoreBroken."""
     try:
         return _decoder.decode(data)
     except msgspec.MsgspecError as error:
@@ -193,7 +194,7 @@ def load_version(db: sqlite3.Connection, dag_id: str, version: str) -> StoredVer
     created_at = from_micros(created)
     assert created_at is not None
     return StoredVersion(
-        spec=_spec(spec, dag_id), version=version, file=file, source=source or "", created_at=created_at
+        spec=read_spec(spec, dag_id), version=version, file=file, source=source or "", created_at=created_at
     )
 
 

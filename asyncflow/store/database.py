@@ -26,6 +26,7 @@ from asyncflow.store.dags import StoredDag, StoredFile, StoredImportError, Store
 from asyncflow.store.datasets import StoredDataset, StoredEvent
 from asyncflow.store.grid import GridReads
 from asyncflow.store.migrate import copy
+from asyncflow.store.pages import PageReads
 from asyncflow.store.queries import SQL
 from asyncflow.store.rows import to_micros
 from asyncflow.store.runs import DagSummary, JournalLine, LoadedRun, PendingCallback, StoredTry
@@ -50,7 +51,7 @@ __all__ = [
 ]
 
 
-class Store(GridReads):
+class Store(GridReads, PageReads):
     """An open database. Make it with `open`, end it with `close` (or use it as an async context manager)."""
 
     # ---- the hot path -----------------------------------------------------------------------------------------------

@@ -18,6 +18,9 @@ HOT = [
     *("load_active_runs", "load_active_tasks", "find_runs_of_dag_newest", "find_runs_of_dag_oldest", "save_dag_state"),
     *("dag_place", "update_dag", "deactivate_missing", "get_variable", "get_connection", "list_pending_callbacks"),
     *("find_runs_newest", "find_runs_oldest", "xcom_rows_prior", "count_runs"),
+    *("page_recent_runs", "page_task_states", "page_find_runs", "page_find_runs_of_dag", "page_active_runs"),
+    *("page_failed_runs", "page_unscheduled_runs"),
+    *("page_runs_named", "page_run_tasks", "page_tasks", "page_run_place", "page_older", "page_newer", "page_tried"),
     *("grid_runs", "run_seqs", "run_cells", "run_tries", "run_days", "dag_versions", "file_facts"),
 ]
 
