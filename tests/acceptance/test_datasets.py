@@ -147,10 +147,13 @@ def test_an_update_from_outside_counts_after_a_restart(tmp_path: Path) -> None:
     with server:
         server.write("pipeline.py", PIPELINE)
         server.wait_for_dag("both")
-        server.call("update_dataset", uri="s3://prices")  # paused: not queued
+        until(lambda: server.dag("both")["datasets"], "the scheduler knows what the DAG waits for")
+        server.call("update_dataset", uri="s3://prices")  # not queued while it is paused, but there for the next run
         server.call("unpause_dag", dag_id="both")
         server.call("update_dataset", uri="s3://orders", extra={"by": "hand"})
-        assert server.dag("both")["datasets"]["s3://orders"] is not None
+        waiting = server.dag("both")["datasets"]
+        assert waiting["s3://prices"] is None
+        assert waiting["s3://orders"] is not None
         assert server.stop(kill=True) < 0
     with server:
         assert server.dag("both")["datasets"]["s3://orders"] is not None
@@ -159,7 +162,7 @@ def test_an_update_from_outside_counts_after_a_restart(tmp_path: Path) -> None:
         server.call("update_dataset", uri="s3://prices")
         (both,) = runs_of(server, "both")
         events = server.call("list_dataset_events")
-        assert [len(event["created_runs"]) for event in events] == [1, 1, 0]
+        assert [len(event["created_runs"]) for event in events] == [1, 1, 1]
         assert both["logical_date"] == events[0]["at"]
 
 
