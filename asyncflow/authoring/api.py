@@ -46,6 +46,7 @@ class DatasetEventRow(msgspec.Struct, frozen=True, kw_only=True):
 
     event_id: int
     uri: str
+    name: str = ""  #: of an asset that has one beside its URI
     at: datetime
     extra: dict[str, Any] = {}
     aliases: tuple[str, ...] = ()

@@ -27,6 +27,7 @@ class DatasetEvent:
         self._api = api
         self.id = row.event_id
         self.uri = row.uri
+        self._name = row.name
         self.extra = row.extra
         self.timestamp = pendulum.instance(row.at)
         self.source_dag_id = row.source_dag_id or None
@@ -38,7 +39,7 @@ class DatasetEvent:
     @property
     def dataset(self) -> Dataset:
         """The dataset, as far as the event knows it."""
-        return Dataset(self.uri)
+        return Dataset(self.uri, name=self._name or None)
 
     asset = dataset
 
@@ -139,7 +140,7 @@ class TriggeringEvents(Mapping[Any, Sequence[DatasetEvent]]):
         if isinstance(key, DatasetAlias):
             return [event for event in self._events if key in event.source_aliases]
         target = _target(key)
-        return [event for event in self._events if ("uri", event.uri) in _names(target)]
+        return [event for event in self._events if _names(event.asset) & _names(target)]
 
     def __iter__(self) -> Iterator[Any]:
         return iter(dict.fromkeys(event.asset for event in self._events))

@@ -20,6 +20,7 @@ from asyncflow.authoring.params import ParamsDict
 from asyncflow.authoring.source import located
 from asyncflow.authoring.taskgroup import TaskGroup
 from asyncflow.authoring.timetable_values import zone_name
+from asyncflow.authoring.timetables import dataset_expression
 from asyncflow.authoring.types import ArgNotSet
 from asyncflow.authoring.weights import rule_name, total_weights
 from asyncflow.authoring.xcom_arg import ConcatXComArg, MapXComArg, PlainXComArg, XComArg, ZipXComArg
@@ -36,6 +37,7 @@ from asyncflow.core.specs import (
     XComInput,
 )
 from asyncflow.core.states import TriggerRule
+from asyncflow.core.timetable import CustomTimetable
 from asyncflow.errors import CycleFound, InvalidDag
 
 if TYPE_CHECKING:
@@ -358,7 +360,9 @@ def _schedule_text(schedule: Any) -> str:
 
 
 def _dataset_expression(dag: DAG) -> Any:
-    spec = dag.timetable.to_spec()
+    spec, condition = dag.timetable.to_spec(), dag.timetable.dataset_condition
+    if isinstance(spec, CustomTimetable) and condition is not None:
+        return dataset_expression(condition)
     return getattr(spec, "expression", None)
 
 

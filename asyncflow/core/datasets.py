@@ -38,9 +38,12 @@ class Trigger(NamedTuple):
 
 
 def met(expression: Any, queued: Mapping[str, Any], aliases: Mapping[str, Iterable[str]]) -> bool:
-    """Whether a condition holds. `queued`: the datasets that were updated; `aliases`: the datasets behind each."""
+    """Whether a condition holds. `queued`: the datasets that were updated; `aliases`: the datasets behind each.
+
+    What an asset is called beside its URI counts as an alias of it.
+    """
     if isinstance(expression, str):
-        return expression in queued
+        return expression in queued or any(uri in queued for uri in aliases.get(expression, ()))
     if "alias" in expression:
         return any(uri in queued for uri in aliases.get(expression["alias"], ()))
     if "any" in expression:
@@ -62,6 +65,12 @@ def names(expression: Any) -> tuple[list[str], list[str]]:
         else:
             parts = [*(part.get("any") or part.get("all") or ()), *parts]
     return list(uris), list(aliases)
+
+
+def resolve(uris: Iterable[str], aliases: Iterable[str], known: Mapping[str, Iterable[str]]) -> list[str]:
+    """The datasets that names in a condition may stand for: a URI may be the name of an asset with another one."""
+    behind = [uri for name in (*uris, *aliases) for uri in known.get(name, ())]
+    return list(dict.fromkeys([*uris, *behind]))
 
 
 def words(expression: Any) -> str:
@@ -117,7 +126,8 @@ class Board:
 
     def load(self, state: DatasetState) -> None:
         """Take over what the store knows; once, before anything else."""
-        self._last_at, self._last_id = state.last_at, state.last_id
+        known = [consumer.since for consumer in state.consumers] + ([state.last_at] if state.last_at else [])
+        self._last_at, self._last_id = max(known, default=None), state.last_id
         self._aliases = {alias: dict.fromkeys(uris) for alias, uris in state.aliases.items()}
         for consumer in state.consumers:
             self._waiting[consumer.dag_id] = _Waiting(consumer)
@@ -134,7 +144,10 @@ class Board:
                 self._index()
             return
         if waiting is None:
-            known = DatasetConsumer(dag_id=dag_id, expression=expression, since=now, paused=paused)
+            # A moment that no event has, nor will have: one that is told late (by a task's process that outlived
+            # the server) belongs to what comes after.
+            since = self._last_at = now if self._last_at is None else max(now, self._last_at)
+            known = DatasetConsumer(dag_id=dag_id, expression=expression, since=since, paused=paused)
             waiting = self._waiting[dag_id] = _Waiting(known)
             self._save(waiting)
         elif waiting.expression != expression:
@@ -173,8 +186,7 @@ class Board:
                 self._by_uri.setdefault(uri, {})[waiting.dag_id] = None
 
     def _uris_of(self, waiting: _Waiting) -> list[str]:
-        behind = [uri for alias in waiting.aliases for uri in self._aliases.get(alias, ())]
-        return list(dict.fromkeys([*waiting.uris, *behind]))
+        return resolve(waiting.uris, waiting.aliases, self._aliases)
 
     # ---- updates ----------------------------------------------------------------------------------------------------
 
@@ -210,7 +222,7 @@ class Board:
         )
         self._ledger.write(event)
         self._journal(event, actor)
-        self._note_aliases(event)
+        self._note_aliases(event.uri, [*event.aliases, event.name] if event.name else event.aliases)
         for dag_id in self._by_uri.get(uri, ()):
             self._count(self._waiting[dag_id], uri, at, span)
         return event
@@ -229,10 +241,10 @@ class Board:
             )
         )
 
-    def _note_aliases(self, event: SaveDatasetEvent) -> None:
-        grown = [alias for alias in event.aliases if event.uri not in self._aliases.get(alias, ())]
+    def _note_aliases(self, uri: str, aliases: Iterable[str]) -> None:
+        grown = [alias for alias in aliases if uri not in self._aliases.get(alias, ())]
         for alias in grown:
-            self._aliases.setdefault(alias, {})[event.uri] = None
+            self._aliases.setdefault(alias, {})[uri] = None
         if grown:
             self._index()
 
@@ -280,4 +292,7 @@ class Board:
     def queue_of(self, dag_id: str) -> dict[str, datetime | None]:
         """What a DAG waits for: by dataset, since when its update is queued; None = not yet updated."""
         waiting = self._waiting.get(dag_id)
-        return {uri: waiting.queued.get(uri) for uri in self._uris_of(waiting)} if waiting is not None else {}
+        if waiting is None:
+            return {}
+        queue = {uri: waiting.queued.get(uri) for uri in self._uris_of(waiting)}
+        return {uri: at for uri, at in queue.items() if at is not None or not self._aliases.get(uri)}

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from asyncflow.core.datasets import names
+from asyncflow.core.datasets import names, resolve
 from asyncflow.core.models import DatasetConsumer, DatasetState
 from asyncflow.core.timetable import DataInterval
 from asyncflow.store.dags import StoredDag
@@ -32,6 +32,7 @@ class StoredEvent(msgspec.Struct, frozen=True, kw_only=True):
 
     event_id: int
     uri: str
+    name: str
     at: datetime
     extra: dict[str, Any]
     aliases: tuple[str, ...]
@@ -48,7 +49,7 @@ _EVENTS = RowCodec(StoredEvent)
 def load_state(db: sqlite3.Connection, dags: Iterable[StoredDag]) -> DatasetState:
     """What a scheduler that starts must know; `dags` are those whose updates count."""
     aliases: dict[str, list[str]] = defaultdict(list)
-    for alias, uri in db.execute(SQL["dataset_aliases"]):
+    for alias, uri in db.execute(SQL["dataset_aliases"]):  # with the names of assets
         aliases[alias].append(uri)
     queued = queues(db)
     since = {dag_id: _moment(at) for dag_id, at in db.execute(SQL["dataset_consumers"])}
@@ -69,8 +70,7 @@ def load_state(db: sqlite3.Connection, dags: Iterable[StoredDag]) -> DatasetStat
 def _consumer(
     db: sqlite3.Connection, dag: StoredDag, since: datetime, queued: dict[str, datetime], aliases: dict[str, list[str]]
 ) -> DatasetConsumer:
-    uris, named = names(dag.spec.dataset_expression)
-    uris += [uri for alias in named for uri in aliases.get(alias, ())]
+    uris = resolve(*names(dag.spec.dataset_expression), aliases)
     upto = max(queued.values(), default=since)
     return DatasetConsumer(
         dag_id=dag.spec.dag_id,

@@ -17,6 +17,7 @@ from asyncflow.authoring.conf import conf
 from asyncflow.authoring.dataset import Dataset
 from asyncflow.authoring.exceptions import AirflowDagCycleException, ParamValidationError
 from asyncflow.authoring.serialize import to_spec
+from asyncflow.authoring.timetables import DatasetOrTimeSchedule, Timetable
 from asyncflow.authoring.weights import PriorityWeightStrategy
 from asyncflow.core import timetable as timetables
 from asyncflow.core.specs import DagSpec, ExpandSpec, LiteralInput, TaskSpec, XComInput
@@ -315,6 +316,7 @@ with DAG("d", start_date=dt.datetime(2024, 1, 1), tags={"a", "b", "c"}, on_failu
                        on_success_callback=print, on_failure_callback=print, on_retry_callback=print)
     a >> [PythonOperator(task_id=x, python_callable=print) for x in "bcdef"]
 from asyncflow.authoring.serialize import to_spec
+from asyncflow.authoring.timetables import DatasetOrTimeSchedule, Timetable
 import msgspec, hashlib
 print(hashlib.sha256(msgspec.msgpack.encode(to_spec(dag), order="deterministic")).hexdigest())
 """
@@ -390,3 +392,15 @@ def test_trigger_rule_always_has_no_place_in_a_mapped_group() -> None:
     made.get_task("work.t").trigger_rule = TriggerRule.ALWAYS
     with pytest.raises(InvalidDag, match="in a mapped task group"):
         to_spec(made)
+
+
+def test_datasets_beside_a_timetable_of_the_user_are_in_the_spec() -> None:
+    class Mine(Timetable):
+        pass
+
+    schedule = DatasetOrTimeSchedule(timetable=Mine(), datasets=[Dataset("s3://a"), Dataset("s3://b")])
+    with DAG("both", schedule=schedule, start_date=START) as dag:
+        EmptyOperator(task_id="a")
+    spec = to_spec(dag)
+    assert isinstance(spec.timetable, timetables.CustomTimetable)
+    assert spec.dataset_expression == {"all": ["s3://a", "s3://b"]}

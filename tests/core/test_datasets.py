@@ -121,11 +121,11 @@ def test_updates_of_one_moment_are_told_apart() -> None:
     game.turn()
     game.turn()
     events = [write for write in game.kept if isinstance(write, SaveDatasetEvent)]
-    assert [(event.event_id, event.at) for event in events] == [(n, START + (n - 1) * TICK) for n in (1, 2, 3)]
+    assert [(event.event_id, event.at) for event in events] == [(n, START + n * TICK) for n in (1, 2, 3)]
     game.update("a", after=timedelta(0))
     assert game.made() == [
-        "dataset_triggered__2024-01-01T00:00:00+00:00",
-        "dataset_triggered__2024-01-01T00:00:00.000003+00:00",
+        "dataset_triggered__2024-01-01T00:00:00.000001+00:00",
+        "dataset_triggered__2024-01-01T00:00:00.000004+00:00",
     ]
 
 
@@ -183,7 +183,7 @@ def test_an_update_by_a_run_without_an_interval_stands_for_its_moment() -> None:
     game.trigger(logical_date=None, data_interval=None)
     game.play({"write": success(dataset_events=(says("a"),))})
     (run_id,) = game.made()
-    assert game.runs["consumer", run_id].data_interval_start == START
+    assert game.runs["consumer", run_id].data_interval_start == START + TICK
 
 
 def test_a_full_dag_gets_its_run_when_there_is_room() -> None:
@@ -366,3 +366,28 @@ def test_an_update_is_in_the_journal_with_who_made_it() -> None:
 )
 def test_a_condition_in_words(expression: Any, text: str) -> None:
     assert words(expression) == text
+
+
+def test_an_asset_is_meant_by_its_name_too() -> None:
+    game = Board(producer(), consumer("orders"))
+    assert game.world.dataset_queue("consumer") == {"orders": None}
+    game.trigger()
+    game.play({"write": success(dataset_events=(says("s3://orders", name="orders"),))})
+    assert len(game.made()) == 1
+    assert game.taken()[0].uris == ("orders", "s3://orders")
+    assert game.world.dataset_queue("consumer") == {"s3://orders": None}
+
+
+def test_an_event_that_is_told_late_comes_after_what_is_known() -> None:
+    game = Board(producer())
+    game.trigger()
+    game.turn()
+    token = game.start("write")
+    early, game.now = game.now, game.now + DAY
+    game.world.put_dag(consumer("a"), "v1", paused=False, now=game.now)
+    game.now = early
+    game.end(token, success(dataset_events=(says("a"),)))
+    game.now = early + DAY
+    game.turn()
+    (taken,) = game.taken()
+    assert (taken.after, taken.upto) == (early + DAY, early + DAY + TICK)

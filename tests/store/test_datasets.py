@@ -58,7 +58,9 @@ async def test_events_come_back_in_both_orders_and_by_pages(store: Store) -> Non
 
 async def test_an_asset_is_found_by_its_name_too(store: Store) -> None:
     await store.commit([event(1, "s3://x", name="orders"), event(2, "s3://x"), event(3, "b")])
-    assert [found.event_id for found in await store.dataset_events(uri="orders")] == [1, 2]
+    found = await store.dataset_events(uri="orders")
+    assert [(event.event_id, event.name) for event in found] == [(1, "orders"), (2, "orders")]
+    assert (await state(store)).aliases == {"orders": ("s3://x",)}
     assert await store.count_dataset_events(uri="orders") == 2
     assert [(d.uri, d.name, d.events, d.last_at) for d in await store.list_datasets()] == [
         ("b", "", 1, NOW + 3 * DAY),

@@ -36,7 +36,7 @@ WHERE uri IN (SELECT value FROM json_each(:uris)) AND at > :after AND at <= :upt
 SELECT event_id, at FROM dataset_event ORDER BY event_id DESC LIMIT 1;
 
 -- name: dataset_aliases
-SELECT alias, uri FROM dataset_alias ORDER BY alias, uri;
+SELECT alias, uri FROM dataset_alias UNION SELECT name, uri FROM dataset WHERE name <> '' ORDER BY alias, uri;
 
 -- name: dataset_queues
 SELECT dag_id, uri, at FROM dataset_queue ORDER BY dag_id, at;
@@ -54,7 +54,7 @@ SELECT uri, name, events, last_at FROM dataset ORDER BY uri;
 
 -- name: events_of_dataset
 -- Of one dataset (by URI or, for an asset, its name), of an alias, or of all; in the order of time or backwards.
-SELECT * FROM dataset_event
+SELECT dataset_event.*, dataset.name FROM dataset_event JOIN dataset USING (uri)
 WHERE (:uri IS NULL OR uri IN (SELECT uri FROM dataset WHERE uri = :uri OR (name <> '' AND name = :uri)))
   AND (:alias IS NULL OR :alias IN (SELECT value FROM json_each(aliases)))
 ORDER BY CASE WHEN :newest_first THEN -at ELSE at END LIMIT :limit OFFSET :offset;
@@ -65,7 +65,9 @@ WHERE (:uri IS NULL OR uri IN (SELECT uri FROM dataset WHERE uri = :uri OR (name
   AND (:alias IS NULL OR :alias IN (SELECT value FROM json_each(aliases)));
 
 -- name: events_of_run
-SELECT e.* FROM dag_run r JOIN dataset_event_run l ON l.run = r.id JOIN dataset_event e ON e.event_id = l.event
+SELECT e.*, d.name
+FROM dag_run r JOIN dataset_event_run l ON l.run = r.id JOIN dataset_event e ON e.event_id = l.event
+  JOIN dataset d ON d.uri = e.uri
 WHERE r.dag_id = :dag_id AND r.run_id = :run_id ORDER BY e.at;
 
 -- name: runs_of_event
