@@ -6,12 +6,14 @@ import contextlib
 import functools
 import importlib
 import logging
+import pkgutil
 import random
 import string
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -97,6 +99,16 @@ def chunks(items: Sequence[T], chunk_size: int) -> Iterator[Sequence[T]]:
         raise ValueError("Chunk size must be a positive integer")
     for start in range(0, len(items), chunk_size):
         yield items[start : start + chunk_size]
+
+
+def is_valid_dotpath(path: str) -> bool:
+    """Could it be the path of a module or of something in one?"""
+    return isinstance(path, str) and all(part.isidentifier() for part in path.split("."))
+
+
+def iter_namespace(package: ModuleType) -> Iterator[str]:
+    """The full names of the modules that lie directly in a package."""
+    return (module.name for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."))
 
 
 def import_string(dotted_path: str) -> Any:

@@ -113,6 +113,7 @@ EXPORTS: dict[str, dict[str, str]] = {
     "airflow.providers.standard.operators.hitl": {
         "operators.hitl": "HITLOperator HITLEntryOperator ApprovalOperator HITLBranchOperator HITLRejectException"
     },
+    "airflow.providers_manager": {"airflow.provider_support": "ProvidersManager DialectInfo"},
     "airflow.sdk": {
         "authoring.dag": "DAG dag",
         "authoring.baseoperator": "BaseOperator",
@@ -160,7 +161,9 @@ EXPORTS: dict[str, dict[str, str]] = {
     "airflow.sdk.definitions.taskgroup": {"authoring.taskgroup": "TaskGroup"},
     "airflow.sdk.definitions.variable": {"authoring.variable": "Variable"},
     "airflow.sdk.definitions.xcom_arg": {"authoring.xcom_arg": "XComArg"},
-    "airflow.sdk.definitions._internal.types": {"authoring.types": "NOTSET ArgNotSet is_arg_set"},
+    "airflow.sdk.definitions._internal.types": {
+        "authoring.types": "NOTSET ArgNotSet SET_DURING_EXECUTION=NOTSET is_arg_set"
+    },
     "airflow.sdk.exceptions": {"authoring.exceptions": "*"},
     "airflow.sdk.execution_time.comms": {"authoring.assetevents": "AssetEventDagRunReferenceResult"},
     "airflow.sdk.execution_time.context": {
@@ -219,7 +222,7 @@ EXPORTS: dict[str, dict[str, str]] = {
     "airflow.utils.log.secrets_masker": {
         "authoring.masking": "mask_secret redact SecretsMasker should_hide_value_for_key=is_sensitive"
     },
-    "airflow.utils.module_loading": {"airflow.functions": "import_string qualname"},
+    "airflow.utils.module_loading": {"airflow.functions": "import_string qualname is_valid_dotpath iter_namespace"},
     "airflow.utils.operator_helpers": {
         "authoring.callables": "determine_kwargs KeywordParameters",
         "airflow.provider_support": "context_to_airflow_vars AIRFLOW_VAR_NAME_FORMAT_MAPPING",
@@ -311,6 +314,7 @@ ALIASES: dict[str, str] = {
     "airflow.sdk.listener": "airflow.listeners.listener",
     "airflow.sdk.log": "airflow.utils.log.secrets_masker",
     "airflow.sdk.timezone": "airflow.utils.timezone",
+    "airflow.sdk.module_loading": "airflow.utils.module_loading",
     "airflow.sdk.types": "airflow.sdk.definitions._internal.types",
     "airflow.timetables.assets": "airflow.timetables.datasets",
     "airflow.models.asset": "airflow.datasets",

@@ -10,9 +10,10 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import FrameType
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from asyncflow.authoring.exceptions import AirflowTaskTimeout
+from asyncflow.authoring.providers import provider_infos
 from asyncflow.operators.bash import context_variables
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -57,6 +58,29 @@ class timeout:
         if self._before is not None:
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, self._before)
+
+
+class DialectInfo(NamedTuple):
+    """A kind of SQL that a provider package knows."""
+
+    name: str
+    dialect_class_name: str
+    provider_name: str
+
+
+class ProvidersManager:
+    """What the installed provider packages say of themselves, as far as packages ask for it."""
+
+    @property
+    def dialects(self) -> dict[str, DialectInfo]:
+        """The SQL dialects, by name."""
+        return {
+            entry["dialect-type"]: DialectInfo(
+                entry["dialect-type"], entry["dialect-class-name"], str(info.get("package-name", ""))
+            )
+            for info in provider_infos()
+            for entry in info.get("dialects", ())
+        }
 
 
 @dataclass

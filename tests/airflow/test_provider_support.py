@@ -67,3 +67,9 @@ def test_lineage_and_listeners_are_taken_and_forgotten() -> None:
 def test_marked_functions_stay_as_they_are() -> None:
     assert support.hookimpl(len) is len
     assert support.hookimpl(trylast=True)(len) is len
+
+
+def test_dialects_are_those_of_installed_packages(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = {"package-name": "acme", "dialects": [{"dialect-type": "sql", "dialect-class-name": "acme.Dialect"}]}
+    monkeypatch.setattr(support, "provider_infos", lambda: (said, {"package-name": "other"}))
+    assert support.ProvidersManager().dialects == {"sql": ("sql", "acme.Dialect", "acme")}

@@ -190,3 +190,10 @@ def test_the_logging_mixin_names_its_class() -> None:
 
     assert Mine().log.name.endswith("Mine")
     assert Named().log.name == Named.logger().name == "airflow.task.own"
+
+
+def test_modules_of_a_package_are_named() -> None:
+    import asyncflow.airflow
+
+    assert "asyncflow.airflow.functions" in list(functions.iter_namespace(asyncflow.airflow))
+    assert [functions.is_valid_dotpath(path) for path in ("a.b_c", "a-b", "", "a..b")] == [True, False, False, False]
