@@ -73,17 +73,7 @@ class Server:
             after_commit=self.changes.committed,
             scheduling=scheduling,
         )
-        self.files = DagFiles(
-            store=store,
-            scheduler=self.scheduler,
-            clock=clock,
-            paused_at_creation=settings.dags_are_paused_at_creation,
-            retire=self.pool.retire,
-            reload=lambda file: self.loader.reload(file),
-            exists=lambda file: Path(main_path(str(settings.dags), file)).exists(),
-            remember_source=self.pool.remember_source,
-            when_loaded=self.launcher.file_loaded,
-        )
+        self.files = self._dag_files()
         self.launcher.scheduler = self.scheduler
         self.launcher.lookout = Lookout(store=store, scheduler=self.scheduler, logs=settings.logs, spawn=spawn)
         self.launcher.files = self.files
@@ -118,6 +108,19 @@ class Server:
     async def _gone(self, file: str) -> None:
         await self.files.gone(file)
         self.changes.noted()
+
+    def _dag_files(self) -> DagFiles:
+        return DagFiles(
+            store=self.store,
+            scheduler=self.scheduler,
+            clock=self.clock,
+            paused_at_creation=self.settings.dags_are_paused_at_creation,
+            retire=self.pool.retire,
+            reload=lambda file: self.loader.reload(file),
+            exists=lambda file: Path(main_path(str(self.settings.dags), file)).exists(),
+            remember_source=self.pool.remember_source,
+            when_loaded=self.launcher.file_loaded,
+        )
 
     def _on_message(self, message: Any) -> None:
         self.launcher.on_message(message)
