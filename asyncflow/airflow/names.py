@@ -56,6 +56,7 @@ EXPORTS: dict[str, dict[str, str]] = {
         "authoring.xcomstore": "XCom",
         "authoring.xcom_arg": "XComArg",
         "authoring.mapping": "MappedOperator",
+        "testing.dagbag": "DagBag",
     },
     "airflow.models.abstractoperator": {"authoring.abstractoperator": "AbstractOperator"},
     "airflow.models.baseoperator": {
@@ -66,6 +67,7 @@ EXPORTS: dict[str, dict[str, str]] = {
     "airflow.models.baseoperatorlink": {"authoring.operatorlink": "BaseOperatorLink"},
     "airflow.models.connection": {"authoring.connection": "Connection"},
     "airflow.models.dag": {"authoring.dag": "DAG dag", "authoring.current": "DagContext"},
+    "airflow.models.dagbag": {"testing.dagbag": "DagBag"},
     "airflow.models.dagrun": {"authoring.taskinstance": "DagRun"},
     "airflow.models.mappedoperator": {"authoring.mapping": "MappedOperator OperatorPartial"},
     "airflow.models.param": {"authoring.params": "Param ParamsDict DagParam"},
@@ -204,6 +206,7 @@ EXPORTS: dict[str, dict[str, str]] = {
     "airflow.typing_compat": {"airflow.typing_names": "Literal Protocol TypedDict Self ParamSpec TypeAlias TypeGuard"},
     "airflow.utils": {"authoring.timezone": "timezone=*", "airflow.dates": "dates=*"},
     "airflow.utils.context": {"authoring.context": "Context ConnectionAccessor VariableAccessor context_merge"},
+    "airflow.utils.dag_cycle_tester": {"authoring.localruns": "check_cycle test_cycle"},
     "airflow.utils.dag_parsing_context": {"airflow.parsing": "get_parsing_context AirflowParsingContext"},
     "airflow.utils.dates": {
         "airflow.dates": "days_ago date_range round_time infer_time_unit scale_time_units parse_execution_date "
@@ -333,14 +336,12 @@ MISSING: dict[str, str] = {
     "airflow.utils.session.create_session": _NO_DATABASE,
     "airflow.utils.db.create_session": _NO_DATABASE,
     "airflow.models.DagModel": _NO_DATABASE,
-    "airflow.models.DagBag": "DAG files are loaded by the server; in tests use asyncflow.testing",
     "airflow.models.Log": _NO_DATABASE,
     "airflow.models.TaskFail": _NO_DATABASE,
     "airflow.models.TaskReschedule": _NO_DATABASE,
     "airflow.models.SlaMiss": _NO_DATABASE,
     "airflow.models.ImportError": _NO_DATABASE,
     "airflow.models.Pool": _NO_DATABASE,
-    "airflow.models.dagbag.*": "DAG files are loaded by the server; in tests use asyncflow.testing",
     "airflow.jobs.*": _NO_DATABASE,
     "airflow.providers.standard.*": _LATER,
     "airflow.utils.email.*": _LATER,

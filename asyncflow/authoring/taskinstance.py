@@ -12,13 +12,13 @@ import logging
 import os
 import zlib
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self, cast
 from urllib.parse import quote
 
 import pendulum
 
 from asyncflow.authoring import xcom
-from asyncflow.authoring.api import TaskApi, XComRow
+from asyncflow.authoring.api import TaskApi, XComRow, current_api
 from asyncflow.authoring.assetevents import DatasetEvent
 from asyncflow.authoring.conf import conf
 from asyncflow.authoring.xcom import XCOM_RETURN_KEY
@@ -78,6 +78,38 @@ class DagRun:
         self.queued_at = aware(run.queued_at)
         self.start_date = aware(run.started_at)
         self.end_date = aware(run.ended_at)
+
+    @classmethod
+    def find(
+        cls,
+        dag_id: str,
+        run_id: str | list[str] | None = None,
+        execution_date: dt.datetime | list[dt.datetime] | None = None,
+        state: str | None = None,
+        **filters: Any,
+    ) -> list[DagRun]:
+        """Runs of a DAG, oldest first. Of Airflow's further filters these work: run_type, external_trigger,
+        execution_start_date, execution_end_date.
+        """
+        api = current_api()
+        dates = [execution_date] if isinstance(execution_date, dt.datetime) else execution_date
+        found = api.dag_runs(
+            dag_id,
+            run_ids=[run_id] if isinstance(run_id, str) else run_id,
+            logical_dates=dates,
+            states=[str(getattr(state, "value", state))] if state is not None else None,
+        )
+        return [run for run in (DagRun(row, dag_id, api=api) for row in found) if run._fits(filters)]
+
+    def _fits(self, filters: dict[str, Any]) -> bool:
+        run_type, by_hand = filters.get("run_type"), filters.get("external_trigger")
+        first, last, date = filters.get("execution_start_date"), filters.get("execution_end_date"), self.logical_date
+        return (
+            (run_type is None or self.run_type == str(getattr(run_type, "value", run_type)))
+            and (by_hand is None or self.external_trigger is by_hand)
+            and (first is None or (date is not None and date >= first))
+            and (last is None or (date is not None and date <= last))
+        )
 
     @property
     def execution_date(self) -> pendulum.DateTime | None:
@@ -151,7 +183,14 @@ class TaskInstanceState:
 
 
 class TaskInstance:
-    """The running try."""
+    """The running try; made by anyone else, with a task and a date, one of a test: `testing.instances`."""
+
+    def __new__(cls, task: Any, info: Any = None, *_: Any, **__: Any) -> Self:
+        if cls is TaskInstance and not isinstance(info, TryInfo):
+            from asyncflow.testing.instances import TaskInstance as OwnInstance
+
+            return cast(Self, object.__new__(OwnInstance))
+        return object.__new__(cls)
 
     def __init__(
         self,

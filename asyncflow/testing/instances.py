@@ -40,14 +40,7 @@ def memory() -> MemoryApi:
     return api
 
 
-class _OfAnyTry(type):
-    """Also the `ti` of a task that runs is an instance, so that isinstance() holds as in Airflow."""
-
-    def __instancecheck__(cls, instance: Any) -> bool:
-        return isinstance(instance, taskinstance.TaskInstance)
-
-
-class TaskInstance(taskinstance.TaskInstance, metaclass=_OfAnyTry):
+class TaskInstance(taskinstance.TaskInstance):
     """One task of one run; made if there is no such run yet."""
 
     def __init__(

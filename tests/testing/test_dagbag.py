@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from asyncflow.airflow import finder
+from asyncflow.authoring.conf import conf
 from asyncflow.testing import DagBag, check_dag_file, dag_files
 
 GOOD = """
@@ -29,6 +30,7 @@ def _clean() -> Iterator[None]:
         if name.startswith("unusual_prefix_"):
             del sys.modules[name]
     finder.uninstall()
+    conf.load({})
 
 
 @pytest.fixture

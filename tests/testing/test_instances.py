@@ -15,12 +15,13 @@ from asyncflow.authoring.connection import Connection
 from asyncflow.authoring.dag import DAG
 from asyncflow.authoring.exceptions import AirflowException, AirflowSkipException
 from asyncflow.authoring.localruns import check_cycle
+from asyncflow.authoring.taskinstance import DagRun, TaskInstance
 from asyncflow.hooks.base import BaseHook
 from asyncflow.operators.bash import BashOperator
 from asyncflow.operators.empty import EmptyOperator
 from asyncflow.operators.python import BranchPythonOperator, PythonOperator
-from asyncflow.testing import MemoryApi, TaskInstance
-from asyncflow.testing.instances import DagRun, memory
+from asyncflow.testing import MemoryApi, instances
+from asyncflow.testing.instances import memory
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -166,6 +167,21 @@ def test_dag_run_plays_all_runs_and_stops_at_the_first_that_fails(dag: DAG, api:
     assert len(api.dag_runs("test_dag")) == 3
 
 
+def test_runs_are_found(dag: DAG) -> None:
+    EmptyOperator(task_id="a", dag=dag)
+    for day in range(3):
+        dag.create_dagrun("running" if day else "success", execution_date=START + day * DAY, run_type="scheduled")
+    dag.create_dagrun("running", execution_date=START + 5 * DAY, run_id="mine", external_trigger=True)
+
+    def found(**filters: Any) -> list[int]:
+        return [run.logical_date.day for run in DagRun.find(dag_id="test_dag", **filters) if run.logical_date]
+
+    assert found() == [1, 2, 3, 6]
+    assert found(state="success") == found(execution_date=START) == [1]
+    assert found(run_id="mine") == found(external_trigger=True) == found(run_type="manual") == [6]
+    assert found(execution_start_date=START + DAY, execution_end_date=START + 2 * DAY) == [2, 3]
+
+
 def test_circles_are_found(dag: DAG) -> None:
     first, second = EmptyOperator(task_id="a", dag=dag), EmptyOperator(task_id="b", dag=dag)
     first >> second
@@ -180,5 +196,5 @@ def test_memory_is_made_when_there_is_none() -> None:
     made = memory()
     assert memory() is made
     run = DAG("d", start_date=START).create_dagrun()
-    assert isinstance(run, DagRun)
+    assert isinstance(run, instances.DagRun)
     assert (run.state, run.run_id in {name for _, name in made.runs}) == ("running", True)
