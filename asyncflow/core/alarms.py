@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from asyncflow.core import deferral
+from asyncflow.core import deferral, lateness
 from asyncflow.core.live import LiveRun
 from asyncflow.core.machine import Machine
 from asyncflow.core.states import FINISHED, OCCUPYING, SCHEDULABLE, Event, RunState, TaskState
-from asyncflow.core.timers import InstanceDue, RunDue, RunTimeout, Timer, TriggerTimeout, TryTimeout
+from asyncflow.core.timers import InstanceDue, Late, RunDue, RunTimeout, Timer, TriggerTimeout, TryTimeout
 
 
 def fire(
-    machine: Machine, timer: RunDue | RunTimeout | InstanceDue | TryTimeout | TriggerTimeout, now: datetime
+    machine: Machine, timer: RunDue | RunTimeout | Late | InstanceDue | TryTimeout | TriggerTimeout, now: datetime
 ) -> None:
     """A timer about an instance or a run has come due."""
     if not matters(machine, timer):
@@ -23,6 +23,8 @@ def fire(
         live = machine.find_run(timer.key)
         assert live is not None
         _time_out(machine, live, now)
+    elif isinstance(timer, Late):
+        lateness.fire(machine, timer, now)
     else:
         found = machine.find(timer.key)
         assert found is not None
@@ -44,6 +46,8 @@ def matters(machine: Machine, timer: Timer) -> bool:
     if isinstance(timer, RunTimeout):
         live = machine.find_run(timer.key)
         return live is not None and live.run.state is RunState.RUNNING and live.run.started_at == timer.started_at
+    if isinstance(timer, Late):
+        return lateness.matters(machine, timer)
     if isinstance(timer, InstanceDue):
         found = machine.find(timer.key)
         return found is not None and found[1].not_before == timer.at and found[1].state in SCHEDULABLE

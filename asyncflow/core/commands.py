@@ -7,7 +7,7 @@ the writes among the commands in one transaction, and only then carries out the 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -48,15 +48,16 @@ class TryEndedFact(_Data, frozen=True, kw_only=True):
 
 
 class TriggerEndedFact(_Data, frozen=True, kw_only=True):
-    """A trigger has fired, or will never: exactly one of `event` and `error` is meant."""
+    """A trigger has fired, or will never: one of `timed_out`, `error`, `end` and `event` is meant, in this order."""
 
     token: str
     at: datetime
-    #: its payload, in JSON types (tagged as XCom values are); also when `error` is None and this is None
+    #: its payload, in JSON types (tagged as XCom values are)
     event: Any = None
     error: str | None = None  #: what it broke with; the instance goes on with a failure
-    #: "success", "failed", "skipped": the event ends the task without another process
-    end: str | None = None
+    #: the event ends the task without another process
+    end: Literal["success", "failed", "skipped"] | None = None
+    timed_out: bool = False  #: it has not fired in time
     xcoms: dict[str, str] = {}  #: with `end`: key -> encoded JSON
 
 
@@ -313,6 +314,8 @@ class CallBack(_Data, frozen=True, kw_only=True):
     task_id: str | None = None
     map_index: int = -1
     reason: str = ""
+    #: sla_miss: late tasks and what is open; deadline: which one
+    details: dict[str, Any] = {}
 
 
 class NeedTimetable(_Data, frozen=True, kw_only=True):
@@ -329,7 +332,18 @@ class RunEnded(_Data, frozen=True, kw_only=True):
     state: RunState
 
 
-Act = LaunchTry | EndTry | StartTrigger | StopTrigger | CallBack | NeedTimetable | RunEnded | LookUpRun | LookForFile | LogLines
+Act = (
+    LaunchTry
+    | EndTry
+    | StartTrigger
+    | StopTrigger
+    | CallBack
+    | NeedTimetable
+    | RunEnded
+    | LookUpRun
+    | LookForFile
+    | LogLines
+)
 
 
 class Effects(msgspec.Struct):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from asyncflow.core import lateness
 from asyncflow.core.instances import new_instance
 from asyncflow.core.live import LiveRun
 from asyncflow.core.machine import Machine
@@ -40,6 +41,7 @@ def make_run(machine: Machine, live: LiveRun, now: datetime, details: dict[str, 
     machine.ledger.journal_run(run, "run.created", now, "", run.triggered_by, details or {})
     machine.want_start(live.dag)
     machine.calendar.note_run(live.dag, run)
+    lateness.watch(machine, live)
 
 
 def _belongs(live: LiveRun, task: TaskSpec) -> bool:

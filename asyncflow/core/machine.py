@@ -83,6 +83,7 @@ class Machine:
         self.calendar = Calendar(self.ledger, self.timers)
         self.datasets = Board(self.ledger)
         self.tokens: dict[str, tuple[TaskKey, int]] = {}  #: tries whose processes may exist -> instance, try number
+        self.told: set[tuple[RunKey, datetime]] = set()  #: missed SLAs and deadlines of active runs
         self.backfills: dict[int, LiveBackfill] = {}  #: those under way
         self.last_backfill = 0  #: the highest number given
         self.on_loop: set[str] = set()  #: those of `tokens` that have no process of their own
@@ -509,6 +510,7 @@ class Machine:
                 del self._ended[key]
                 live.dag.runs.pop(live.run.run_id, None)
                 live.dag.keep_date(live.run.logical_date)
+                self.told = {entry for entry in self.told if entry[0] != key}
 
     def _is_awaited(self, live: LiveRun) -> bool:
         """A backfill that is under way has not come to this run yet."""

@@ -83,6 +83,8 @@ class TryResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     traceback: str | None = None
     #: False for AirflowFailException, sensor timeouts: the retry rules do not apply
     retryable: bool = True
+    #: False: nobody has called the callbacks for this end (its file could not be imported, or it had no process)
+    called_back: bool = True
     #: "reschedule": when to poke again
     reschedule_at: datetime | None = None
     #: "reschedule": the server shall see by itself when to go on; a `core.conditions.Condition` in JSON types
@@ -292,7 +294,7 @@ class CancelTrigger(_Message, frozen=True, kw_only=True):
 
 
 class TriggerEnded(_Message, frozen=True, kw_only=True):
-    """As `TriggerEndedFact`."""
+    """A trigger has fired or failed; as `commands.TriggerEndedFact`."""
 
     token: str
     at: datetime
@@ -306,17 +308,22 @@ class RunCallback(_Message, frozen=True, kw_only=True):
     """Run DAG-level or task-level callbacks in a forked child, e.g. for a task whose process was killed."""
 
     callback_id: str
-    kind: str  #: "dag_success", "dag_failure", "task_failure", "task_retry", "task_success", "task_skipped", "sla_miss"
+    #: "dag_success", "dag_failure", "task_failure", "task_retry", "task_success", "task_skipped", "sla_miss", "deadline"
+    kind: str
     dag_id: str
     run: RunContext
     info: TryInfo | None = None
     reason: str = ""
     log_path: str = ""
+    details: dict[str, Any] = {}  #: as in commands.CallBack
 
 
 class CallbackDone(_Message, frozen=True, kw_only=True):
+    """What became of a RunCallback. Unless it `ran`, it is sent again: the file could not be imported, or it died."""
+
     callback_id: str
     error: str | None = None
+    ran: bool = True
 
 
 class AskTimetable(_Message, frozen=True, kw_only=True):

@@ -171,6 +171,14 @@ class ParamSpec(Spec, frozen=True, kw_only=True):
     description: str | None = None
 
 
+class DeadlineSpec(Spec, frozen=True, kw_only=True):
+    """A moment at which a run should have ended."""
+
+    reference: Literal["logical_date", "queued_at", "fixed"] = "logical_date"
+    at: datetime | None = None  #: of "fixed"
+    interval: timedelta = timedelta(0)
+
+
 class DagSpec(Spec, frozen=True, kw_only=True):
     """One DAG of one version of one file."""
 
@@ -198,6 +206,7 @@ class DagSpec(Spec, frozen=True, kw_only=True):
     fail_fast: bool = False  #: `fail_stop` in Airflow 2
     render_template_as_native_obj: bool = False
     sla_miss_callback: bool = False
+    deadlines: tuple[DeadlineSpec, ...] = ()
     #: which of "success", "failure" callbacks exist on the DAG
     callbacks: frozenset[str] = frozenset()
     params: dict[str, ParamSpec] = {}

@@ -36,6 +36,13 @@ class TriggerTimeout(NamedTuple):
     token: str
 
 
+class Late(NamedTuple):
+    """Something of a run should be done by now."""
+
+    key: RunKey
+    at: datetime
+
+
 class RunTimeout(NamedTuple):
     """A run has taken longer than dagrun_timeout."""
 
@@ -56,7 +63,7 @@ class PlannedRun(NamedTuple):
     info: DagRunInfo
 
 
-Timer = InstanceDue | TryTimeout | TriggerTimeout | RunTimeout | RunDue | PlannedRun
+Timer = InstanceDue | TryTimeout | TriggerTimeout | Late | RunTimeout | RunDue | PlannedRun
 
 
 class Timers:

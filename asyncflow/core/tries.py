@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from asyncflow.core import deferral
+import msgspec
+
+from asyncflow.core import callbacks, deferral
 from asyncflow.core.commands import (
-    CallBack,
     EndTry,
     Journal,
     SaveRendered,
@@ -22,7 +23,7 @@ from asyncflow.core.machine import TIMEOUT_GRACE, Machine
 from asyncflow.core.messages import TryResult
 from asyncflow.core.models import TaskInstance, TaskKey
 from asyncflow.core.retry import may_retry, retry_delay
-from asyncflow.core.states import FINISHED, Event, TaskState
+from asyncflow.core.states import Event, TaskState
 from asyncflow.core.timers import InstanceDue, TryTimeout
 from asyncflow.core.timetable import DataInterval
 
@@ -89,6 +90,7 @@ def ended(machine: Machine, fact: TryEndedFact) -> None:
 def unattended(machine: Machine, live: LiveRun, ti: TaskInstance, result: TryResult) -> None:
     """A try that had no process is over: what the server watched for a sensor has happened, or not in time."""
     assert ti.token is not None
+    result = msgspec.structs.replace(result, called_back=False)
     _apply(machine, live, ti, TryEndedFact(token=ti.token, at=result.ended_at, result=result), result)
 
 
@@ -164,6 +166,8 @@ def _apply(machine: Machine, live: LiveRun, ti: TaskInstance, fact: TryEndedFact
         event = Event.SUCCEED if result.outcome == "success" else Event.SKIP
         machine.move(live, ti, event, fact.at)
         _update_datasets(machine, live, ti, result, fact.at)
+    if not result.called_back:
+        callbacks.try_over(machine, live, ti, result.error or "")
     machine.ledger.write(_record(ti, fact.token, ti.try_number, fact))
     if result.skip_tasks and result.outcome == "success":
         _skip_others(machine, live, ti, result, fact.at)
@@ -225,19 +229,7 @@ def _died(machine: Machine, live: LiveRun, ti: TaskInstance, fact: TryEndedFact)
     ti.ended_at = fact.at
     _failed(machine, live, ti, fact, retryable=True)
     machine.ledger.write(_record(ti, fact.token, ti.try_number, fact))
-    task = live.dag.graph.tasks.get(ti.task_id)
-    word = "failure" if ti.state in FINISHED else "retry"
-    if task is not None and word in task.callbacks:
-        machine.ledger.act(
-            CallBack(
-                kind=f"task_{word}",
-                dag_id=ti.dag_id,
-                run_id=ti.run_id,
-                task_id=ti.task_id,
-                map_index=ti.map_index,
-                reason=fact.reason,
-            )
-        )
+    callbacks.try_over(machine, live, ti, fact.reason)
 
 
 def _failed(machine: Machine, live: LiveRun, ti: TaskInstance, fact: TryEndedFact, *, retryable: bool) -> None:

@@ -20,7 +20,7 @@ from typing import Any
 
 import msgspec
 
-from asyncflow.core import alarms, backfill, clearing, deferral, integrity, tries
+from asyncflow.core import alarms, backfill, clearing, deferral, integrity, lateness, tries
 from asyncflow.core.calendar import restriction
 from asyncflow.core.clearing import Doing, Selection
 from asyncflow.core.commands import Effects, Journal, SaveDatasetEvent, TriggerEndedFact, TryEndedFact, TryStartedFact
@@ -111,6 +111,7 @@ class World:
                 else:
                     integrity.bring_into_line(machine, live, now)
                     machine.watch_run(live)
+                    lateness.watch(machine, live)
         if last_run is not None:
             machine.calendar.note_run(dag, last_run)
         dag.taken.update(taken)
@@ -212,6 +213,7 @@ class World:
                 machine.start_trigger(ti)
         if live.run.state is RunState.RUNNING:
             machine.watch_run(live)
+        lateness.watch(machine, live)
         live.mark_all()
         machine.look_again(live)
         machine.want_start(live.dag)
@@ -438,6 +440,10 @@ class World:
     def last_backfill(self) -> int:
         """The highest backfill_id given since the start."""
         return self._machine.last_backfill
+
+    def load_missed(self, missed: Iterable[tuple[str, str, datetime]]) -> None:
+        """SLAs and deadlines (dag_id, run_id, when) that the store knows as missed: they are not told again."""
+        self._machine.told.update(((dag_id, run_id), at) for dag_id, run_id, at in missed)
 
     def load_backfill(self, row: Backfill) -> None:
         """Go on with a backfill from the store; to be called before its runs are loaded."""

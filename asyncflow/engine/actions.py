@@ -37,6 +37,7 @@ from asyncflow.engine.moments import moment
 from asyncflow.engine.monitor import Monitor
 from asyncflow.engine.pages import Pages
 from asyncflow.engine.paths import log_path
+from asyncflow.engine.records import RecordActions
 from asyncflow.engine.scheduler import Scheduler
 from asyncflow.errors import Conflict, InvalidInput, NotFound
 from asyncflow.store.database import Store, StoredDag
@@ -49,7 +50,7 @@ MISSED_LIMIT = 1000
 ROWS_AT_ONCE = 50
 
 
-class Actions(CredentialActions, DatasetActions, BackfillActions):
+class Actions(CredentialActions, DatasetActions, BackfillActions, RecordActions):
     """Reads from the store, changes through the scheduler."""
 
     def __init__(

@@ -24,11 +24,12 @@ from asyncflow.dagfiles.loader import Loader, LoadResult
 from asyncflow.engine.actions import Actions
 from asyncflow.engine.changes import Changes
 from asyncflow.engine.clock import Clock, SystemClock
-from asyncflow.engine.files import DagFiles
+from asyncflow.engine.files import DagFiles, LoadedFile
 from asyncflow.engine.history import finished_runs, runs_to_come
 from asyncflow.engine.launcher import Launcher
 from asyncflow.engine.lookout import Lookout
 from asyncflow.engine.monitor import Monitor
+from asyncflow.engine.outbox import Outbox
 from asyncflow.engine.params import validate_conf
 from asyncflow.engine.recovery import LeftBehind, left_behind, recover
 from asyncflow.engine.scheduler import Scheduler
@@ -77,6 +78,17 @@ class Server:
         self.launcher.scheduler = self.scheduler
         self.launcher.lookout = Lookout(store=store, scheduler=self.scheduler, logs=settings.logs, spawn=spawn)
         self.launcher.files = self.files
+        self.outbox = Outbox(
+            store=store,
+            executor=self.pool,
+            owner=self.files.owner,
+            launcher=self.launcher,
+            clock=clock,
+            logs=settings.logs,
+        )
+        self.launcher.callback_done = self.outbox.done
+        if scheduling:
+            self.scheduler.keeper = self.outbox
         self.loader = Loader(settings, parse=self.pool.parse, on_result=self._loaded, on_gone=self._gone)
         self.monitor = Monitor(self.scheduler)
         self.actions = Actions(
@@ -109,6 +121,10 @@ class Server:
         await self.files.gone(file)
         self.changes.noted()
 
+    def _file_loaded(self, file: LoadedFile) -> None:
+        self.launcher.file_loaded(file)
+        self.outbox.file_loaded(file)
+
     def _dag_files(self) -> DagFiles:
         return DagFiles(
             store=self.store,
@@ -119,7 +135,7 @@ class Server:
             reload=lambda file: self.loader.reload(file),
             exists=lambda file: Path(main_path(str(self.settings.dags), file)).exists(),
             remember_source=self.pool.remember_source,
-            when_loaded=self.launcher.file_loaded,
+            when_loaded=self._file_loaded,
         )
 
     def _on_message(self, message: Any) -> None:
@@ -133,6 +149,7 @@ class Server:
         pools = await self._pools()
         runs = await self.store.load_active_runs()
         fills = await self.store.active_backfills()
+        missed = [(row.dag_id, row.run_id, row.deadline) for row in await self.store.active_sla_misses()]
         needed = {run.dag_id for run, _ in runs} | {fill.dag_id for fill in fills}
         last = await self.store.last_automated_runs()
         known = await self.store.load_dags()
@@ -145,6 +162,7 @@ class Server:
         def decide(world: World, now: datetime) -> None:
             for pool in pools:
                 world.put_pool(pool)
+            world.load_missed(missed)
             for fill in fills:
                 world.load_backfill(fill)
             world.load_datasets(datasets)

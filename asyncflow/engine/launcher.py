@@ -1,4 +1,4 @@
-"""Carries out what the scheduler decided: starts and ends tries, runs callbacks, asks hosts about timetables.
+"""Carries out what the scheduler decided: starts and ends tries, asks hosts about timetables.
 
 Also the way back: messages of children become facts. Knows the executor and the loaded files, decides nothing.
 """
@@ -15,29 +15,33 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import msgspec
 
 from asyncflow.core.commands import (
     Act,
-    CallBack,
     EndTry,
     LaunchTry,
     LogLines,
     LookForFile,
     LookUpRun,
     NeedTimetable,
+    StartTrigger,
+    StopTrigger,
+    TriggerEndedFact,
     TryEndedFact,
     TryStartedFact,
 )
 from asyncflow.core.messages import (
     AskTimetable,
     CallbackDone,
-    RunCallback,
     RunContext,
+    RunTrigger,
+    TriggerEnded,
     TryFinished,
     TryInfo,
     TryStarted,
 )
-from asyncflow.core.models import DagRun, TaskInstance, TaskKey
+from asyncflow.core.models import DagRun, TaskInstance
 from asyncflow.core.timetable import DagRunInfo, DataInterval
 from asyncflow.core.world import World
 from asyncflow.engine.clock import Clock
@@ -80,6 +84,7 @@ class Launcher:
     ) -> None:
         self.scheduler: Scheduler
         self.files: DagFiles
+        self.callback_done: Callable[[CallbackDone], None]
         self.lookout: Lookout
         self._executor = executor
         self._logs = logs
@@ -88,7 +93,7 @@ class Launcher:
         self._grace = grace
         self._spawn = spawn  #: starts a coroutine function in the server's task group
         #: launches that wait for the first load of their file (after a start), by dag_id
-        self._waiting: dict[str, list[LaunchTry]] = defaultdict(list)
+        self._waiting: dict[str, list[LaunchTry | StartTrigger]] = defaultdict(list)
         #: tries of an earlier server that no host has spoken of yet, and what is set when there are none left
         self._awaited: set[str] = set()
         self._all_back = anyio.Event()
@@ -98,12 +103,12 @@ class Launcher:
     def carry_out(self, act: Act) -> None:
         """Do what the scheduler decided; called after the commit, never blocks."""
         match act:
-            case LaunchTry():
+            case LaunchTry() | StartTrigger():
                 self._launch(act)
+            case StopTrigger():
+                self._executor.stop_trigger(act.token)
             case EndTry():
                 self._executor.kill_try(act.token, act.reason, self._grace)
-            case CallBack():
-                self._call_back(act)
             case NeedTimetable():
                 self._spawn(self._ask_timetable, act.dag_id)
             case LookUpRun() | LookForFile() | LogLines():
@@ -111,7 +116,7 @@ class Launcher:
             case _:
                 pass
 
-    def _launch(self, act: LaunchTry) -> None:
+    def _launch(self, act: LaunchTry | StartTrigger) -> None:
         owner = self.files.owner(act.key.dag_id)
         if owner is None:
             self._waiting[act.key.dag_id].append(act)
@@ -120,7 +125,19 @@ class Launcher:
         ti, run = world.task_instance(act.key), world.run(act.key.dag_id, act.key.run_id)
         if ti is None or run is None or ti.token != act.token:
             return  # cleared or marked in the meantime
-        self._executor.start_try(owner.file, owner.content_hash, owner.bare, self.try_info(ti, run))
+        info = self.try_info(ti, run)
+        if isinstance(act, StartTrigger):
+            self._start_trigger(owner, ti, info)
+            return
+        if act.on_loop:
+            info = msgspec.structs.replace(info, is_async=True)
+        self._executor.start_try(owner.file, owner.content_hash, owner.bare, info)
+
+    def _start_trigger(self, owner: LoadedFile, ti: TaskInstance, info: TryInfo) -> None:
+        trigger = ti.trigger or {}
+        message = RunTrigger(token=info.token, classpath=trigger["classpath"], kwargs=trigger["kwargs"], info=info)
+        beside = (owner.file, owner.content_hash) if trigger.get("local") else ("", "")
+        self._executor.run_trigger(*beside, message)
 
     def file_loaded(self, file: LoadedFile) -> None:
         """A file is ready: start what has waited for it."""
@@ -134,8 +151,11 @@ class Launcher:
         for acts in waiting.values():
             for act in acts:
                 reason = f"The file of DAG {act.key.dag_id!r} is gone or cannot be imported."
-                fact = TryEndedFact(token=act.token, at=self._clock.now(), reason=reason)
-                self.scheduler.tell(partial(_ended, fact))
+                if isinstance(act, StartTrigger):
+                    self._trigger_ended(TriggerEnded(token=act.token, at=self._clock.now(), error=reason))
+                else:
+                    fact = TryEndedFact(token=act.token, at=self._clock.now(), reason=reason)
+                    self.scheduler.tell(partial(_ended, fact))
 
     def try_info(self, ti: TaskInstance, run: DagRun) -> TryInfo:
         """What the task process of an instance's current try must know."""
@@ -159,31 +179,6 @@ class Launcher:
             next_method=ti.next_method,
             next_kwargs=ti.next_kwargs,
         )
-
-    def _call_back(self, act: CallBack) -> None:
-        owner = self.files.owner(act.dag_id)
-        world = self.scheduler.world
-        run = world.run(act.dag_id, act.run_id)
-        if owner is None or run is None:
-            log.error("The %s callback of DAG %s cannot run: its file is gone", act.kind, act.dag_id)
-            return
-        info = None
-        path = self._logs / "callbacks" / f"{act.dag_id}.log"
-        if act.task_id is not None:
-            ti = world.task_instance(TaskKey(act.dag_id, act.run_id, act.task_id, act.map_index))
-            if ti is not None:
-                info = self.try_info(ti, run)
-                path = Path(info.log_path)
-        message = RunCallback(
-            callback_id=uuid.uuid4().hex,
-            kind=act.kind,
-            dag_id=act.dag_id,
-            run=run_context(run),
-            info=info,
-            reason=act.reason,
-            log_path=str(path),
-        )
-        self._executor.run_callback(owner.file, owner.content_hash, owner.bare, message)
 
     async def _ask_timetable(self, dag_id: str) -> None:
         owner = self.files.owner(dag_id)
@@ -217,6 +212,8 @@ class Launcher:
                 self.scheduler.tell(partial(_started, message))
             case TryFinished():
                 self.finished(message)
+            case TriggerEnded():
+                self._trigger_ended(message)
             case HostLost():
                 for token in message.tokens:
                     self.lost(token, message.reason)
@@ -225,8 +222,8 @@ class Launcher:
                     self._is_back(token)
                     started = TryStarted(token=token, process=process, at=self._clock.now())
                     self.scheduler.tell(partial(_started, started))
-            case CallbackDone() if message.error:
-                log.error("A callback failed: %s", message.error)
+            case CallbackDone():
+                self.callback_done(message)
             case _:
                 pass
 
@@ -244,6 +241,17 @@ class Launcher:
             peak_rss_kb=message.peak_rss_kb,
         )
         self.scheduler.tell(partial(_ended, fact), partial(self._executor.ack, message.token))
+
+    def _trigger_ended(self, message: TriggerEnded) -> None:
+        fact = TriggerEndedFact(
+            token=message.token,
+            at=message.at,
+            event=message.event,
+            error=message.error,
+            end=message.end,
+            xcoms=message.xcoms,
+        )
+        self.scheduler.tell(lambda world, _now: world.trigger_ended(fact))
 
     def expect(self, tokens: Iterable[str]) -> None:
         """These tries were left behind by an earlier server; to be called before hosts can connect."""

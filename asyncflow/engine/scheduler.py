@@ -32,6 +32,14 @@ class Committer(Protocol):
     async def commit(self, writes: Sequence[Write]) -> int: ...
 
 
+class Keeper(Protocol):
+    """Keeps the callbacks that a turn makes due, from its transaction on."""
+
+    def prepare(self, acts: Sequence[Act]) -> list[Write]: ...
+
+    def committed(self) -> None: ...
+
+
 class _Turn:
     """One thing to do in the next turn of the loop."""
 
@@ -65,6 +73,7 @@ class Scheduler:
         self._carry_out = carry_out
         self._after_commit = after_commit
         self.scheduling = scheduling  #: False: only what is asked for is done (commands without a server)
+        self.keeper: Keeper | None = None  #: None: nobody runs callbacks (commands without a server)
         self._inbox: list[_Turn] = []
         self._wake = anyio.Event()
 
@@ -103,17 +112,17 @@ class Scheduler:
         if self.scheduling:
             self.world.poll(now)
         effects = self.world.drain()
+        if self.keeper is not None:
+            effects.writes += self.keeper.prepare(effects.acts)
         if effects.writes:
             seq = await self._commit(effects.writes)
             if self._after_commit is not None:
                 self._after_commit(effects.writes, seq)
         for act in effects.acts:
             self._carry_out(act)
-        for turn in turns:
-            if turn.then is not None:
-                turn.then()
-            if turn.done is not None:
-                turn.done.set()
+        if self.keeper is not None:
+            self.keeper.committed()
+        _answer(turns)
 
     def _decide(self, turn: _Turn, now: datetime) -> None:
         try:
@@ -136,3 +145,12 @@ class Scheduler:
             else:
                 self.store_trouble = None
                 return seq
+
+
+def _answer(turns: Sequence[_Turn]) -> None:
+    """All that these turns led to has been committed."""
+    for turn in turns:
+        if turn.then is not None:
+            turn.then()
+        if turn.done is not None:
+            turn.done.set()

@@ -66,6 +66,7 @@ async def _run(
     on_ready(web.address)
     tasks.start_soon(server.monitor.run, server.clock.now)
     tasks.start_soon(server.settle, tries)
+    tasks.start_soon(server.outbox.run)
     tasks.start_soon(_load, server)
     with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async for number in signals:
@@ -86,6 +87,7 @@ async def _load(server: Server) -> None:
     async def after_first_look() -> None:
         await server.files.forget_missing()
         server.launcher.give_up_waiting()
+        server.outbox.folder_looked_at()
 
     await server.loader.run(after_first_look)
 

@@ -3,7 +3,7 @@
 Owns the socket that all children and the CLI talk to, the zygote, the hosts and what they run. Decides nothing about
 runs or tasks: it starts what it is told to and says what became of it. Nothing here blocks the loop.
 
-A host is *kept* under (file, content_hash, bare) and serves its tries until it is retired, or stopped because too many
+A host is *kept* under (file, content_hash, mode) and serves its tries until it is retired, or stopped because too many
 hosts are idle; after that it serves its running tries to the end and exits. Tries for a host that is still starting
 wait in its `queue`.
 """
@@ -11,6 +11,7 @@ wait in its `queue`.
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from datetime import UTC, datetime
 
 import anyio
@@ -23,6 +24,7 @@ from asyncflow.core.messages import (
     Ack,
     AskTimetable,
     CallbackDone,
+    CancelTrigger,
     Hello,
     HostConfig,
     KillTry,
@@ -32,9 +34,11 @@ from asyncflow.core.messages import (
     Request,
     Response,
     RunCallback,
+    RunTrigger,
     StartTry,
     StopHost,
     TimetableAnswer,
+    TriggerEnded,
     TryFinished,
     TryInfo,
     TryStarted,
@@ -56,7 +60,10 @@ LAUNCH_TIMEOUT = 60.0
 IMPORT_GRACE = 1.5
 RECONNECT_GRACE = 2.0
 
-Key = tuple[str, str, bool]  #: file, content_hash, bare
+#: seconds until the triggers of a process that died are started again, and how often
+TRIGGER_DELAY, TRIGGER_DEATHS = 0.5, 3
+
+Key = tuple[str, str, Mode]  #: file, content_hash, mode
 
 
 class HostPool:
@@ -68,7 +75,8 @@ class HostPool:
         self._on_request = on_request
         self._hosts: dict[str, Host] = {}  #: by host_id, all that live
         self._kept: dict[Key, Host] = {}
-        self._by_token: dict[str, Host] = {}  #: until acknowledged
+        self._by_token: dict[str, Host] = {}  #: tries until acknowledged, triggers until they end
+        self._deaths: Counter[str] = Counter()  #: by trigger, how often its process has died under it
         self._sources: dict[tuple[str, str], str] = {}  #: text of the good versions
         self._repeatable: dict[tuple[str, str], bool] = {}
         self._questions = Questions()
@@ -164,9 +172,9 @@ class HostPool:
         version = (host.config.file, parsed.content_hash)
         self._sources[version] = parsed.source
         self._repeatable[version] = not parsed.unrepeatable
-        self._drop((*version, False))
+        self._drop((*version, "import"))
         if host.ready and not host.gone:
-            self._kept[(*version, False)] = host
+            self._kept[(*version, "import")] = host
             self._stop_idle()
         return parsed
 
@@ -177,15 +185,16 @@ class HostPool:
 
     def retire(self, file: str, content_hash: str) -> None:
         """No new try of this version will come: its hosts end when their running tries have."""
-        self._drop((file, content_hash, True))
-        self._drop((file, content_hash, False))
+        for mode in ("import", "bare", "loop"):
+            self._drop((file, content_hash, mode))
         self._sources.pop((file, content_hash), None)
         self._repeatable.pop((file, content_hash), None)
 
     # ---- jobs -------------------------------------------------------------------------------------------------------
 
     def start_try(self, file: str, content_hash: str, bare: bool, info: TryInfo) -> None:
-        self._give(self._host_for(file, content_hash, bare), StartTry(info=info))
+        mode: Mode = "loop" if info.is_async else _mode(bare)
+        self._give(self._host_for(file, content_hash, mode), StartTry(info=info))
 
     def kill_try(self, token: str, reason: str, grace: float) -> None:
         if token in self._orphans:
@@ -201,12 +210,25 @@ class HostPool:
             host.tell(KillTry(token=token, reason=reason, grace=grace))
 
     def run_callback(self, file: str, content_hash: str, bare: bool, message: RunCallback) -> None:
-        self._give(self._host_for(file, content_hash, bare), message)
+        self._give(self._host_for(file, content_hash, _mode(bare)), message)
+
+    def run_trigger(self, file: str, content_hash: str, message: RunTrigger) -> None:
+        self._give(self._host_for(file, content_hash, "loop"), message)
+
+    def stop_trigger(self, token: str) -> None:
+        host = self._by_token.pop(token, None)
+        self._deaths.pop(token, None)
+        if host is None or (job := host.jobs.pop(token, None)) is None:
+            return
+        if job in host.queue:
+            host.queue.remove(job)
+        else:
+            host.tell(CancelTrigger(token=token))
 
     async def ask_timetable(self, file: str, content_hash: str, question: AskTimetable) -> TimetableAnswer:
         """The answer of a user's timetable; an error or a long silence is an answer with `error`."""
         bare = not self._repeatable.get((file, content_hash), True)
-        host = self._host_for(file, content_hash, bare)
+        host = self._host_for(file, content_hash, _mode(bare))
         return await self._questions.ask(question, lambda: self._give(host, question))
 
     def ack(self, token: str) -> None:
@@ -233,14 +255,13 @@ class HostPool:
         """Whether the process that had this pid and start time still runs."""
         return procfs.is_alive(ProcessId(pid, started))
 
-    def _host_for(self, file: str, content_hash: str, bare: bool) -> Host:
-        bare = bare or self._settings.start_mode == "spawn"
-        key = (file, content_hash, bare)
+    def _host_for(self, file: str, content_hash: str, mode: Mode) -> Host:
+        if mode == "import" and self._settings.start_mode == "spawn":
+            mode = "bare"
+        key = (file, content_hash, mode)
         host = self._kept.get(key)
         if host is None:
-            host = self._kept[key] = self._launch(
-                file, content_hash, "bare" if bare else "import", self._sources.get((file, content_hash))
-            )
+            host = self._kept[key] = self._launch(file, content_hash, mode, self._sources.get((file, content_hash)))
             self._stop_idle()
         return host
 
@@ -250,6 +271,9 @@ class HostPool:
             case StartTry(info=info):
                 host.tries[info.token] = None
                 self._by_token[info.token] = host
+            case RunTrigger(token=token):
+                host.jobs[token] = job
+                self._by_token[token] = host
             case RunCallback(callback_id=name) | AskTimetable(request_id=name):
                 host.jobs[name] = job
         if host.ready:
@@ -332,7 +356,7 @@ class HostPool:
             return
         host.connection, host.process = connection, hello.process
         host.connected.set()
-        if host.config.mode == "bare":
+        if host.config.mode in ("bare", "loop"):
             self._is_ready(host)
 
     def _adopt(self, connection: Connection, hello: Hello) -> None:
@@ -362,6 +386,11 @@ class HostPool:
                 self._by_token[token] = host
                 self._end_seen.set()
                 self._on_message(message)
+            case TriggerEnded(token=token):
+                if host.jobs.pop(token, None) is not None:  # else it was stopped in the meantime
+                    self._by_token.pop(token, None)
+                    self._deaths.pop(token, None)
+                    self._on_message(message)
             case CallbackDone(callback_id=name):
                 host.jobs.pop(name, None)
                 self._on_message(message)
@@ -389,7 +418,7 @@ class HostPool:
 
     def _move(self, host: Host, job: Job) -> None:
         self._unlist(host, job)
-        self._give(self._host_for(host.config.file, host.config.content_hash, True), job)
+        self._give(self._host_for(host.config.file, host.config.content_hash, "bare"), job)
 
     def _is_ready(self, host: Host) -> None:
         host.ready = True
@@ -455,11 +484,14 @@ class HostPool:
         host.answered.set()
         host.connected.set()
         how = how_it_ended(host.status) if host.exited else "disappeared"
-        for job in list(host.queue):
-            self._fail(host, job, f"The DAG host of {host.config.file} {how} before it could start anything.")
+        for waiting in [job for job in host.queue if not isinstance(job, RunTrigger)]:
+            self._fail(host, waiting, f"The DAG host of {host.config.file} {how} before it could start anything.")
         for name, job in list(host.jobs.items()):
             host.jobs.pop(name)
-            self._job_failed(job, f"The DAG host of {host.config.file} {how}.")
+            if isinstance(job, RunTrigger):
+                self._trigger_lost(host, job, how)
+            else:
+                self._job_failed(job, f"The DAG host of {host.config.file} {how}.")
         lost = [token for token, process in host.tries.items() if process is None]
         for token, process in host.tries.items():
             self._by_token.pop(token, None)
@@ -468,6 +500,24 @@ class HostPool:
         if lost:
             reason = f"The DAG host of {host.config.file} {how} while it started this try."
             self._on_message(HostLost(tokens=tuple(lost), reason=reason))
+
+    def _trigger_lost(self, host: Host, job: RunTrigger, how: str) -> None:
+        """The process of a trigger has died: begin again, but not for ever."""
+        self._deaths[job.token] += 1
+        if self._closing or self._tasks is None:
+            return
+        if self._deaths[job.token] >= TRIGGER_DEATHS:
+            times = self._deaths[job.token]
+            self._job_failed(job, f"The process that ran the trigger {how}, {times} times in a row.")
+        else:
+            self._by_token[job.token] = host  # so that it can be stopped meanwhile
+            host.jobs[job.token] = job
+            self._tasks.start_soon(self._start_again, host, job)
+
+    async def _start_again(self, dead: Host, job: RunTrigger) -> None:
+        await anyio.sleep(TRIGGER_DELAY)
+        if dead.jobs.pop(job.token, None) is not None:
+            self.run_trigger(dead.config.file, dead.config.content_hash, job)
 
     def _fail(self, host: Host, job: Job, reason: str) -> None:
         """A job that was never started."""
@@ -483,8 +533,12 @@ class HostPool:
         match job:
             case StartTry(info=info):
                 self._on_message(TryFinished(token=info.token, start_error=reason, ended_at=datetime.now(UTC)))
+            case RunTrigger(token=token):
+                self._by_token.pop(token, None)
+                self._deaths.pop(token, None)
+                self._on_message(TriggerEnded(token=token, at=datetime.now(UTC), error=reason))
             case RunCallback(callback_id=name):
-                self._on_message(CallbackDone(callback_id=name, error=reason))
+                self._on_message(CallbackDone(callback_id=name, error=reason, ran=False))
             case AskTimetable(request_id=name):
                 self._questions.answered(TimetableAnswer(request_id=name, error=reason))
 
@@ -497,3 +551,7 @@ class HostPool:
                 return
         reason = "The DAG host of this try was killed, and the try ended without a result."
         self._on_message(HostLost(tokens=(token,), reason=reason))
+
+
+def _mode(bare: bool) -> Mode:
+    return "bare" if bare else "import"

@@ -133,10 +133,11 @@ def do(job: Job, config: HostConfig, loaded: Loaded | None) -> Outcome:
         )
     signal.alarm(JOB_TIMEOUT)
     api = SocketApi(Client(config.socket, role="host", file=config.file))
-    error = None
+    error, ran = None, False
     try:
         with importer.using(api):
             dag = _dag(job.dag_id, config, loaded)
+            ran = True
             if isinstance(job, AskTimetable):
                 from asyncflow.authoring.timetables import answer
 
@@ -147,7 +148,7 @@ def do(job: Job, config: HostConfig, loaded: Loaded | None) -> Outcome:
         error = f"{type(caught).__name__}: {caught}"
     if isinstance(job, AskTimetable):
         return TimetableAnswer(request_id=job.request_id, error=error)
-    return CallbackDone(callback_id=job.callback_id, error=error)
+    return CallbackDone(callback_id=job.callback_id, error=error, ran=ran)
 
 
 def _run_try(info: TryInfo, config: HostConfig, loaded: Loaded | None, api: SocketApi) -> TryResult:
@@ -163,7 +164,7 @@ def _run_try(info: TryInfo, config: HostConfig, loaded: Loaded | None, api: Sock
     except BaseException as error:
         traceback.print_exc()
         text = f"{config.file} could not be imported for this try: {importer.explain(error, config).message}"
-        return TryResult(outcome="failed", started_at=begun, ended_at=datetime.now(UTC), error=text)
+        return TryResult(outcome="failed", started_at=begun, ended_at=datetime.now(UTC), error=text, called_back=False)
     return run_try(task, info, api)
 
 

@@ -239,7 +239,7 @@ class Host:
             case StartTry(info=info):
                 self._finished(TryFinished(token=info.token, start_error=reason, ended_at=datetime.now(UTC)))
             case RunCallback(callback_id=callback_id):
-                self._say(CallbackDone(callback_id=callback_id, error=reason))
+                self._say(CallbackDone(callback_id=callback_id, error=reason, ran=False))
             case AskTimetable(request_id=request_id):
                 self._say(TimetableAnswer(request_id=request_id, error=reason))
 
@@ -384,6 +384,11 @@ def run(config: HostConfig) -> None:
     """A host's life from the connection on. Raises OSError when there is no server to begin with."""
     wire = Wire.connect(config.socket)
     wire.send(hello(config))
+    if config.mode == "loop":
+        from asyncflow.worker import triggerer  # and asyncio with it, which the others do without
+
+        triggerer.run(config, wire, partial(hello, config))
+        return
     importer.prepare(config)
     loaded = None
     if config.mode != "bare":
@@ -437,7 +442,7 @@ def main() -> int:
 def _silent_end(job: RunCallback | AskTimetable, code: int) -> Message:
     how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
     if isinstance(job, RunCallback):
-        return CallbackDone(callback_id=job.callback_id, error=f"The callback's process {how}.")
+        return CallbackDone(callback_id=job.callback_id, error=f"The callback's process {how}.", ran=False)
     return TimetableAnswer(request_id=job.request_id, error=f"The timetable's process {how}.")
 
 
