@@ -163,9 +163,13 @@ EXPORTS: dict[str, dict[str, str]] = {
     "airflow.sdk.definitions.taskgroup": {"authoring.taskgroup": "TaskGroup"},
     "airflow.sdk.definitions.variable": {"authoring.variable": "Variable"},
     "airflow.sdk.definitions.xcom_arg": {"authoring.xcom_arg": "XComArg"},
+<<<<<<< /tmp/I2head/asyncflow/airflow/names.py
+    "airflow.sdk.definitions._internal.types": {"authoring.types": "NOTSET ArgNotSet SET_DURING_EXECUTION=NOTSET is_arg_set"},
+=======
     "airflow.sdk.definitions._internal.types": {
         "authoring.types": "NOTSET ArgNotSet SET_DURING_EXECUTION=NOTSET is_arg_set"
     },
+>>>>>>> /tmp/i2/theirs
     "airflow.sdk.exceptions": {"authoring.exceptions": "*"},
     "airflow.sdk.execution_time.comms": {"authoring.assetevents": "AssetEventDagRunReferenceResult"},
     "airflow.sdk.execution_time.context": {
@@ -200,7 +204,11 @@ EXPORTS: dict[str, dict[str, str]] = {
     "airflow.timetables.trigger": {
         "authoring.timetables": "CronTriggerTimetable DeltaTriggerTimetable MultipleCronTriggerTimetable"
     },
-    "airflow.triggers.base": {"authoring.triggers": "BaseTrigger TriggerEvent BaseEventTrigger StartTriggerArgs"},
+    "airflow.triggers.base": {
+        "authoring.triggers": "BaseTrigger TriggerEvent BaseEventTrigger StartTriggerArgs "
+        "BaseTaskEndEvent=TaskEndEvent TaskSuccessEvent TaskFailedEvent TaskSkippedEvent"
+    },
+    "airflow.triggers.external_task": {"triggers.external_task": "WorkflowTrigger DagStateTrigger"},
     "airflow.triggers.file": {"triggers.file": "FileTrigger FileDeleteTrigger DirectoryFileDeleteTrigger"},
     "airflow.triggers.temporal": {"triggers.temporal": "DateTimeTrigger TimeDeltaTrigger"},
     "airflow.typing_compat": {"airflow.typing_names": "Literal Protocol TypedDict Self ParamSpec TypeAlias TypeGuard"},
@@ -302,6 +310,7 @@ ALIASES: dict[str, str] = {
     "airflow.providers.standard.sensors.filesystem": "airflow.sensors.filesystem",
     "airflow.providers.standard.sensors.time": "airflow.sensors.time_sensor",
     "airflow.providers.standard.sensors.time_delta": "airflow.sensors.time_delta",
+    "airflow.providers.standard.triggers.external_task": "airflow.triggers.external_task",
     "airflow.providers.standard.triggers.file": "airflow.triggers.file",
     "airflow.providers.standard.triggers.temporal": "airflow.triggers.temporal",
     "airflow.providers.standard.utils.weekday": "airflow.utils.weekday",

@@ -10,7 +10,9 @@ Errors: `errors.NotFound`, `errors.Conflict`, `errors.InvalidInput`, `errors.Ser
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime
 from typing import Any, Protocol, cast
 
@@ -202,6 +204,8 @@ class NoServer:
 
 
 _current: TaskApi | None = None
+#: of one of the tasks that share an event loop
+_own: ContextVar[TaskApi | None] = ContextVar("asyncflow_api", default=None)
 
 
 def use_api(api: TaskApi | None) -> TaskApi | None:
@@ -211,10 +215,21 @@ def use_api(api: TaskApi | None) -> TaskApi | None:
     return before
 
 
+@contextmanager
+def own_api(api: TaskApi) -> Iterator[None]:
+    """As `use_api` inside of the block, but for the coroutine that enters it alone."""
+    token = _own.set(api)
+    try:
+        yield
+    finally:
+        _own.reset(token)
+
+
 def current_api() -> TaskApi:
     """The api in use in this process."""
-    if _current is not None:
-        return _current
+    used = _own.get() or _current
+    if used is not None:
+        return used
     # The pytest plugin must not import us only to say that it is there: tests that have nothing to do with DAGs pay.
     plugin = sys.modules.get("asyncflow.testing.plugin")
     return cast(TaskApi, plugin.api() if plugin is not None else NoServer())

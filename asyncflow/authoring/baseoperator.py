@@ -33,11 +33,17 @@ from asyncflow.authoring.defaults import (
     to_trigger_rule,
 )
 from asyncflow.authoring.edges import chain, chain_linear, cross_downstream
-from asyncflow.authoring.exceptions import FailStopDagInvalidTriggerRule, TaskDeferred
+from asyncflow.authoring.exceptions import (
+    FailStopDagInvalidTriggerRule,
+    TaskDeferralError,
+    TaskDeferralTimeout,
+    TaskDeferred,
+)
 from asyncflow.authoring.params import ParamsDict
 from asyncflow.authoring.source import caller, located
 from asyncflow.authoring.templates import Templater
 from asyncflow.authoring.weights import check_weight_rule
+from asyncflow.core.deferral import TIMEOUT
 from asyncflow.core.states import TriggerRule
 from asyncflow.errors import InvalidDag
 
@@ -348,7 +354,13 @@ class BaseOperator(AbstractOperator, metaclass=BaseOperatorMeta):
         raise TaskDeferred(trigger=trigger, method_name=method_name, kwargs=kwargs, timeout=timeout)
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Any) -> Any:
-        """Go on after a deferral: `next_method(context, **next_kwargs)`."""
+        """Go on after a deferral: `next_method(context, **next_kwargs)`. "__fail__": the trigger has failed."""
+        if next_method == "__fail__":
+            found = next_kwargs or {}
+            if found.get("traceback"):
+                self.log.error("Trigger failed:\n%s", found["traceback"])
+            error = str(found.get("error", "Unknown"))
+            raise (TaskDeferralTimeout if error == TIMEOUT else TaskDeferralError)(error)
         return getattr(self, next_method)(context, **(next_kwargs or {}))
 
     def prepare_for_execution(self) -> BaseOperator:

@@ -10,6 +10,7 @@ import datetime as dt
 import warnings
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
@@ -146,11 +147,15 @@ class _Quiet(Mapping[str, Any]):
 # ---- the context of the task that runs now --------------------------------------------------------------------------
 
 _running: list[Any] = []
+#: of one of the tasks that share an event loop
+_own: ContextVar[Any] = ContextVar("asyncflow_context", default=None)
 
 
 def get_current_context() -> Any:
     """The context of the running task. Raises AirflowException outside of one."""
     if not _running:
+        if (own := _own.get()) is not None:
+            return own
         raise AirflowException("get_current_context() works inside a running task only (in execute or below it)")
     return _running[-1]
 
@@ -163,6 +168,16 @@ def set_current_context(context: Any) -> Iterator[Any]:
         yield context
     finally:
         _running.pop()
+
+
+@contextmanager
+def own_context(context: Any) -> Iterator[None]:
+    """As `set_current_context`, but for the coroutine that enters it alone."""
+    token = _own.set(context)
+    try:
+        yield
+    finally:
+        _own.reset(token)
 
 
 # ---- accessors ------------------------------------------------------------------------------------------------------

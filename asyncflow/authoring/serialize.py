@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from asyncflow.authoring import timezone
+from asyncflow.authoring import timezone, xcom
 from asyncflow.authoring.conf import conf
 from asyncflow.authoring.exceptions import AirflowDagCycleException, ParamValidationError
 from asyncflow.authoring.expand import DictOfListsExpandInput, ExpandInput, ListOfDictsExpandInput
@@ -179,6 +179,8 @@ def _task(task: AbstractOperator, weights: Mapping[str, int], mapped_over: froze
         is_teardown=task.is_teardown,
         on_failure_fail_dagrun=task.on_failure_fail_dagrun,
         is_empty=_is_empty(task),
+        is_async=_is_async(task),
+        start_trigger=_start_trigger(task),
         feeds_mapping=task.task_id in mapped_over,
         do_xcom_push=task.do_xcom_push,
         multiple_outputs=bool(task.multiple_outputs),
@@ -242,6 +244,28 @@ def _is_empty(task: AbstractOperator) -> bool:
     own_class: Any = task.operator_class if isinstance(task, MappedOperator) else type(task)
     hooks = getattr(task, "_pre_execute_hook", None) or getattr(task, "_post_execute_hook", None)
     return own_class.execute is own_class.empty_execute and not hooks
+
+
+def _is_async(task: AbstractOperator) -> bool:
+    """Is it a coroutine function that shares an event loop with others?"""
+    own_class: Any = task.operator_class if isinstance(task, MappedOperator) else type(task)
+    values = task.partial_kwargs if isinstance(task, MappedOperator) else vars(task)
+    return bool(own_class.is_async(values)) if hasattr(own_class, "is_async") else False
+
+
+def _start_trigger(task: AbstractOperator) -> dict[str, Any] | None:
+    """How a task with `start_from_trigger` begins; copies of a mapped one differ, and begin in a process."""
+    args = getattr(task, "start_trigger_args", None)
+    if isinstance(task, MappedOperator) or args is None or not getattr(task, "start_from_trigger", False):
+        return None
+    return {
+        "classpath": args.trigger_cls,
+        "kwargs": xcom.to_json_types(args.trigger_kwargs or {}),
+        "local": False,
+        "method": args.next_method,
+        "method_kwargs": xcom.to_json_types(args.next_kwargs or {}),
+        "timeout": args.timeout.total_seconds() if args.timeout is not None else None,
+    }
 
 
 def _edge_labels(task: AbstractOperator) -> dict[str, str]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import Any, Literal
 
 
-class StartTriggerArgs(NamedTuple):
+@dataclass
+class StartTriggerArgs:
     """How to start a task directly in its trigger."""
 
     trigger_cls: str
@@ -31,6 +33,37 @@ class TriggerEvent:
 
     def __repr__(self) -> str:
         return f"TriggerEvent<{self.payload!r}>"
+
+
+class TaskEndEvent(TriggerEvent):
+    """An event that ends the task by itself, without another process. Use one of the subclasses."""
+
+    #: "success", "failed" or "skipped"; as in Airflow no retry follows
+    end: Literal["success", "failed", "skipped"]
+
+    def __init__(self, *, xcoms: dict[str, Any] | None = None, **kwargs: Any) -> None:
+        if kwargs:
+            raise ValueError(f"{type(self).__name__} takes xcoms only, not {', '.join(kwargs)}.")
+        super().__init__(self.end)
+        self.xcoms = xcoms
+
+
+class TaskSuccessEvent(TaskEndEvent):
+    """The task has succeeded."""
+
+    end = "success"
+
+
+class TaskFailedEvent(TaskEndEvent):
+    """The task has failed for good."""
+
+    end = "failed"
+
+
+class TaskSkippedEvent(TaskEndEvent):
+    """The task is skipped."""
+
+    end = "skipped"
 
 
 class BaseTrigger:

@@ -51,6 +51,16 @@ def decode(text: str) -> Any:
     return json.loads(text, object_hook=_revive)
 
 
+def to_json_types(value: Any) -> Any:
+    """A value in JSON types, tagged as in `encode`: for messages and columns that hold JSON as such."""
+    return json.loads(encode(value))
+
+
+def from_json_types(value: Any) -> Any:
+    """The value that `to_json_types` made."""
+    return decode(json.dumps(value))
+
+
 # ---- encoding -------------------------------------------------------------------------------------------------------
 
 

@@ -57,27 +57,32 @@ def ended(machine: Machine, fact: TriggerEndedFact) -> None:
         machine.ledger.write(Journal(at=fact.at, event="message.refused", details=details))
         return
     live, ti = found
-    if fact.error is not None:
-        _go_on(machine, live, ti, FAIL, {"error": FAILURE, "traceback": fact.error}, fact.at)
-    elif fact.end is not None:
+    if fact.end is not None:
         _end(machine, live, ti, fact, fact.end)
     else:
-        _go_on(machine, live, ti, ti.next_method, {**(ti.next_kwargs or {}), "event": fact.event}, fact.at)
+        _go_on(machine, live, ti, fact)
 
 
 def time_out(machine: Machine, live: LiveRun, ti: TaskInstance, now: datetime) -> None:
     """The trigger has not fired in time: the instance goes on with a failure."""
-    _go_on(machine, live, ti, FAIL, {"error": TIMEOUT}, now)
+    _go_on(machine, live, ti, TriggerEndedFact(token=ti.token or "", at=now, timed_out=True))
 
 
-def _go_on(
-    machine: Machine, live: LiveRun, ti: TaskInstance, method: str | None, kwargs: dict[str, Any], now: datetime
-) -> None:
-    ti.next_method, ti.next_kwargs = method, kwargs
+def resumption(method: str, kwargs: Mapping[str, Any], fact: TriggerEndedFact) -> tuple[str, dict[str, Any]]:
+    """The method that a task goes on with, and its arguments."""
+    if fact.timed_out:
+        return FAIL, {"error": TIMEOUT}
+    if fact.error is not None:
+        return FAIL, {"error": FAILURE, "traceback": fact.error}
+    return method, {**kwargs, "event": fact.event}
+
+
+def _go_on(machine: Machine, live: LiveRun, ti: TaskInstance, fact: TriggerEndedFact) -> None:
+    ti.next_method, ti.next_kwargs = resumption(ti.next_method or "", ti.next_kwargs or {}, fact)
     if ti.task_id in live.dag.graph.tasks:
-        machine.schedule(live, ti, now)
+        machine.schedule(live, ti, fact.at)
     else:
-        machine.move(live, ti, Event.REMOVE, now)
+        machine.move(live, ti, Event.REMOVE, fact.at)
 
 
 def _end(machine: Machine, live: LiveRun, ti: TaskInstance, fact: TriggerEndedFact, end: str) -> None:

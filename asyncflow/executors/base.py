@@ -14,7 +14,9 @@ from asyncflow.core.messages import (
     ProcessId,
     Request,
     RunCallback,
+    RunTrigger,
     TimetableAnswer,
+    TriggerEnded,
     TryFinished,
     TryInfo,
     TryStarted,
@@ -35,7 +37,7 @@ class HostAdopted(msgspec.Struct, frozen=True, kw_only=True):
     tries: dict[str, ProcessId]
 
 
-FromExecutor = TryStarted | TryFinished | HostLost | HostAdopted | CallbackDone
+FromExecutor = TryStarted | TryFinished | HostLost | HostAdopted | CallbackDone | TriggerEnded
 
 OnMessage = Callable[[FromExecutor], None]
 #: gives the result of a request, or raises an AsyncflowError
@@ -47,6 +49,14 @@ class Executor(Protocol):
 
     def start_try(self, file: str, content_hash: str, bare: bool, info: TryInfo) -> None:
         """Start a try of a task of that file at that version. A TryStarted or a TryFinished follows."""
+        ...
+
+    def run_trigger(self, file: str, content_hash: str, message: RunTrigger) -> None:
+        """Run a trigger beside that file, or ("", "") with those of installed packages; a TriggerEnded follows."""
+        ...
+
+    def stop_trigger(self, token: str) -> None:
+        """Nobody waits for the trigger any more; nothing follows."""
         ...
 
     def kill_try(self, token: str, reason: str, grace: float) -> None:

@@ -16,13 +16,14 @@ from asyncflow.core.messages import (
     Parsed,
     ProcessId,
     RunCallback,
+    RunTrigger,
     StartTry,
 )
 from asyncflow.executors.conf import airflow_conf
 from asyncflow.executors.connections import Connection
 
-Job = StartTry | RunCallback | AskTimetable
-Mode = Literal["import", "parse", "bare"]
+Job = StartTry | RunTrigger | RunCallback | AskTimetable
+Mode = Literal["import", "parse", "bare", "loop"]
 
 
 @dataclass(eq=False)
@@ -34,7 +35,7 @@ class Host:
     process: ProcessId | None = None
     #: tries it has been given -> their process, once it has said so
     tries: dict[str, ProcessId | None] = field(default_factory=dict)
-    #: callbacks and questions it has been given
+    #: triggers, callbacks and questions it has been given
     jobs: dict[str, Job] = field(default_factory=dict)
     queue: list[Job] = field(default_factory=list)  #: for when it is ready
     ready: bool = False
@@ -63,7 +64,7 @@ class Host:
         match job:
             case StartTry(info=info):
                 self.tries.pop(info.token, None)
-            case RunCallback(callback_id=name) | AskTimetable(request_id=name):
+            case RunTrigger(token=name) | RunCallback(callback_id=name) | AskTimetable(request_id=name):
                 self.jobs.pop(name, None)
 
 

@@ -54,11 +54,27 @@ class PythonOperator(BaseOperator):
 
     def execute(self, context: Any) -> Any:
         """Call the function; what it returns becomes the task's XCom."""
+        self._take_arguments(context)
+        return self._shown(self.execute_callable())
+
+    async def execute_async(self, context: Any) -> Any:
+        """As `execute`, on the event loop that async tasks share."""
+        self._take_arguments(context)
+        return self._shown(await self.python_callable(*self.op_args, **self.op_kwargs))
+
+    @classmethod
+    def is_async(cls, arguments: Mapping[str, Any]) -> bool:
+        """Whether a task with these attributes (or arguments) is to be run by `execute_async`: a plain `async def`."""
+        plain = cls.execute is PythonOperator.execute and cls.execute_callable is PythonOperator.execute_callable
+        return plain and inspect.iscoroutinefunction(arguments.get("python_callable"))
+
+    def _take_arguments(self, context: Any) -> None:
         context.update(self.op_kwargs)
         context["templates_dict"] = self.templates_dict
         self.op_kwargs = self.determine_kwargs(context)
         self._outlet_events = context.get("outlet_events", {})
-        value = self.execute_callable()
+
+    def _shown(self, value: Any) -> Any:
         if self.show_return_value_in_logs:
             self.log.info("Done. Returned value was: %s", value)
         else:

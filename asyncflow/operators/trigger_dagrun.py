@@ -15,6 +15,7 @@ from asyncflow.authoring.exceptions import AirflowException, AirflowSkipExceptio
 from asyncflow.authoring.operatorlink import BaseOperatorLink
 from asyncflow.authoring.types import NOTSET, ArgNotSet
 from asyncflow.errors import Conflict, NotFound
+from asyncflow.triggers.external_task import DagStateTrigger
 
 XCOM_LOGICAL_DATE_ISO = "trigger_execution_date_iso"
 XCOM_RUN_ID = "trigger_run_id"
@@ -64,7 +65,7 @@ class TriggerDagRunOperator(BaseOperator):
         deferrable: bool = False,
         **kwargs: Any,
     ) -> None:
-        """`logical_date` is Airflow 3's name of `execution_date`. `deferrable` has no effect."""
+        """`logical_date` is Airflow 3's name of `execution_date`. A `deferrable` one waits in a trigger."""
         super().__init__(**kwargs)
         self.trigger_dag_id = trigger_dag_id
         self.trigger_run_id = trigger_run_id
@@ -96,7 +97,21 @@ class TriggerDagRunOperator(BaseOperator):
         if run.logical_date is not None:
             context["ti"].xcom_push(key=XCOM_LOGICAL_DATE_ISO, value=run.logical_date.isoformat())
         if _is_true(self.wait_for_completion):
+            if self.deferrable:
+                states = [*self.allowed_states, *self.failed_states]
+                trigger = DagStateTrigger(
+                    self.trigger_dag_id, states, run_ids=[run.run_id], poll_interval=self.poke_interval
+                )
+                self.defer(trigger=trigger, method_name="execute_complete")
             self._wait(run.run_id)
+
+    def execute_complete(self, context: Any, event: Any = None) -> None:
+        """The trigger has seen one of the states."""
+        run_id = event[1]["run_ids"][0]
+        if not self._has_ended(run_id):
+            raise AirflowException(
+                f"{self.trigger_dag_id} is in neither of {self.allowed_states} and {self.failed_states} any more"
+            )
 
     def _check_paused(self) -> None:
         info = current_api().dag_info(self.trigger_dag_id)
@@ -122,18 +137,22 @@ class TriggerDagRunOperator(BaseOperator):
             raise DagRunAlreadyExists(str(error)) from None
 
     def _wait(self, run_id: str) -> None:
-        while True:
-            runs = current_api().dag_runs(self.trigger_dag_id, run_ids=[run_id])
-            if not runs:
-                raise AirflowException(f"Run {run_id} of {self.trigger_dag_id} is gone")
-            state = runs[0].state
-            if state in self.failed_states:
-                raise AirflowException(f"{self.trigger_dag_id} failed with failed states {state}")
-            if state in self.allowed_states:
-                self.log.info("%s finished with allowed state %s", self.trigger_dag_id, state)
-                return
-            self.log.info("Waiting for %s on %s to become allowed state %s ...", self.trigger_dag_id, run_id, state)
+        while not self._has_ended(run_id):
             time.sleep(self.poke_interval)
+
+    def _has_ended(self, run_id: str) -> bool:
+        """Whether the run is in one of `allowed_states`. Raises AirflowException at one of `failed_states`."""
+        runs = current_api().dag_runs(self.trigger_dag_id, run_ids=[run_id])
+        if not runs:
+            raise AirflowException(f"Run {run_id} of {self.trigger_dag_id} is gone")
+        state = runs[0].state
+        if state in self.failed_states:
+            raise AirflowException(f"{self.trigger_dag_id} failed with failed states {state}")
+        if state in self.allowed_states:
+            self.log.info("%s finished with allowed state %s", self.trigger_dag_id, state)
+            return True
+        self.log.info("Waiting for %s on %s to become allowed state %s ...", self.trigger_dag_id, run_id, state)
+        return False
 
 
 def _is_true(value: Any) -> bool:

@@ -106,8 +106,10 @@ class BaseSensorOperator(BaseOperator, SkipMixin):
 
     def own_sensor_spec(self) -> SensorSpec:
         spec = self.sensor_spec(vars(self))
-        condition = None if any(_may_be_template(getattr(self, name, None)) for name in self.template_fields) else (
-            self._watchable(poked=False)
+        condition = (
+            None
+            if any(_may_be_template(getattr(self, name, None)) for name in self.template_fields)
+            else (self._watchable(poked=False))
         )
         return msgspec.structs.replace(spec, condition=condition, attended=self._is_attended())
 
@@ -172,6 +174,8 @@ class BaseSensorOperator(BaseOperator, SkipMixin):
         """End this process if the server can see by itself what it waits for."""
         if context.get("test_mode") or not getattr(context.get("ti"), "watches", False):
             return
+        if self._pokes_before(context):  # the server saw it before this poke did: then pokes decide
+            return
         condition = self._watchable(poked=True)
         if condition is not None:
             self.log.info("The server waits for it from now on, without a process.")
@@ -216,6 +220,15 @@ class BaseSensorOperator(BaseOperator, SkipMixin):
             raise AirflowSkipException(message)
         raise AirflowSensorTimeout(message)
 
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Any) -> Any:
+        try:
+            return super().resume_execution(next_method, next_kwargs, context)
+        except AirflowSkipException:
+            raise
+        except (AirflowException, TaskDeferralError) as error:
+            self._give_up(error, str(error))
+            raise
+
     def _come_back(self, context: Any, pause: float) -> None:
         if context.get("test_mode"):
             raise AirflowRescheduleException(timezone.utcnow())
@@ -223,8 +236,8 @@ class BaseSensorOperator(BaseOperator, SkipMixin):
         raise AirflowRescheduleException(min(at, _MAX_RESCHEDULE))
 
     def _seconds_waited(self, context: Any) -> float:
-        """How long ago the first poke of this try was; zero in poke mode."""
-        first = getattr(context.get("ti"), "first_poke_at", None) if self.reschedule else None
+        """How long ago the first poke was; zero in poke mode, unless the server has waited in its place."""
+        first = getattr(context.get("ti"), "first_poke_at", None)
         return 0.0 if first is None else max(0.0, (timezone.utcnow() - first).total_seconds())
 
     @staticmethod

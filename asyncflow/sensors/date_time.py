@@ -9,6 +9,7 @@ from typing import Any
 from asyncflow.authoring import timezone
 from asyncflow.core.conditions import Condition, MomentPassed
 from asyncflow.sensors.base import BaseSensorOperator
+from asyncflow.triggers.temporal import DateTimeTrigger, starting_at
 
 
 class DateTimeSensor(BaseSensorOperator):
@@ -36,8 +37,28 @@ class DateTimeSensor(BaseSensorOperator):
 
 
 class DateTimeSensorAsync(DateTimeSensor):
-    """The same; holds no process between pokes."""
+    """The same without a process; `start_from_trigger`, `end_from_trigger`: none at the beginning or at the end."""
 
-    def __init__(self, *, start_from_trigger: bool = False, end_from_trigger: bool = False, **kwargs: Any) -> None:
-        super().__init__(**{"mode": "reschedule", **kwargs})
+    def __init__(
+        self,
+        *,
+        start_from_trigger: bool = False,
+        end_from_trigger: bool = False,
+        trigger_kwargs: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.start_from_trigger = start_from_trigger
         self.end_from_trigger = end_from_trigger
+        self.trigger_kwargs = trigger_kwargs
+        if start_from_trigger:
+            self.start_trigger_args = starting_at(timezone.parse(self.target_time), end_from_trigger=end_from_trigger)
+
+    def execute(self, context: Any) -> Any:
+        """Wait in a trigger."""
+        moment = timezone.parse(self.target_time)
+        trigger = DateTimeTrigger(moment, end_from_trigger=self.end_from_trigger)
+        self.defer(trigger=trigger, method_name="execute_complete")
+
+    def execute_complete(self, context: Any, event: Any = None) -> None:
+        """The moment has come."""

@@ -12,6 +12,7 @@ from asyncflow.authoring.exceptions import AirflowException, AirflowSkipExceptio
 from asyncflow.core.conditions import Condition, OtherRun
 from asyncflow.operators.empty import EmptyOperator
 from asyncflow.sensors.base import BaseSensorOperator
+from asyncflow.triggers.external_task import WorkflowTrigger, dates_in_states
 
 
 class ExternalTaskSensor(BaseSensorOperator):
@@ -46,8 +47,8 @@ class ExternalTaskSensor(BaseSensorOperator):
         deferrable: bool = False,
         **kwargs: Any,
     ) -> None:
-        """With `deferrable` it holds no process between pokes."""
-        super().__init__(**({"mode": "reschedule", **kwargs} if deferrable else kwargs))
+        super().__init__(**kwargs)
+        self.deferrable = deferrable
         self.allowed_states = _texts(["success"] if allowed_states is None else allowed_states)
         self.skipped_states = _texts(skipped_states or ())
         self.failed_states = _texts(failed_states or ())
@@ -99,6 +100,33 @@ class ExternalTaskSensor(BaseSensorOperator):
             raise AirflowSkipException(f"{self._what()} is in one of {self.skipped_states}; skipping.")
         return self._count(dates, self.allowed_states) == len(dates)
 
+    def execute(self, context: Any) -> Any:
+        """Poke; a deferrable one waits in a trigger, which looks every `poll_interval` seconds."""
+        if not self.deferrable:
+            return super().execute(context)
+        if self.check_existence:
+            self._check_existence()
+        trigger = WorkflowTrigger(
+            self.external_dag_id,
+            execution_dates=self._dates(context),
+            external_task_ids=self.external_task_ids,
+            external_task_group_id=self.external_task_group_id,
+            allowed_states=self.allowed_states,
+            failed_states=self.failed_states,
+            skipped_states=self.skipped_states,
+            poke_interval=self.poll_interval,
+            soft_fail=self.soft_fail,
+        )
+        self.defer(timeout=self.execution_timeout, trigger=trigger, method_name="execute_complete")
+
+    def execute_complete(self, context: Any, event: Any = None) -> None:
+        """The trigger has seen one of the states."""
+        if event["status"] == "skipped":
+            raise AirflowSkipException(f"{self._what()} is in one of {self.skipped_states}; skipping.")
+        if event["status"] != "success":
+            raise AirflowException(f"{self._what()} failed")
+        self.log.info("%s has been executed successfully.", self._what())
+
     def _what(self) -> str:
         if self.external_task_ids:
             return f"tasks {list(self.external_task_ids)} in dag {self.external_dag_id}"
@@ -119,16 +147,14 @@ class ExternalTaskSensor(BaseSensorOperator):
 
     def _count(self, dates: list[datetime], states: list[str]) -> float:
         """For how many of the dates all that is waited for is in one of the states."""
-        api = current_api()
-        if not self.external_task_ids and not self.external_task_group_id:
-            return len(api.dag_runs(self.external_dag_id, logical_dates=dates, states=states))
-        task_ids = list(self.external_task_ids) if self.external_task_ids else None
-        filters: dict[str, Any] = {"task_ids": task_ids, "group_id": self.external_task_group_id}
-        found = api.task_count(self.external_dag_id, **filters, logical_dates=dates, states=states)
-        if task_ids is not None:
-            return found / len(task_ids)
-        whole = api.task_count(self.external_dag_id, **filters, logical_dates=dates)
-        return found / whole * len(dates) if whole else 0
+        return dates_in_states(
+            current_api(),
+            self.external_dag_id,
+            dates,
+            states,
+            task_ids=list(self.external_task_ids) if self.external_task_ids else None,
+            group_id=self.external_task_group_id,
+        )
 
     def _check_existence(self) -> None:
         info = current_api().dag_info(self.external_dag_id)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from glob import glob
+from datetime import timedelta
 from typing import Any
 
+from asyncflow.authoring.exceptions import AirflowException
+from asyncflow.authoring.triggers import StartTriggerArgs
 from asyncflow.core.conditions import Condition, FilePresent
 from asyncflow.hooks.filesystem import FSHook
 from asyncflow.sensors.base import BaseSensorOperator
+from asyncflow.triggers.file import FileTrigger, find_file
+
+_TRIGGER = "asyncflow.triggers.file.FileTrigger"
 
 
 class FileSensor(BaseSensorOperator):
@@ -26,13 +30,22 @@ class FileSensor(BaseSensorOperator):
         fs_conn_id: str = "fs_default",
         recursive: bool = False,
         deferrable: bool = False,
+        start_from_trigger: bool = False,
+        trigger_kwargs: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        """With `deferrable` it holds no process between pokes."""
-        super().__init__(**({"mode": "reschedule", **kwargs} if deferrable else kwargs))
+        """`start_from_trigger`: of a deferrable one, not even the first poke has a process."""
+        super().__init__(**kwargs)
+        self.deferrable = deferrable
         self.filepath = os.fspath(filepath)
         self.fs_conn_id = fs_conn_id
         self.recursive = recursive
+        self.start_from_trigger = deferrable and start_from_trigger
+        self.trigger_kwargs = trigger_kwargs
+        if self.start_from_trigger:
+            _, arguments = self._trigger().serialize()
+            timeout = timedelta(seconds=self.timeout)
+            self.start_trigger_args = StartTriggerArgs(_TRIGGER, "execute_complete", arguments, None, timeout)
 
     @property
     def path(self) -> str:
@@ -45,11 +58,24 @@ class FileSensor(BaseSensorOperator):
 
     def poke(self, context: Any) -> bool:
         self.log.info("Poking for file %s", self.path)
-        for path in glob(self.path, recursive=self.recursive):
-            if os.path.isfile(path):
-                changed = datetime.fromtimestamp(os.path.getmtime(path), UTC)
-                self.log.info("Found File %s last modified: %s", path, changed.isoformat())
-                return True
-            if any(files for _, _, files in os.walk(path)):
-                return True
-        return False
+        found = find_file(self.path, recursive=self.recursive)
+        if found:
+            self.log.info("Found %s", found)
+        return bool(found)
+
+    def execute(self, context: Any) -> Any:
+        """Poke; a deferrable one defers itself if there is nothing yet."""
+        if not self.deferrable:
+            return super().execute(context)
+        if not self._poke_once(context):
+            self.defer(timeout=timedelta(seconds=self.timeout), trigger=self._trigger(), method_name="execute_complete")
+        return None
+
+    def execute_complete(self, context: Any, event: Any = None) -> None:
+        """The trigger has found a file."""
+        if not event:
+            raise AirflowException(f"{self.task_id} task failed as {self.filepath} not found.")
+        self.log.info("%s completed successfully as %s found.", self.task_id, self.filepath)
+
+    def _trigger(self) -> FileTrigger:
+        return FileTrigger(self.path, recursive=self.recursive, poke_interval=self.poke_interval)

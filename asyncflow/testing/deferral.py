@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-import importlib
 import logging
+import traceback
 from collections.abc import Callable
-from contextlib import aclosing
 from typing import Any
 
 import msgspec
 
 from asyncflow.authoring.api import TaskApi, use_api
 from asyncflow.authoring.triggers import TriggerEvent
+from asyncflow.core.commands import TriggerEndedFact
+from asyncflow.core.deferral import resumption
 from asyncflow.core.messages import TryInfo, TryResult
-from asyncflow.worker.runner import TRIGGER_TIMEOUT, run_try
+from asyncflow.worker.runner import run_try
+from asyncflow.worker.triggering import event_fact, first_event, make_trigger
 
 log = logging.getLogger("airflow.task")
 
@@ -34,37 +36,29 @@ def run_whole_try(
     result = run_try(task, info, api, now=now, logs=logs, test_mode=test_mode, errors=errors)
     begun = info.first_poke_at or result.started_at
     while result.outcome == "deferred" and result.trigger is not None:
-        method, kwargs = fire(result.trigger, api)
+        fact = fire(result.trigger, api, token=info.token, now=now)
+        if fact.end is not None:
+            return msgspec.structs.replace(result, outcome=fact.end, trigger=None, xcoms=fact.xcoms, ended_at=fact.at)
+        method, kwargs = resumption(result.trigger["method"], result.trigger["method_kwargs"], fact)
         info = msgspec.structs.replace(info, next_method=method, next_kwargs=kwargs, first_poke_at=begun)
         result = run_try(task, info, api, now=now, logs=logs, test_mode=test_mode, errors=errors)
     return result
 
 
-def fire(deferral: dict[str, Any], api: TaskApi) -> tuple[str, dict[str, Any]]:
-    """Run the trigger of `TryResult.trigger` to its first event: the method that resumes the task, and its arguments.
-
-    A trigger that breaks, ends without an event or takes longer than its timeout resumes with "__fail__".
-    """
+def fire(deferral: dict[str, Any], api: TaskApi, *, token: str, now: Callable[[], dt.datetime]) -> TriggerEndedFact:
+    """Run the trigger of `TryResult.trigger` (or `TaskInstance.trigger`) to its first event; what became of it."""
     before = use_api(api)
     try:
-        event = asyncio.run(asyncio.wait_for(_first_event(deferral), deferral["timeout"]))
+        event = asyncio.run(asyncio.wait_for(_event_of(deferral), deferral.get("timeout")))
+        return event_fact(token, event, now())
     except TimeoutError:
-        return "__fail__", {"error": TRIGGER_TIMEOUT}
-    except Exception:
+        return TriggerEndedFact(token=token, at=now(), timed_out=True)
+    except Exception as error:
         log.exception("Trigger %s failed", deferral["classpath"])
-        return "__fail__", {"error": "Trigger failure"}
+        return TriggerEndedFact(token=token, at=now(), error="".join(traceback.format_exception(error)))
     finally:
         use_api(before)
-    return deferral["method"], {**(deferral["method_kwargs"] or {}), "event": event.payload}
 
 
-async def _first_event(deferral: dict[str, Any]) -> TriggerEvent:
-    module, _, name = deferral["classpath"].rpartition(".")
-    trigger = getattr(importlib.import_module(module), name)(**deferral["kwargs"])
-    try:
-        async with aclosing(trigger.run()) as events:
-            async for event in events:
-                return event  # type: ignore[no-any-return]
-    finally:
-        await trigger.cleanup()
-    raise RuntimeError(f"The trigger {deferral['classpath']} ended without an event.")
+async def _event_of(deferral: dict[str, Any]) -> TriggerEvent:
+    return await first_event(make_trigger(deferral["classpath"], deferral["kwargs"]))

@@ -27,7 +27,7 @@ class FileTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         while True:
-            found = await asyncio.to_thread(_found, self.filepath, recursive=self.recursive)
+            found = await asyncio.to_thread(find_file, self.filepath, recursive=self.recursive)
             if found is not None:
                 self.log.info("Found %s", found)
                 yield TriggerEvent(True)
@@ -35,8 +35,8 @@ class FileTrigger(BaseTrigger):
             await asyncio.sleep(self.poke_interval)
 
 
-def _found(pattern: str, *, recursive: bool) -> str | None:
-    """A file that matches, with its time of change."""
+def find_file(pattern: str, *, recursive: bool) -> str | None:
+    """What a glob pattern finds: a file and when it was last changed, or a folder that holds one; None for nothing."""
     for path in glob(pattern, recursive=recursive):
         if os.path.isfile(path):
             changed = datetime.fromtimestamp(os.path.getmtime(path), UTC)

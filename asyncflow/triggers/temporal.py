@@ -8,14 +8,17 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from asyncflow.authoring import timezone
-from asyncflow.authoring.triggers import BaseTrigger, TriggerEvent
+from asyncflow.authoring.triggers import BaseTrigger, StartTriggerArgs, TaskSuccessEvent, TriggerEvent
 
 #: a clock that is set is noticed within so many seconds
 _LONGEST_SLEEP = 60.0
 
 
 class DateTimeTrigger(BaseTrigger):
-    """Fires once `moment` has come; the event is the moment. Raises TypeError for one without a time zone."""
+    """Fires once `moment` has come; the event is the moment, or the end of the task with `end_from_trigger`.
+
+    Raises TypeError for what is no datetime, ValueError for one without a time zone.
+    """
 
     def __init__(self, moment: datetime, *, end_from_trigger: bool = False) -> None:
         super().__init__()
@@ -34,7 +37,7 @@ class DateTimeTrigger(BaseTrigger):
         while True:
             left = (self.moment - timezone.utcnow()).total_seconds()
             if left <= 0:
-                yield TriggerEvent(self.moment)
+                yield TaskSuccessEvent() if self.end_from_trigger else TriggerEvent(self.moment)
                 return
             await asyncio.sleep(min(left, _LONGEST_SLEEP))
 
@@ -44,3 +47,9 @@ class TimeDeltaTrigger(DateTimeTrigger):
 
     def __init__(self, delta: timedelta, *, end_from_trigger: bool = False) -> None:
         super().__init__(timezone.utcnow() + delta, end_from_trigger=end_from_trigger)
+
+
+def starting_at(moment: datetime, *, end_from_trigger: bool) -> StartTriggerArgs:
+    """How a sensor that waits for a moment begins in its trigger."""
+    classpath, arguments = DateTimeTrigger(moment, end_from_trigger=end_from_trigger).serialize()
+    return StartTriggerArgs(classpath, "execute_complete", arguments)

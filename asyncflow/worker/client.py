@@ -78,6 +78,16 @@ class Client:
         return self._wire
 
 
+class BriefClient(Client):
+    """Connects for each call anew: for processes with so many tasks that none may keep a socket."""
+
+    def call(self, method: str, **params: Any) -> Any:
+        try:
+            return super().call(method, **params)
+        finally:
+            self.close()
+
+
 def error_of(response: Response) -> AsyncflowError:
     """The error that a response stands for."""
     kind = getattr(errors, response.error_kind, AsyncflowError)

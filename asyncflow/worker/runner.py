@@ -36,8 +36,6 @@ from asyncflow.authoring.exceptions import (
     AirflowTaskTerminated,
     AirflowTaskTimeout,
     DownstreamTasksSkipped,
-    TaskDeferralError,
-    TaskDeferralTimeout,
     TaskDeferred,
     UnmappableXComLengthPushed,
     UnmappableXComTypePushed,
@@ -50,13 +48,12 @@ from asyncflow.core.messages import TryInfo, TryResult
 from asyncflow.core.states import TaskState
 from asyncflow.worker.rendered import rendered_fields
 from asyncflow.worker.tasklog import log_to_stdout
+from asyncflow.worker.triggering import deferral_wish
 
 log = logging.getLogger("airflow.task")
 
 Outcome = Literal["success", "failed", "skipped", "reschedule", "deferred"]
 
-#: the `error` of a "__fail__" whose trigger did not fire in time
-TRIGGER_TIMEOUT = "Trigger timeout"
 
 #: how the end of a try is called in `ti.state` while callbacks run
 _STATES = {
@@ -94,7 +91,7 @@ def run_try(
     before = use_api(api)
     try:
         with log_to_stdout() if logs else contextlib.nullcontext():
-            one = _Try(task, info, api, now=now, test_mode=test_mode)
+            one = Try(task, info, api, now=now, test_mode=test_mode)
             result = one.run()
             if errors is not None and one.error is not None:
                 errors.append(one.error)
@@ -103,7 +100,7 @@ def run_try(
         use_api(before)
 
 
-class _Try:
+class Try:
     """One try on its way; the fields fill up as it goes."""
 
     def __init__(
@@ -127,42 +124,51 @@ class _Try:
         try:
             self._prepare()
             self._execute()
-        except AirflowSkipException as skip:
-            log.info("%s", skip or "Skipped")
-            return self._end("skipped", error=skip)
-        except DownstreamTasksSkipped as skip:
-            ti.request_skip(skip.tasks)
-            return self._end("success")
-        except AirflowRescheduleException as later:
-            log.info("Rescheduling task, marking task as UP_FOR_RESCHEDULE")
-            return self._end("reschedule", reschedule_at=_utc(later.reschedule_date), condition=later.condition)
-        except TaskDeferred as deferral:
-            log.info("Pausing task as DEFERRED")
-            return self._end("deferred", trigger=_trigger(deferral))
-        except (AirflowFailException, AirflowSensorTimeout) as error:
-            return self._fail(error, retryable=False)
-        except KeyboardInterrupt:
-            self._on_kill()
-            raise
-        except (Exception, AirflowTaskTimeout, AirflowTaskTerminated, SystemExit) as error:
-            if isinstance(error, SystemExit) and not error.code:
-                return self._end("success")
-            return self._fail(error, retryable=True)
+        except BaseException as error:
+            return self._ended_by(error)
         return self._end("success")
+
+    def _ended_by(self, error: BaseException) -> TryResult:
+        """What it comes to that this was raised; what is no business of a try is raised again."""
+        match error:
+            case AirflowSkipException():
+                log.info("%s", error or "Skipped")
+                return self._end("skipped", error=error)
+            case DownstreamTasksSkipped():
+                self.ti.request_skip(error.tasks)
+                return self._end("success")
+            case AirflowRescheduleException():
+                log.info("Rescheduling task, marking task as UP_FOR_RESCHEDULE")
+                return self._end("reschedule", reschedule_at=_utc(error.reschedule_date), condition=error.condition)
+            case TaskDeferred():
+                return self._defer(error)
+            case AirflowFailException() | AirflowSensorTimeout():
+                return self._fail(error, retryable=False)
+            case SystemExit(code=None | 0 | False | ""):
+                return self._end("success")
+            case Exception() | AirflowTaskTimeout() | AirflowTaskTerminated() | SystemExit():
+                return self._fail(error, retryable=True)
+            case KeyboardInterrupt():
+                self._on_kill()
+        raise error
+
+    def _defer(self, deferral: TaskDeferred) -> TryResult:
+        try:
+            trigger = deferral_wish(deferral)
+        except Exception as error:
+            return self._fail(error, retryable=True)
+        log.info("Pausing task as DEFERRED")
+        return self._end("deferred", trigger=trigger)
 
     # ---- before ---------------------------------------------------------------------------------------------------
 
     def _prepare(self) -> None:
         """Build the context, make the copy that runs, render its templates."""
-        ti = self.ti
-        self._context = ti.get_template_context(ignore_param_exceptions=False)
-        if ti.next_method is None:
-            with set_current_context(self._context):
-                self._make_copy()
-                self.task.render_template_fields(self._context)
-                self._rendered = rendered_fields(self.task)
-        else:
+        self._context = self.ti.get_template_context(ignore_param_exceptions=False)
+        with set_current_context(self._context):
             self._make_copy()
+            self.task.render_template_fields(self._context)
+            self._rendered = rendered_fields(self.task)
 
     def _make_copy(self) -> None:
         """The operator that runs: a copy, as rendering must not change the DAG; of a mapped task, this instance."""
@@ -200,10 +206,7 @@ class _Try:
         ti = self.ti
         if ti.next_method is None:
             return task.execute(context=self._context)
-        kwargs = dict(ti.next_kwargs or {})
-        if ti.next_method == "__fail__":
-            error = str(kwargs.get("error", "Unknown"))
-            raise (TaskDeferralTimeout if error == TRIGGER_TIMEOUT else TaskDeferralError)(error)
+        kwargs = xcom.from_json_types(ti.next_kwargs or {})
         return task.resume_execution(ti.next_method, kwargs, self._context)
 
     def _keep(self, result: Any) -> None:
@@ -417,17 +420,6 @@ def _checked_length(result: Any) -> int:
     if length > longest:
         raise UnmappableXComLengthPushed(result, longest)
     return length
-
-
-def _trigger(deferral: TaskDeferred) -> dict[str, Any]:
-    classpath, kwargs = deferral.trigger.serialize()
-    return {
-        "classpath": classpath,
-        "kwargs": kwargs,
-        "method": deferral.method_name,
-        "method_kwargs": deferral.kwargs,
-        "timeout": deferral.timeout.total_seconds() if deferral.timeout is not None else None,
-    }
 
 
 def _one_line(error: BaseException) -> str:

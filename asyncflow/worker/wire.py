@@ -58,6 +58,10 @@ class Wire:
         self._waiting.clear()
         return found
 
+    def detach(self) -> socket.socket:
+        """The socket, for someone else to go on with; nothing may have been received and not been taken."""
+        return self._socket
+
     def close(self) -> None:
         self._socket.close()
 

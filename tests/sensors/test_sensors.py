@@ -17,11 +17,11 @@ from asyncflow.core.messages import RunContext
 from asyncflow.core.models import TaskKey
 from asyncflow.sensors.base import BaseSensorOperator, PokeReturnValue, poke_mode_only
 from asyncflow.sensors.bash import BashSensor
-from asyncflow.sensors.date_time import DateTimeSensor, DateTimeSensorAsync
+from asyncflow.sensors.date_time import DateTimeSensor
 from asyncflow.sensors.external_task import ExternalTaskMarker, ExternalTaskSensor
 from asyncflow.sensors.filesystem import FileSensor
 from asyncflow.sensors.python import PythonSensor
-from asyncflow.sensors.time_delta import TimeDeltaSensor, TimeDeltaSensorAsync
+from asyncflow.sensors.time_delta import TimeDeltaSensor
 from asyncflow.sensors.time_sensor import TimeSensor
 from asyncflow.sensors.weekday import DayOfWeekSensor
 from asyncflow.testing.memory import MemoryApi
@@ -185,12 +185,6 @@ def test_time_sensors_look_at_the_clock() -> None:
         assert not poked(
             DayOfWeekSensor(task_id="i", week_day={"Tuesday"}, use_task_logical_date=True), logical_date=DAY
         )
-
-
-def test_async_kinds_hold_no_process_between_pokes() -> None:
-    assert TimeDeltaSensorAsync(task_id="a", delta=dt.timedelta(1)).reschedule
-    assert DateTimeSensorAsync(task_id="b", target_time=DAY).reschedule
-    assert not TimeDeltaSensorAsync(task_id="c", delta=dt.timedelta(1), mode="poke").reschedule
 
 
 def test_target_time_must_be_a_time() -> None:

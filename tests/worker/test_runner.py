@@ -406,6 +406,7 @@ def test_a_deferral_says_what_to_wait_for_and_how_to_go_on() -> None:
         "classpath": "tests.Bell",
         "kwargs": {"at": 5},
         "method": "resume",
+        "local": False,
         "method_kwargs": {"n": 1},
         "timeout": 60.0,
     }
