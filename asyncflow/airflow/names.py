@@ -163,13 +163,9 @@ EXPORTS: dict[str, dict[str, str]] = {
     "airflow.sdk.definitions.taskgroup": {"authoring.taskgroup": "TaskGroup"},
     "airflow.sdk.definitions.variable": {"authoring.variable": "Variable"},
     "airflow.sdk.definitions.xcom_arg": {"authoring.xcom_arg": "XComArg"},
-<<<<<<< /tmp/I2head/asyncflow/airflow/names.py
-    "airflow.sdk.definitions._internal.types": {"authoring.types": "NOTSET ArgNotSet SET_DURING_EXECUTION=NOTSET is_arg_set"},
-=======
     "airflow.sdk.definitions._internal.types": {
         "authoring.types": "NOTSET ArgNotSet SET_DURING_EXECUTION=NOTSET is_arg_set"
     },
->>>>>>> /tmp/i2/theirs
     "airflow.sdk.exceptions": {"authoring.exceptions": "*"},
     "airflow.sdk.execution_time.comms": {"authoring.assetevents": "AssetEventDagRunReferenceResult"},
     "airflow.sdk.execution_time.context": {
