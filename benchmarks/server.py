@@ -20,7 +20,9 @@ LIMIT = 120.0
 class Server:
     """`with Server() as server: ...`; its tasks and hosts end with it."""
 
-    def __init__(self) -> None:
+    def __init__(self, **settings: str) -> None:
+        """`settings`: environment variables of the server."""
+        self._settings = settings
         self._root = tempfile.TemporaryDirectory(prefix="asyncflow-bench-")
         self.dags = Path(self._root.name) / "dags"
         self.home = Path(self._root.name) / "home"
@@ -32,7 +34,7 @@ class Server:
     def __enter__(self) -> Server:
         ours = ("ASYNCFLOW_", "AIRFLOW_", "PYTHONDONTWRITEBYTECODE")
         env = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-        env |= {"ASYNCFLOW_HOME": str(self.home), "ASYNCFLOW_DAGS_ARE_PAUSED_AT_CREATION": "false"}
+        env |= {"ASYNCFLOW_HOME": str(self.home), "ASYNCFLOW_DAGS_ARE_PAUSED_AT_CREATION": "false"} | self._settings
         command = [sys.executable, "-m", "asyncflow", "serve", str(self.dags), "--port", "0", "--stop-tasks"]
         with open(self.home / "server.log", "wb") as log:
             self._process = subprocess.Popen(command, env=env, stdout=log, stderr=subprocess.STDOUT)
@@ -72,6 +74,12 @@ class Server:
         except NotFound:
             return {}
         return found
+
+    @property
+    def pid(self) -> int:
+        """Of the server process itself."""
+        assert self._process is not None
+        return self._process.pid
 
     def cpu_seconds(self) -> float:
         """CPU time of the server process itself, its children not counted."""

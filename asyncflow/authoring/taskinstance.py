@@ -223,6 +223,8 @@ class TaskInstance:
         self.first_poke_at, self.poke_count = aware(info.first_poke_at), info.poke_count
         #: whoever runs this takes over the waiting of sensors whose condition it can see by itself
         self.watches = info.watches
+        #: since the first poke of a sensor that waits without a process in between
+        self.seconds_waited = max(0.0, (now() - info.first_poke_at).total_seconds()) if info.first_poke_at else 0.0
         self.log_filepath = info.log_path
         self.note: str | None = None
         self.rendered_map_index: str | None = None

@@ -49,8 +49,8 @@ class BaseSensorOperator(BaseOperator, SkipMixin):
     """Calls `poke(context)` every `poke_interval` until it is true, or `timeout` has passed since the first poke.
 
     Mode "poke" keeps the process and sleeps in it, "reschedule" ends it and comes back. A timeout fails the task for
-    good, or skips it with `soft_fail`. Errors of `poke`: `soft_fail` skips, `never_fail` skips on anything,
-    `silent_fail` logs and goes on. As in Airflow 2.11.
+    good, or skips it with `soft_fail`; so does AirflowFailException. Any other error of `poke` is a failed try, unless
+    `never_fail` skips on it or `silent_fail` logs it and goes on. As in Airflow 2.11.
     """
 
     ui_color = "#e6f1f2"
@@ -205,7 +205,6 @@ class BaseSensorOperator(BaseOperator, SkipMixin):
                 return False
             if self.never_fail:
                 raise AirflowSkipException("Skipping due to never_fail is set to True.") from error
-            self._give_up(error, "Skipping due to soft_fail is set to True.")
             raise
 
     def _give_up(self, error: BaseException, words: str) -> None:
@@ -235,10 +234,10 @@ class BaseSensorOperator(BaseOperator, SkipMixin):
         at = timezone.utcnow() + timedelta(seconds=pause)
         raise AirflowRescheduleException(min(at, _MAX_RESCHEDULE))
 
-    def _seconds_waited(self, context: Any) -> float:
+    @staticmethod
+    def _seconds_waited(context: Any) -> float:
         """How long ago the first poke was; zero in poke mode, unless the server has waited in its place."""
-        first = getattr(context.get("ti"), "first_poke_at", None)
-        return 0.0 if first is None else max(0.0, (timezone.utcnow() - first).total_seconds())
+        return float(getattr(context.get("ti"), "seconds_waited", 0.0))
 
     @staticmethod
     def _pokes_before(context: Any) -> int:

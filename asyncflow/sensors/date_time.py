@@ -27,7 +27,8 @@ class DateTimeSensor(BaseSensorOperator):
 
     def server_condition(self, *, poked: bool) -> Condition | None:
         try:
-            return MomentPassed(at=timezone.parse(self.target_time).astimezone(UTC))
+            moment = timezone.parse(self.target_time).astimezone(UTC)
+            return MomentPassed(at=datetime.combine(moment.date(), moment.timetz()))
         except ValueError:
             return None  # `poke` says it better
 

@@ -47,7 +47,7 @@ class FileSensor(BaseSensorOperator):
             timeout = timedelta(seconds=self.timeout)
             self.start_trigger_args = StartTriggerArgs(_TRIGGER, "execute_complete", arguments, None, timeout)
 
-    @property
+    @cached_property
     def path(self) -> str:
         """The whole pattern."""
         return os.path.join(FSHook(self.fs_conn_id).get_path(), self.filepath)

@@ -94,7 +94,7 @@ def test_reschedule_mode_ends_well(dag: DAG) -> None:
     ("error", "kwargs", "outcome"),
     [
         (ValueError("x"), {}, "failed"),
-        (ValueError("x"), {"soft_fail": True}, "skipped"),
+        (ValueError("x"), {"soft_fail": True}, "failed"),
         (ValueError("x"), {"never_fail": True}, "skipped"),
         (ValueError("x"), {"silent_fail": True}, "success"),
         (AirflowFailException("x"), {"soft_fail": True}, "skipped"),
