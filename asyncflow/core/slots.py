@@ -4,9 +4,11 @@ One priority queue in name; in fact one heap per *bucket* of instances that shar
 and task or run where these are limited). What blocks the head of a bucket blocks all of it, so a turn looks at each
 bucket once however many instances wait, and an over-full pool never holds up the others.
 
-Order: those of a backfill last, priority weight (high first), logical date of the run, order of creation of the run, order of scheduling.
+Order: those of a backfill last, priority weight (high first), logical date of the run, order of creation of the run,
+order of scheduling.
 Limits: parallelism and async_concurrency (processes and places on event loops, counted by the caller), pool slots
-(QUEUED, RUNNING and RESTARTING take them, DEFERRED too where the pool includes them), max_active_tasks of the DAG, max_active_tis_per_dag and _per_dagrun of the task.
+(QUEUED, RUNNING and RESTARTING take them, DEFERRED too where the pool includes them), max_active_tasks of the DAG,
+max_active_tis_per_dag and _per_dagrun of the task.
 """
 
 from __future__ import annotations

@@ -42,6 +42,14 @@ from asyncflow.store.lock import HomeLock
 DEFAULT_POOL = "default_pool"
 
 
+def _world(settings: Settings) -> World:
+    return World(
+        parallelism=settings.slots,
+        async_concurrency=settings.async_concurrency,
+        new_token=lambda: secrets.token_hex(12),
+    )
+
+
 class Server:
     """The parts of a server, connected."""
 
@@ -61,11 +69,7 @@ class Server:
             grace=settings.killed_task_cleanup_time,
             spawn=spawn,
         )
-        world = World(
-            parallelism=settings.slots,
-            async_concurrency=settings.async_concurrency,
-            new_token=lambda: secrets.token_hex(12),
-        )
+        world = _world(settings)
         self.scheduler = Scheduler(
             world=world,
             store=store,
