@@ -82,14 +82,7 @@ class Server:
         self.launcher.scheduler = self.scheduler
         self.launcher.lookout = Lookout(store=store, scheduler=self.scheduler, logs=settings.logs, spawn=spawn)
         self.launcher.files = self.files
-        self.outbox = Outbox(
-            store=store,
-            executor=self.pool,
-            owner=self.files.owner,
-            launcher=self.launcher,
-            clock=clock,
-            logs=settings.logs,
-        )
+        self.outbox = self._outbox()
         self.launcher.callback_done = self.outbox.done
         if scheduling:
             self.scheduler.keeper = self.outbox
@@ -113,6 +106,16 @@ class Server:
             scheduler=self.scheduler,
             actions=self.actions,
             variable_changed=self.loader.variable_changed,
+        )
+
+    def _outbox(self) -> Outbox:
+        return Outbox(
+            store=self.store,
+            executor=self.pool,
+            owner=self.files.owner,
+            launcher=self.launcher,
+            clock=self.clock,
+            logs=self.settings.logs,
         )
 
     async def _loaded(self, result: LoadResult) -> None:
