@@ -178,12 +178,13 @@ def _utc(moment: dt.datetime | None) -> dt.datetime | None:
     return timezone.plain_utc(moment) if moment is not None else None
 
 
-def _dates(dag: DAG, start: dt.datetime | None, end: dt.datetime | None) -> list[dt.datetime]:
-    """Logical dates between two moments, both included; without a schedule, the first moment."""
+def _intervals(dag: DAG, start: dt.datetime | None, end: dt.datetime | None) -> dict[dt.datetime, DataInterval]:
+    """The runs of the schedule between two moments, both included, by logical date; without any, one at the first."""
     first = _utc(start) or _utc(dag.start_date) or utc_now()
     last = _utc(end) or (first if start is not None else utc_now())
-    found = [timezone.plain_utc(info.logical_date) for info in dag.iter_dagrun_infos_between(first, last)]
-    return found or [first]
+    infos = dag.iter_dagrun_infos_between(first, last)
+    found = {timezone.plain_utc(info.logical_date): DataInterval(*info.data_interval) for info in infos}
+    return found or {first: _interval(dag, first, RunType.MANUAL)}
 
 
 def run_between(
@@ -198,7 +199,10 @@ def run_between(
 ) -> None:
     """One try of a task for each run between two dates."""
     first = start_date or task.start_date
-    for date in _dates(task.dag, first, end_date or first):
+    api = memory()
+    for date, interval in _intervals(task.dag, first, end_date or first).items():
+        if _found(api, task.dag, date, None) is None:
+            make_run(task.dag, date, data_interval=interval)
         ti = TaskInstance(task, date)
         ti.run(ignore_ti_state=ignore_ti_state, mark_success=mark_success, test_mode=test_mode)
 
@@ -208,7 +212,7 @@ def play_between(
 ) -> None:
     """Play the runs between two dates. Raises AirflowException that names the tasks of the first that fails."""
     api = memory()
-    for date in _dates(dag, start_date, end_date):
+    for date in _intervals(dag, start_date, end_date):
         played = play(dag, date, conf=conf, run_type=RunType.BACKFILL, api=api)
         if played.state != "success":
             failed = [

@@ -52,10 +52,12 @@ class Echo(BaseOperator):
 
 
 def test_task_run_renders_and_executes_for_each_run_between_two_dates(dag: DAG, tmp_path: Path) -> None:
-    BashOperator(task_id="test", bash_command=f"echo x > {tmp_path}/{{{{ ds }}}}", dag=dag).run(
-        start_date=START, end_date=START + 2 * DAY, ignore_ti_state=True
-    )
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["2024-01-01", "2024-01-02", "2024-01-03"]
+    BashOperator(
+        task_id="test", bash_command=f"echo x > {tmp_path}/{{{{ ds }}}}_{{{{ data_interval_end | ds }}}}", dag=dag
+    ).run(start_date=START, end_date=START + 2 * DAY, ignore_ti_state=True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        *("2024-01-01_2024-01-02", "2024-01-02_2024-01-03", "2024-01-03_2024-01-04")
+    ]
 
 
 def test_task_run_raises_what_the_task_raises(dag: DAG) -> None:
