@@ -21,6 +21,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from asyncflow.authoring.api import own_api, use_api
 from asyncflow.core.messages import (
@@ -65,8 +66,6 @@ class _Job:
     """A try or a trigger at work."""
 
     task: asyncio.Task[None]
-    what: str  #: for the watchdog's words
-    log_path: str
     is_try: bool
 
 
@@ -123,6 +122,8 @@ class LoopHost:
         self._greeting = greeting
         self._me = procfs.identity(os.getpid())
         self._jobs: dict[str, _Job] = {}
+        #: the log of each task, also of one that has just ended: the watchdog's words come a little later
+        self._logs: WeakKeyDictionary[asyncio.Task[Any], str] = WeakKeyDictionary()
         self._unacked: dict[str, TryFinished] = {}
         self._link: _Link | None = None
         self._stopping = False
@@ -213,7 +214,8 @@ class LoopHost:
     def _begin(self, token: str, info: TryInfo, work: Coroutine[Any, Any, None], *, is_try: bool) -> None:
         what = f"{'Task' if is_try else 'Trigger of'} {info.dag_id}.{info.task_id}"
         task = asyncio.get_running_loop().create_task(work, name=what)
-        self._jobs[token] = _Job(task, what, info.log_path, is_try)
+        self._jobs[token] = _Job(task, is_try)
+        self._logs[task] = info.log_path
         self._watchdog.want(True)
         task.add_done_callback(lambda _: self._ended(token, task))
 
@@ -293,10 +295,8 @@ class LoopHost:
             return TriggerEnded(token=job.token, at=datetime.now(UTC), error=text)
 
     def _blocked(self, task: asyncio.Task[Any], seconds: float, where: str) -> None:
-        job = next((job for job in self._jobs.values() if job.task is task), None)
-        what = job.what if job is not None else task.get_name()
-        words = f"{what} has blocked the event loop, and all others on it, for {seconds:.2f} s at {where}"
-        with logging_to(job.log_path if job is not None else ""):
+        words = f"{task.get_name()} has blocked the event loop, and all others on it, for {seconds:.2f} s at {where}"
+        with logging_to(self._logs.get(task, "")):
             log.warning("%s. Await, or move the work to a thread: await asyncio.to_thread(...)", words)
         print(f"asyncflow: {words}", file=sys.__stderr__, flush=True)
 
