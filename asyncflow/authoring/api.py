@@ -135,6 +135,10 @@ class TaskApi(Protocol):
         """Runs that match all filters given, oldest logical date first."""
         ...
 
+    def wait_for_run(self, dag_id: str, run_id: str, states: Sequence[str], seconds: float) -> None:
+        """Sleep until the run is in one of the states, at most so long; a server that is restarted does not end it."""
+        ...
+
     def task_states(self, dag_id: str, run_id: str, task_ids: Sequence[str] | None = None) -> dict[str, str]:
         """State by "task_id", or "task_id[map_index]" for copies of a mapped task. `run_id` may not exist: empty."""
         ...

@@ -176,7 +176,7 @@ def _event(dataset: Dataset, extra: Mapping[str, Any]) -> dict[str, Any]:
 class OutletEvent:
     """What travels with the event of one outlet: `extra`, and of an alias the datasets it stands for."""
 
-    def __init__(self, key: Dataset | DatasetAlias) -> None:
+    def __init__(self, key: Dataset | DatasetAlias | str) -> None:
         self.key = key
         self.extra: dict[str, Any] = {}
         #: per dataset that was added to an alias: {"source_alias_name", "dest_asset", "extra"}
@@ -185,10 +185,14 @@ class OutletEvent:
 
     def add(self, dataset: Dataset | str, extra: Mapping[str, Any] | None = None) -> None:
         """Of an alias: this dataset is updated, too. Of a dataset, nothing happens."""
-        if not isinstance(self.key, DatasetAlias):
+        if isinstance(self.key, Dataset):
             return
         target = Dataset(dataset) if isinstance(dataset, str) else dataset
-        event = {"source_alias_name": self.key.name, "dest_asset": target, "extra": dict(extra or {})}
+        event = {
+            "source_alias_name": self.key if isinstance(self.key, str) else self.key.name,
+            "dest_asset": target,
+            "extra": dict(extra or {}),
+        }
         self.asset_alias_events.append(event)
 
     def add_partitions(self, keys: str | Sequence[str], extra: Mapping[str, Any] | None = None) -> None:
@@ -202,14 +206,16 @@ class OutletEvent:
 
 
 class OutletEvents(Mapping[Any, OutletEvent]):
-    """`outlet_events[dataset]`, of a dataset, an alias or a URI; made when it is first asked for."""
+    """`outlet_events[dataset]`, of a dataset, an alias, or a URI or an alias' name; made when it is first asked for."""
 
     def __init__(self) -> None:
         self._events: dict[Any, OutletEvent] = {}
 
     def __getitem__(self, key: Any) -> OutletEvent:
-        target = _target(key)
-        return self._events.setdefault(_name(target), OutletEvent(target))
+        if not isinstance(key, str | Dataset | DatasetAlias):
+            raise KeyError(f"{key!r:.80} is no dataset.")
+        name = key if isinstance(key, str) else key.uri if isinstance(key, Dataset) else key.name
+        return self._events.setdefault(name, OutletEvent(key))
 
     def __iter__(self) -> Iterator[Any]:
         return (event.key for event in self._events.values())

@@ -150,13 +150,14 @@ class Board:
             known = DatasetConsumer(dag_id=dag_id, expression=expression, since=since, paused=paused)
             waiting = self._waiting[dag_id] = _Waiting(known)
             self._save(waiting)
+            self._index_one(waiting)
         elif waiting.expression != expression:
             waiting.say(expression)
             wanted = self._uris_of(waiting)
             waiting.queued = {uri: at for uri, at in waiting.queued.items() if uri in wanted}
             self._save(waiting)
+            self._index()
         waiting.paused = paused
-        self._index()
         self.look_again(dag_id)
 
     def set_paused(self, dag_id: str, paused: bool) -> None:
@@ -182,8 +183,11 @@ class Board:
     def _index(self) -> None:
         self._by_uri = {}
         for waiting in self._waiting.values():
-            for uri in self._uris_of(waiting):
-                self._by_uri.setdefault(uri, {})[waiting.dag_id] = None
+            self._index_one(waiting)
+
+    def _index_one(self, waiting: _Waiting) -> None:
+        for uri in self._uris_of(waiting):
+            self._by_uri.setdefault(uri, {})[waiting.dag_id] = None
 
     def _uris_of(self, waiting: _Waiting) -> list[str]:
         return resolve(waiting.uris, waiting.aliases, self._aliases)

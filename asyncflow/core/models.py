@@ -41,7 +41,7 @@ class DagRun(msgspec.Struct, kw_only=True):
     external_trigger: bool = False
     #: content hash of the DAG version it was made with
     version: str = ""
-    #: who or what made it: "scheduler", "cli:<user>", "ui:<user>", "dag:<dag_id>/<task_id>"
+    #: who or what made it: "scheduler", "cli:<user>", "ui:<user>", "dag:<dag_id>/<task_id>", "dataset"
     triggered_by: str = "scheduler"
     note: str | None = None
     #: how often it was cleared as a whole or in part

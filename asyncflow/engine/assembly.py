@@ -106,6 +106,7 @@ class Server:
             scheduler=self.scheduler,
             actions=self.actions,
             variable_changed=self.loader.variable_changed,
+            changes=self.changes,
         )
 
     def _outbox(self) -> Outbox:

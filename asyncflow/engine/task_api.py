@@ -10,10 +10,13 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+import anyio
+
 from asyncflow.core.messages import Hello, Request
 from asyncflow.core.models import TaskKey
 from asyncflow.core.states import RunState, TaskState
 from asyncflow.engine.actions import Actions
+from asyncflow.engine.changes import Changes
 from asyncflow.engine.jsonable import iso, struct_dict
 from asyncflow.engine.launcher import run_context
 from asyncflow.engine.moments import moment
@@ -30,12 +33,19 @@ class TaskRequests:
     """Answers Requests of task processes and DAG hosts (role "task" or "host") and of the CLI (role "cli")."""
 
     def __init__(
-        self, *, store: Store, scheduler: Scheduler, actions: Actions, variable_changed: Callable[[str], None]
+        self,
+        *,
+        store: Store,
+        scheduler: Scheduler,
+        actions: Actions,
+        variable_changed: Callable[[str], None],
+        changes: Changes,
     ) -> None:
         self._store = store
         self._scheduler = scheduler
         self._actions = actions
         self._variable_changed = variable_changed
+        self._changes = changes
         self._task_methods: dict[str, Handler] = {
             name: getattr(self, name)
             for name in (
@@ -55,6 +65,7 @@ class TaskRequests:
                 "count_dataset_events",
                 "triggering_events",
                 "trigger_dag_run",
+                "wait_for_run",
             )
         }
 
@@ -131,6 +142,13 @@ class TaskRequests:
         states: Sequence[str] | None = None,
     ) -> list[dict[str, Any]]:
         chosen = [RunState(state) for state in states] if states is not None else None
+        if run_ids is not None:
+            dates = None if logical_dates is None else {moment(str(d), "logical_dates") for d in logical_dates}
+            return [
+                struct_dict(run_context(run))
+                for run in await self._store.runs_by_id(dag_id, run_ids)
+                if (dates is None or run.logical_date in dates) and (chosen is None or run.state in chosen)
+            ]
         spans = (
             [(None, None)] if logical_dates is None else [(moment(str(d), "logical_dates"),) * 2 for d in logical_dates]
         )
@@ -139,7 +157,18 @@ class TaskRequests:
             runs += await self._store.find_runs(
                 dag_id=dag_id, states=chosen, logical_from=first, logical_to=last, limit=100_000, oldest_first=True
             )
-        return [struct_dict(run_context(run)) for run in runs if run_ids is None or run.run_id in run_ids]
+        return [struct_dict(run_context(run)) for run in runs]
+
+    async def wait_for_run(self, dag_id: str, run_id: str, states: Sequence[str], seconds: float) -> None:
+        """Answers when the run is in one of the states, at the latest after so many seconds."""
+        changed = _Signal()
+        stop = self._changes.listen(lambda names: changed.set() if (dag_id, run_id) in names else None)
+        try:
+            with anyio.move_on_after(seconds):
+                while not await self.dag_runs(dag_id, run_ids=[run_id], states=states):
+                    await changed.wait()
+        finally:
+            stop()
 
     async def task_states(
         self, dag_id: str, run_id: str, task_ids: Sequence[str] | None = None
@@ -228,3 +257,18 @@ class TaskRequests:
         if found is None:
             raise NotFound(f"run of DAG {dag_id!r} named", name)
         return struct_dict(run_context(found[0]))
+
+
+class _Signal:
+    """An event that can happen again."""
+
+    def __init__(self) -> None:
+        self._event = anyio.Event()
+
+    def set(self) -> None:
+        self._event.set()
+
+    async def wait(self) -> None:
+        """Until it is set; then, it can be set anew."""
+        await self._event.wait()
+        self._event = anyio.Event()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -137,8 +136,15 @@ class TriggerDagRunOperator(BaseOperator):
             raise DagRunAlreadyExists(str(error)) from None
 
     def _wait(self, run_id: str) -> None:
+        """Wait without an executor slot; the end of the run is seen at once, looked for every `poke_interval`."""
+        api = current_api()
         while not self._has_ended(run_id):
-            time.sleep(self.poke_interval)
+            api.rest(True)
+            try:
+                states = [*self.allowed_states, *self.failed_states]
+                api.wait_for_run(self.trigger_dag_id, run_id, states, self.poke_interval)
+            finally:
+                api.rest(False)
 
     def _has_ended(self, run_id: str) -> bool:
         """Whether the run is in one of `allowed_states`. Raises AirflowException at one of `failed_states`."""

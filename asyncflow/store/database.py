@@ -145,6 +145,10 @@ class Store(GridReads, PageReads):
         logical, page = (logical_from, logical_to), (limit, offset)
         return await self._read(runs.find_runs, dag_id, states, run_types, logical, page, oldest_first)
 
+    async def runs_by_id(self, dag_id: str, run_ids: Sequence[str]) -> list[DagRun]:
+        """Those of the runs that exist, oldest first."""
+        return await self._read(runs.runs_by_id, dag_id, run_ids)
+
     async def run_before(
         self,
         dag_id: str,

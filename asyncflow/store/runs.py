@@ -135,6 +135,10 @@ def run_before(
     return RUNS.load_one(db.execute(SQL["run_before"], where))
 
 
+def runs_by_id(db: sqlite3.Connection, dag_id: str, run_ids: Sequence[str]) -> list[DagRun]:
+    return RUNS.load(db.execute(SQL["runs_by_id"], {"dag_id": dag_id, "run_ids": names_json(run_ids)}))
+
+
 def last_automated_run(db: sqlite3.Connection, dag_id: str) -> DagRun | None:
     return RUNS.load_one(db.execute(SQL["last_automated_run"], {"dag_id": dag_id}))
 

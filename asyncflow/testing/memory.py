@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import count
@@ -125,7 +126,7 @@ class MemoryApi:
         found = [
             event
             for event in self.events
-            if (uri is None or event.uri == uri) and (alias is None or alias in event.aliases)
+            if (uri is None or uri in (event.uri, event.name)) and (alias is None or alias in event.aliases)
         ]
         found = found[::-1] if newest_first else found
         return found[offset : None if limit < 0 else offset + limit]
@@ -173,6 +174,10 @@ class MemoryApi:
             and (states is None or run.state in states)
         ]
         return sorted(found, key=lambda run: (run.logical_date is None, run.logical_date or run.run_after))
+
+    def wait_for_run(self, dag_id: str, run_id: str, states: Sequence[str], seconds: float) -> None:
+        if not self.dag_runs(dag_id, run_ids=[run_id], states=states):
+            time.sleep(seconds)
 
     def task_states(self, dag_id: str, run_id: str, task_ids: Sequence[str] | None = None) -> dict[str, str]:
         return {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -22,6 +23,8 @@ from asyncflow.worker.wire import Wire
 
 #: an answer may take long (a clear of many runs), a dead server closes the socket at once
 ANSWER_TIMEOUT = 300.0
+#: seconds between two looks for a server that is being restarted, and for how long
+RECONNECT, PATIENCE = 0.5, 300.0
 
 
 class Client:
@@ -151,6 +154,18 @@ class SocketApi:
     def dag_runs(self, dag_id: str, **filters: Any) -> list[RunContext]:
         result: list[RunContext] = _typed(list[RunContext], self._client.call("dag_runs", dag_id=dag_id, **filters))
         return result
+
+    def wait_for_run(self, dag_id: str, run_id: str, states: Sequence[str], seconds: float) -> None:
+        wait = {"dag_id": dag_id, "run_id": run_id, "states": states, "seconds": min(seconds, ANSWER_TIMEOUT / 2)}
+        patience = time.monotonic() + PATIENCE
+        while True:
+            try:
+                self._client.call("wait_for_run", **wait)
+                return
+            except ServerUnreachable:
+                if time.monotonic() > patience:
+                    raise
+                time.sleep(RECONNECT)
 
     def task_states(self, dag_id: str, run_id: str, task_ids: Sequence[str] | None = None) -> dict[str, str]:
         answer = self._client.call("task_states", dag_id=dag_id, run_id=run_id, task_ids=task_ids)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +13,24 @@ from tests.acceptance.server import ServeProcess, until
 pytestmark = pytest.mark.slow
 
 CHILD = """
+import time
 from datetime import datetime
 
 from airflow import DAG
 from airflow.decorators import task
 
 with DAG(
-    "child", start_date=datetime(2024, 1, 1), schedule=None, is_paused_upon_creation=False, params={"fail": False}
+    "child",
+    start_date=datetime(2024, 1, 1),
+    schedule=None,
+    is_paused_upon_creation=False,
+    params={"fail": False, "seconds": 0.0},
 ):
 
     @task
     def work(params=None, dag_run=None):
         print("conf is", dag_run.conf)
+        time.sleep(params["seconds"])
         if params["fail"]:
             raise ValueError("told to fail")
 
@@ -73,6 +80,31 @@ def test_a_run_is_made_with_its_conf_and_waited_for(tmp_path: Path) -> None:
         assert (child["conf"], child["external_trigger"]) == ({"from": "parent"}, True)
         assert child["triggered_by"] == "dag:parent/t"
         assert child["logical_date"] == "2024-02-03T00:00:00+00:00"
+
+
+def test_the_end_is_seen_at_once_without_an_executor_slot(tmp_path: Path) -> None:
+    with ServeProcess(tmp_path, "--concurrency", "1") as server:
+        server.write("child.py", CHILD)
+        server.wait_for_dag("child")
+        begin = time.monotonic()
+        state, log = play(server, "wait_for_completion=True, poke_interval=60")
+        assert state == "success", log
+        assert time.monotonic() - begin < 20
+
+
+def test_waiting_goes_on_over_a_restart_of_the_server(tmp_path: Path) -> None:
+    server = ServeProcess(tmp_path)
+    with server:
+        server.write("child.py", CHILD)
+        server.wait_for_dag("child")
+        parent(server, 'conf={"seconds": 3.0}, wait_for_completion=True, poke_interval=60')
+        server.call("unpause_dag", dag_id="parent")
+        run = server.call("trigger_dag", dag_id="parent")
+        until(lambda: server.call("list_runs", dag_id="child", state="running"), "the child runs")
+        server.stop(kill=True)
+    with server:
+        ended = server.wait_for_run("parent", run["run_id"])
+        assert [(task["state"], task["try_number"]) for task in ended["tasks"]] == [("success", 1)]
 
 
 def test_a_run_that_fails_fails_who_waits_for_it(tmp_path: Path) -> None:

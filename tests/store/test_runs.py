@@ -112,3 +112,10 @@ async def test_a_fact_about_the_installation_is_kept(store: Store) -> None:
     await store.meta_set("k", "1")
     await store.meta_set("k", "2")
     assert await store.meta_get("k") == "2"
+
+
+async def test_runs_are_found_by_their_ids_oldest_first(store: Store) -> None:
+    await with_days(store, 2, 0, 1)
+    found = await store.runs_by_id("d", ["day2", "day0", "nothing"])
+    assert [run.run_id for run in found] == ["day0", "day2"]
+    assert await store.runs_by_id("other", ["day0"]) == []

@@ -22,6 +22,10 @@ SELECT state FROM dag_run WHERE dag_id = :dag_id AND run_id = :run_id;
 -- name: load_run
 SELECT * FROM dag_run WHERE dag_id = :dag_id AND run_id = :run_id;
 
+-- name: runs_by_id
+SELECT * FROM dag_run
+WHERE dag_id = :dag_id AND run_id IN (SELECT value FROM json_each(:run_ids)) ORDER BY run_after, id;
+
 -- name: load_active_runs
 -- In order of creation; the condition is the one of the index dag_run_active.
 SELECT * FROM dag_run WHERE state IN ('queued', 'running') ORDER BY id;
