@@ -36,6 +36,7 @@ from asyncflow.engine.scheduler import Scheduler
 from asyncflow.engine.task_api import TaskRequests
 from asyncflow.executors.hosts import HostPool
 from asyncflow.ipc.fingerprint import main_path
+from asyncflow.store.credentials import Connection
 from asyncflow.store.database import Store
 from asyncflow.store.lock import HomeLock
 
@@ -188,11 +189,12 @@ class Server:
         return tries
 
     async def _pools(self) -> list[Pool]:
-        """All pools; the first start makes default_pool."""
+        """All pools; the first start makes default_pool, and the connection that a FileSensor asks for if not told."""
         pools = await self.store.list_pools()
         if all(pool.name != DEFAULT_POOL for pool in pools):
             pool = Pool(name=DEFAULT_POOL, slots=self.settings.default_pool_slots, description="Default pool")
             await self.store.put_pool(pool)
+            await self.store.connection_set(Connection(conn_id="fs_default", conn_type="fs", extra='{"path": "/"}'))
             pools.append(pool)
         return pools
 
