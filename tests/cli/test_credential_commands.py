@@ -34,7 +34,9 @@ class Commands:
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Commands:
     monkeypatch.chdir(tmp_path)
-    return Commands(tmp_path)
+    commands = Commands(tmp_path)
+    commands("connections", "delete", "fs_default")  # every new home has it
+    return commands
 
 
 def test_a_variable_is_set_read_and_deleted(run: Commands) -> None:
