@@ -93,6 +93,11 @@ class Settings:
     adoption_timeout: float = _setting(5.0, "Seconds a restarted server waits for a live DAG host to reconnect.")
     durability: str = _setting("normal", '"normal" survives a crash of the process, "full" also a power loss.')
     max_map_length: int = _setting(1024, "Longest list a task may be mapped over.", "core.max_map_length")
+    venv_install_method: str = _setting(
+        "auto",
+        'What makes virtual environments for tasks: "uv", "pip", or "auto" (uv if it is installed).',
+        "standard.venv_install_method",
+    )
     log_level: str = _setting("INFO", "Level of the server's own log.", "logging.logging_level")
 
     @property
@@ -172,6 +177,7 @@ def _check(settings: Settings) -> None:
         "executor": ("local", "sequential"),
         "start_mode": ("fork", "spawn"),
         "durability": ("normal", "full"),
+        "venv_install_method": ("auto", "uv", "pip"),
         "dag_ignore_file_syntax": ("regexp", "glob"),
     }
     for name, accepted in choices.items():

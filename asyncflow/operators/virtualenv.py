@@ -8,16 +8,11 @@ pickles between two processes of one task; nothing of it is stored.
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import hashlib
 import importlib.util
 import inspect
-import json
 import os
 import pickle
 import shutil
-import subprocess
-import sys
 import tempfile
 import textwrap
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
@@ -25,8 +20,11 @@ from pathlib import Path
 from types import FunctionType
 from typing import Any
 
+from asyncflow.authoring.conf import conf
 from asyncflow.authoring.exceptions import AirflowException, AirflowSkipException
+from asyncflow.authoring.variable import Variable
 from asyncflow.hooks.subprocess import SubprocessHook
+from asyncflow.operators.environments import Environment
 from asyncflow.operators.python import BranchMixIn, PythonOperator
 
 _SCRIPT = """\
@@ -149,7 +147,8 @@ def _is_plain(value: Any) -> bool:
 class PythonVirtualenvOperator(_OtherInterpreter):
     """Makes a virtual environment with `requirements` (a list, a text, or a file name), runs the function in it.
 
-    With `venv_cache_path` the environment is kept there and used again by tasks that ask for the same.
+    The environment is kept and used again by tasks that ask for the same: with `venv_cache_path` there, for ever; else
+    in the home directory. There, requirements without an exact version are installed anew each day.
     """
 
     template_fields: Sequence[str] = (
@@ -183,56 +182,29 @@ class PythonVirtualenvOperator(_OtherInterpreter):
 
     @contextlib.contextmanager
     def _interpreter(self) -> Iterator[str]:
-        if self.venv_cache_path is None:
+        wanted = Environment(
+            requirements=self._requirement_lines(),
+            python=self.python_version.removeprefix("python") if self.python_version else None,
+            system_site_packages=self.system_site_packages,
+            pip_install_options=tuple(self.pip_install_options),
+            index_urls=tuple(self.index_urls),
+        )
+        home = conf.get("core", "home", fallback=None)
+        if self.venv_cache_path is not None:
+            key = Variable.get("PythonVirtualenvOperator.cache_key", "")
+            with wanted.kept(Path(self.venv_cache_path), cache_key=key) as python:
+                yield python
+        elif home is not None:
+            with wanted.kept(Path(home, "venvs"), shared=True) as python:
+                yield python
+        else:
             with tempfile.TemporaryDirectory(prefix="asyncflow-venv-") as folder:
-                self._make(Path(folder))
+                wanted.make(Path(folder))
                 yield f"{folder}/bin/python"
-            return
-        wanted = [self._base_python(), self._requirement_lines(), self.pip_install_options, self.index_urls]
-        key = hashlib.sha256(json.dumps([*wanted, self.system_site_packages]).encode()).hexdigest()[:16]
-        folder = str(Path(self.venv_cache_path) / f"venv-{key}")
-        Path(self.venv_cache_path).mkdir(parents=True, exist_ok=True)
-        with Path(f"{folder}.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            if not Path(folder, "complete").exists():
-                shutil.rmtree(folder, ignore_errors=True)
-                self._make(Path(folder))
-                Path(folder, "complete").touch()
-        yield f"{folder}/bin/python"
 
-    def _base_python(self) -> str:
-        if self.python_version is None:
-            return sys.executable
-        name = f"python{self.python_version.removeprefix('python')}"
-        found = shutil.which(name)
-        if found is None:
-            raise AirflowException(f"Task {self.task_id!r} asks for {name}, which is not installed here.")
-        return found
-
-    def _requirement_lines(self) -> list[str]:
+    def _requirement_lines(self) -> tuple[str, ...]:
         given = self.requirements
-        return given.splitlines() if isinstance(given, str) else [str(line) for line in given]
-
-    def _make(self, folder: Path) -> None:
-        options = ["--system-site-packages"] if self.system_site_packages else []
-        _check_call([self._base_python(), "-m", "venv", *options, str(folder)])
-        lines = [line for line in self._requirement_lines() if line.strip()]
-        if lines:
-            listed = folder / "requirements.txt"
-            listed.write_text("\n".join(lines))
-            urls = [option for i, url in enumerate(self.index_urls) for option in (_index_option(i), url)]
-            pip = [str(folder / "bin/python"), "-m", "pip", "install", "--disable-pip-version-check", "-q"]
-            _check_call([*pip, *urls, *self.pip_install_options, "-r", str(listed)])
-
-
-def _index_option(position: int) -> str:
-    return "--extra-index-url" if position else "--index-url"
-
-
-def _check_call(command: list[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise AirflowException(f"{' '.join(command)} failed:\n{(done.stdout + done.stderr).strip()}")
+        return tuple(given.splitlines()) if isinstance(given, str) else tuple(sorted(str(line) for line in given))
 
 
 class BranchPythonVirtualenvOperator(PythonVirtualenvOperator, BranchMixIn):

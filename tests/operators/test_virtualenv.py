@@ -90,10 +90,11 @@ def test_only_functions_with_a_source_can_travel(function: Any) -> None:
         ExternalPythonOperator(task_id="e", python=sys.executable, python_callable=function)
 
 
-def test_unknown_interpreter_version_is_named() -> None:
+def test_unknown_interpreter_version_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
     with DAG("d") as dag:
         PythonVirtualenvOperator(task_id="v", python_callable=_fail, python_version="2.0")
-    assert "asks for python2.0, which is not installed here" in play(dag, logs=False).errors["v"]
+    assert "python2.0 is not installed here" in play(dag, logs=False).errors["v"]
 
 
 def test_files_can_ask_for_virtualenv(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
