@@ -93,6 +93,21 @@ class Settings:
     adoption_timeout: float = _setting(5.0, "Seconds a restarted server waits for a live DAG host to reconnect.")
     durability: str = _setting("normal", '"normal" survives a crash of the process, "full" also a power loss.')
     max_map_length: int = _setting(1024, "Longest list a task may be mapped over.", "core.max_map_length")
+    smtp_host: str = _setting("localhost", "Host of the SMTP server that mail is handed to.", "smtp.smtp_host")
+    smtp_port: int = _setting(25, "Its port.", "smtp.smtp_port")
+    smtp_starttls: bool = _setting(True, "Encrypt the connection by STARTTLS.", "smtp.smtp_starttls")
+    smtp_ssl: bool = _setting(False, "Encrypt the connection from the start.", "smtp.smtp_ssl")
+    smtp_user: str = _setting("", "Name to log in with; empty = do not log in.", "smtp.smtp_user")
+    smtp_password: str = _setting("", "Password to log in with.", "smtp.smtp_password")
+    smtp_mail_from: str = _setting("airflow@example.com", "Sender of mails.", "smtp.smtp_mail_from")
+    smtp_timeout: float = _setting(30.0, "Seconds the SMTP server may take to answer.", "smtp.smtp_timeout")
+    smtp_retry_limit: int = _setting(5, "How often a mail is tried when the connection fails.", "smtp.smtp_retry_limit")
+    email_subject_template: str = _setting(
+        "", "File with the template of the subject of mails about failed tasks.", "email.subject_template"
+    )
+    email_html_content_template: str = _setting(
+        "", "File with the template of their body.", "email.html_content_template"
+    )
     venv_install_method: str = _setting(
         "auto",
         'What makes virtual environments for tasks: "uv", "pip", or "auto" (uv if it is installed).',

@@ -31,7 +31,8 @@ def test_every_setting_has_its_section_in_the_order_of_the_code() -> None:
 def test_a_setting_is_documented_with_its_default_and_its_airflow_name(item: object) -> None:
     name, default = item.name, item.default  # type: ignore[attr-defined]
     text = sections(DOCS / "settings.md")[name]
-    assert f"Default `{str(default).lower() if isinstance(default, bool) else default}`" in text
+    shown = str(default).lower() if isinstance(default, bool) else default
+    assert (f"Default `{shown}`" if shown != "" else "Default empty") in text
     airflow = item.metadata["airflow"]  # type: ignore[attr-defined]
     assert re.findall(r"`(AIRFLOW__\w+)`", text) == (
         [f"AIRFLOW__{airflow.replace('.', '__').upper()}"] if airflow else []

@@ -91,6 +91,10 @@ EXPORTS: dict[str, dict[str, str]] = {
         "operators.python": "PythonOperator BranchPythonOperator ShortCircuitOperator",
     },
     "airflow.operators.bash": {"operators.bash": "BashOperator"},
+    "airflow.operators.email": {"operators.email": "EmailOperator"},
+    "airflow.utils.email": {
+        "authoring.mail": "build_mime_message get_email_address_list send_email send_email_smtp send_mime_email"
+    },
     "airflow.operators.branch": {"operators.branch": "BaseBranchOperator BranchMixIn"},
     "airflow.operators.datetime": {"operators.datetime": "BranchDateTimeOperator target_times_as_dates"},
     "airflow.operators.dummy": {"operators.empty": "DummyOperator EmptyOperator"},
@@ -118,6 +122,7 @@ EXPORTS: dict[str, dict[str, str]] = {
     "airflow.providers_manager": {"airflow.provider_support": "ProvidersManager DialectInfo"},
     "airflow.sdk": {
         "authoring.dag": "DAG dag",
+        "authoring.deadlines": "AsyncCallback DeadlineAlert DeadlineReference SyncCallback",
         "authoring.baseoperator": "BaseOperator",
         "authoring.conf": "conf",
         "authoring.connection": "Connection",
@@ -158,6 +163,9 @@ EXPORTS: dict[str, dict[str, str]] = {
     "airflow.sdk.definitions.connection": {"authoring.connection": "Connection"},
     "airflow.sdk.definitions.context": {"authoring.context": "Context get_current_context"},
     "airflow.sdk.definitions.dag": {"authoring.dag": "DAG dag"},
+    "airflow.sdk.definitions.deadline": {
+        "authoring.deadlines": "AsyncCallback Callback DeadlineAlert DeadlineReference SyncCallback"
+    },
     "airflow.sdk.definitions.mappedoperator": {"authoring.mapping": "MappedOperator OperatorPartial"},
     "airflow.sdk.definitions.param": {"authoring.params": "Param ParamsDict DagParam"},
     "airflow.sdk.definitions.taskgroup": {"authoring.taskgroup": "TaskGroup"},
@@ -267,6 +275,7 @@ ALIASES: dict[str, str] = {
     "airflow.hooks.base_hook": "airflow.hooks.base",
     "airflow.hooks": "airflow.hooks.base",
     "airflow.operators.bash_operator": "airflow.operators.bash",
+    "airflow.operators.email_operator": "airflow.operators.email",
     "airflow.operators.dagrun_operator": "airflow.operators.trigger_dagrun",
     "airflow.operators.dummy_operator": "airflow.operators.dummy",
     "airflow.operators.latest_only_operator": "airflow.operators.latest_only",
@@ -349,7 +358,6 @@ MISSING: dict[str, str] = {
     "airflow.models.Pool": _NO_DATABASE,
     "airflow.jobs.*": _NO_DATABASE,
     "airflow.providers.standard.*": _LATER,
-    "airflow.utils.email.*": _LATER,
     "airflow.api.*": "use the REST API of the server",
     "airflow.www.*": "the web UI of asyncflow takes no Flask plugins",
 }

@@ -43,6 +43,7 @@ from asyncflow.errors import CycleFound, InvalidDag
 if TYPE_CHECKING:
     from asyncflow.authoring.abstractoperator import AbstractOperator
     from asyncflow.authoring.dag import DAG
+from asyncflow.authoring.deadlines import specs_of
 
 _CALLBACKS = ("execute", "success", "failure", "retry", "skipped")
 #: longest text of a template field that the UI gets
@@ -83,6 +84,7 @@ def to_spec(dag: DAG, *, file: str = "", settings: Mapping[str, str] | None = No
         fail_fast=dag.fail_stop,
         render_template_as_native_obj=dag.render_template_as_native_obj,
         sla_miss_callback=bool(dag.sla_miss_callback),
+        deadlines=specs_of(dag.deadline),
         callbacks=frozenset(kind for kind in ("success", "failure") if getattr(dag, f"on_{kind}_callback")),
         params=_params(dag.params),
         dataset_expression=_dataset_expression(dag),

@@ -45,11 +45,15 @@ def get_value(session: Session, section_or_name: str, key: str | None) -> None:
     raise NotFound("setting", wanted, [name for row in rows for name in (row["name"], row["airflow_name"]) if name])
 
 
+def _shown(name: str, value: Any) -> Any:
+    return "***" if name.endswith("password") and value else value
+
+
 def _rows(settings: Settings) -> list[dict[str, Any]]:
     return [
         {
             "name": item.name,
-            "value": getattr(settings, item.name),
+            "value": _shown(item.name, getattr(settings, item.name)),
             "airflow_name": item.metadata["airflow"] or None,
             "description": item.metadata["doc"],
         }

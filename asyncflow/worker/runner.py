@@ -22,7 +22,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from asyncflow.authoring import xcom
+from asyncflow.authoring import mail, xcom
 from asyncflow.authoring.api import TaskApi, use_api
 from asyncflow.authoring.assetevents import events_of
 from asyncflow.authoring.conf import conf as settings
@@ -327,6 +327,8 @@ class Try:
             return
         if outcome == "failed":
             self._context["exception"] = error
+            if mail.is_wanted(self.task, retry) and not self.ti.test_mode:
+                mail.alert(self.task, self._context, error)
         self._call_back(names[outcome])
 
     def _call_back(self, name: str) -> None:
