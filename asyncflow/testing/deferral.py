@@ -12,10 +12,10 @@ from typing import Any
 import msgspec
 
 from asyncflow.authoring.api import TaskApi, use_api
-from asyncflow.authoring.triggers import TriggerEvent
 from asyncflow.core.commands import TriggerEndedFact
 from asyncflow.core.deferral import resumption
 from asyncflow.core.messages import TryInfo, TryResult
+from asyncflow.triggers.temporal import DateTimeTrigger
 from asyncflow.worker.runner import run_try
 from asyncflow.worker.triggering import event_fact, first_event, make_trigger
 
@@ -31,12 +31,13 @@ def run_whole_try(
     logs: bool,
     test_mode: bool = False,
     errors: list[BaseException] | None = None,
+    jump: Callable[[dt.datetime], None] | None = None,
 ) -> TryResult:
     """As `run_try`, but a task that defers itself is gone on with until it ends; this process waits meanwhile."""
     result = run_try(task, info, api, now=now, logs=logs, test_mode=test_mode, errors=errors)
     begun = info.first_poke_at or result.started_at
     while result.outcome == "deferred" and result.trigger is not None:
-        fact = fire(result.trigger, api, token=info.token, now=now)
+        fact = fire(result.trigger, api, token=info.token, now=now, jump=jump)
         if fact.end is not None:
             return msgspec.structs.replace(result, outcome=fact.end, trigger=None, xcoms=fact.xcoms, ended_at=fact.at)
         method, kwargs = resumption(result.trigger["method"], result.trigger["method_kwargs"], fact)
@@ -45,11 +46,25 @@ def run_whole_try(
     return result
 
 
-def fire(deferral: dict[str, Any], api: TaskApi, *, token: str, now: Callable[[], dt.datetime]) -> TriggerEndedFact:
-    """Run the trigger of `TryResult.trigger` (or `TaskInstance.trigger`) to its first event; what became of it."""
+def fire(
+    deferral: dict[str, Any],
+    api: TaskApi,
+    *,
+    token: str,
+    now: Callable[[], dt.datetime],
+    jump: Callable[[dt.datetime], None] | None = None,
+) -> TriggerEndedFact:
+    """Run the trigger of `TryResult.trigger` (or `TaskInstance.trigger`) to its first event; what became of it.
+
+    With `jump`, one that waits for a moment does not: the clock is set to it instead.
+    """
     before = use_api(api)
     try:
-        event = asyncio.run(asyncio.wait_for(_event_of(deferral), deferral.get("timeout")))
+        trigger = make_trigger(deferral["classpath"], deferral["kwargs"])
+        if jump is not None and isinstance(trigger, DateTimeTrigger):
+            jump(trigger.moment)
+            return event_fact(token, trigger.event(), now())
+        event = asyncio.run(asyncio.wait_for(first_event(trigger), deferral.get("timeout")))
         return event_fact(token, event, now())
     except TimeoutError:
         return TriggerEndedFact(token=token, at=now(), timed_out=True)
@@ -58,7 +73,3 @@ def fire(deferral: dict[str, Any], api: TaskApi, *, token: str, now: Callable[[]
         return TriggerEndedFact(token=token, at=now(), error="".join(traceback.format_exception(error)))
     finally:
         use_api(before)
-
-
-async def _event_of(deferral: dict[str, Any]) -> TriggerEvent:
-    return await first_event(make_trigger(deferral["classpath"], deferral["kwargs"]))

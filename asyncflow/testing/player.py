@@ -40,6 +40,7 @@ from asyncflow.core.commands import (
     SaveDatasetEvent,
     SaveTask,
     SaveXComs,
+    StartTrigger,
     TryEndedFact,
     TryStartedFact,
     Write,
@@ -50,7 +51,7 @@ from asyncflow.core.states import RunType, TaskState
 from asyncflow.core.timetable import CustomTimetable, DataInterval, NullTimetable
 from asyncflow.core.world import World
 from asyncflow.testing import watched
-from asyncflow.testing.deferral import run_whole_try
+from asyncflow.testing.deferral import fire, run_whole_try
 from asyncflow.testing.memory import MemoryApi, label
 from asyncflow.worker.callbacks import run_callback
 from asyncflow.worker.runner import utc_now
@@ -165,6 +166,8 @@ class Player:
             for act in effects.acts:
                 if isinstance(act, LaunchTry):
                     waiting.append(act)
+                elif isinstance(act, StartTrigger):
+                    self._fire(act)
                 elif isinstance(act, CallBack):
                     self._call_back(act)
                 elif isinstance(act, LookUpRun | LookForFile) or (isinstance(act, LogLines) and self._logs):
@@ -255,9 +258,17 @@ class Player:
             self.errors[act.key] = result.error
         self.world.try_ended(TryEndedFact(token=act.token, at=self._clock.now(), result=result, exit_code=0))
 
+    def _fire(self, act: StartTrigger) -> None:
+        """The trigger of a task that begins in it; those of others run within their try."""
+        ti = self.world.task_instance(act.key)
+        if ti is not None and ti.token == act.token and ti.trigger is not None:
+            jump = self._clock.jump_to if self._jump_pokes else None
+            self.world.trigger_ended(fire(ti.trigger, self.api, token=act.token, now=self._clock.now, jump=jump))
+
     def _try(self, info: TryInfo) -> TryResult:
         task = self.dag.task_dict[info.task_id]
-        return run_whole_try(task, info, self.api, now=self._clock.now, logs=self._logs)
+        jump = self._clock.jump_to if self._jump_pokes else None
+        return run_whole_try(task, info, self.api, now=self._clock.now, logs=self._logs, jump=jump)
 
     def _call_back(self, act: CallBack) -> None:
         run = self.world.run(act.dag_id, act.run_id)

@@ -37,9 +37,13 @@ class DateTimeTrigger(BaseTrigger):
         while True:
             left = (self.moment - timezone.utcnow()).total_seconds()
             if left <= 0:
-                yield TaskSuccessEvent() if self.end_from_trigger else TriggerEvent(self.moment)
+                yield self.event()
                 return
             await asyncio.sleep(min(left, _LONGEST_SLEEP))
+
+    def event(self) -> TriggerEvent:
+        """What it fires with."""
+        return TaskSuccessEvent() if self.end_from_trigger else TriggerEvent(self.moment)
 
 
 class TimeDeltaTrigger(DateTimeTrigger):
