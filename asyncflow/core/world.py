@@ -20,7 +20,7 @@ from typing import Any
 
 import msgspec
 
-from asyncflow.core import alarms, backfill, clearing, deferral, integrity, lateness, tries
+from asyncflow.core import alarms, amend, backfill, clearing, deferral, integrity, lateness, tries
 from asyncflow.core.calendar import restriction
 from asyncflow.core.clearing import Doing, Selection
 from asyncflow.core.commands import Effects, Journal, SaveDatasetEvent, TriggerEndedFact, TryEndedFact, TryStartedFact
@@ -461,6 +461,32 @@ class World:
         if live is None:
             raise NotFound(f"run of DAG {dag_id!r} named", run_id, self._dag(dag_id).runs)
         return clearing.set_run_state(self._doing(now, actor, dry_run), live, state)
+
+    def put_back(
+        self, runs: Iterable[DagRun], tis: Iterable[TaskInstance], *, now: datetime, actor: str = "user"
+    ) -> list[TaskKey]:
+        """Undo: make instances and runs in memory what these copies from before say, where nothing started since."""
+        return amend.put_back(self._machine, runs, tis, now, actor)
+
+    def set_note(
+        self,
+        dag_id: str,
+        run_id: str,
+        note: str | None,
+        *,
+        task_id: str | None = None,
+        map_index: int = -1,
+        now: datetime,
+        actor: str = "user",
+    ) -> None:
+        """Write a note on a run in memory, or on one of its instances. Raises NotFound."""
+        live = self._machine.find_run((dag_id, run_id))
+        if live is None:
+            raise NotFound(f"run of DAG {dag_id!r} named", run_id)
+        ti = live.get(task_id, map_index) if task_id is not None else None
+        if task_id is not None and ti is None:
+            raise NotFound(f"task instance in run {run_id!r} of DAG {dag_id!r} named", task_id)
+        amend.set_note(self._machine, live, ti, note, now, actor)
 
     def _doing(self, now: datetime, actor: str, dry_run: bool) -> Doing:
         return Doing(self._machine, now, actor, dry_run)
