@@ -61,8 +61,111 @@
     near.forEach((it) => it.classList.add("near"));
   });
 
+  // Graph: drag moves, wheel with ctrl or cmd zooms, buttons too; what is around a box stands out.
+  function panZoom(box) {
+    const pane = box.querySelector(".graph-pane");
+    const controls = document.querySelector(".zoom");
+    if (!pane || box.dataset.ready) return;
+    box.dataset.ready = "1";
+    controls.hidden = false;
+    box.classList.add("grab");
+    const view = { x: 0, y: 0, k: 1 };
+    let dragged = null;
+    let moved = false;
+
+    function draw() { pane.style.transform = `translate(${view.x}px, ${view.y}px) scale(${view.k})`; }
+
+    function zoom(factor, cx, cy) {
+      const k = Math.min(4, Math.max(0.05, view.k * factor));
+      view.x = cx - (cx - view.x) * k / view.k;
+      view.y = cy - (cy - view.y) * k / view.k;
+      view.k = k;
+      draw();
+    }
+
+    function fit() {
+      const svg = pane.querySelector("svg");
+      const [width, height] = [svg.width.baseVal.value, svg.height.baseVal.value];
+      view.k = Math.max(0.05, Math.min(1, box.clientWidth / width, box.clientHeight / height));
+      view.x = Math.max(0, (box.clientWidth - width * view.k) / 2);
+      view.y = Math.max(0, (box.clientHeight - height * view.k) / 2);
+      draw();
+    }
+
+    function begin() {
+      // as large as can be read, from the start of the DAG; "fit" shows all of it
+      const svg = pane.querySelector("svg");
+      const [width, height] = [svg.width.baseVal.value, svg.height.baseVal.value];
+      if (height < box.clientHeight) box.style.height = `${Math.max(160, height + 2)}px`;
+      fit();
+      if (view.k < 0.6) { view.k = 0.6; view.x = Math.max(0, (box.clientWidth - width * 0.6) / 2); view.y = 0; draw(); }
+    }
+
+    box.addEventListener("wheel", (event) => {
+      event.preventDefault();
+      const place = box.getBoundingClientRect();
+      if (event.ctrlKey || event.metaKey) {
+        zoom(Math.exp(-event.deltaY / 300), event.clientX - place.left, event.clientY - place.top);
+      } else {
+        view.x -= event.shiftKey ? event.deltaY : event.deltaX;
+        view.y -= event.shiftKey ? 0 : event.deltaY;
+        draw();
+      }
+    }, { passive: false });
+    box.addEventListener("pointerdown", (event) => {
+      if (event.button !== 0) return;
+      dragged = { x: event.clientX - view.x, y: event.clientY - view.y, from: [event.clientX, event.clientY] };
+      moved = false;
+    });
+    window.addEventListener("pointermove", (event) => {
+      if (!dragged) return;
+      moved = moved || Math.hypot(event.clientX - dragged.from[0], event.clientY - dragged.from[1]) > 4;
+      if (moved) { view.x = event.clientX - dragged.x; view.y = event.clientY - dragged.y; draw(); }
+    });
+    window.addEventListener("pointerup", () => { dragged = null; });
+    box.addEventListener("dragstart", (event) => event.preventDefault());
+    box.addEventListener("click", (event) => { if (moved) { event.preventDefault(); moved = false; } }, true);
+    box.addEventListener("focusin", (event) => {
+      const node = event.target.closest(".node");
+      if (!node || !node.matches(":focus-visible")) return;
+      box.scrollTo(0, 0); // the browser scrolls what it cannot see; moving is ours
+      const place = box.getBoundingClientRect();
+      const at = node.getBoundingClientRect();
+      if (at.left < place.left || at.right > place.right) view.x += place.left + place.width / 2 - (at.left + at.right) / 2;
+      if (at.top < place.top || at.bottom > place.bottom) view.y += place.top + place.height / 2 - (at.top + at.bottom) / 2;
+      draw();
+    });
+    box.addEventListener("keydown", (event) => {
+      const step = { ArrowLeft: [60, 0], ArrowRight: [-60, 0], ArrowUp: [0, 60], ArrowDown: [0, -60] }[event.key];
+      if (step) { event.preventDefault(); view.x += step[0]; view.y += step[1]; draw(); }
+      if (event.key === "+" || event.key === "-") zoom(event.key === "+" ? 1.25 : 0.8, box.clientWidth / 2, box.clientHeight / 2);
+    });
+    controls.addEventListener("click", (event) => {
+      const wish = event.target.dataset.zoom;
+      if (wish === "fit") fit();
+      else if (wish) zoom(Number(wish), box.clientWidth / 2, box.clientHeight / 2);
+    });
+    begin();
+  }
+
+  function light(node) {
+    const svg = node.closest("svg");
+    const ids = new Set([node.dataset.id, ...node.dataset.before.split(" "), ...node.dataset.after.split(" ")]);
+    svg.classList.add("lit");
+    svg.querySelectorAll(".node").forEach((it) => it.classList.toggle("lit", ids.has(it.dataset.id) || it.matches(".group")));
+    svg.querySelectorAll(".links path").forEach((it) => it.classList.toggle("lit",
+      it.dataset.from === node.dataset.id || it.dataset.to === node.dataset.id));
+  }
+
+  document.addEventListener("pointerover", (event) => {
+    const node = event.target.closest("svg.graph .node[data-before]");
+    if (node) light(node);
+    else document.querySelectorAll("svg.graph.lit").forEach((svg) => svg.classList.remove("lit"));
+  });
+
   function start() {
     document.querySelectorAll("table.grid").forEach(roving);
+    document.querySelectorAll(".graph-box").forEach(panZoom);
   }
 
   document.addEventListener("DOMContentLoaded", start);

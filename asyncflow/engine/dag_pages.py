@@ -133,18 +133,27 @@ class DagPages:
                     self._cells.put(keys[number], read[number])
         return found
 
-    async def run(self, dag_id: str, run_id: str | None) -> tuple[DagRun, list[TaskInstance]] | None:
-        """A run with its task instances; `run_id` None = the newest, which may be none at all."""
+    async def around(self, dag_id: str, run_id: str | None, *, limit: int) -> tuple[NumberedRun | None, GridWindow]:
+        """A run (the newest when none is named, None if there is none), and the newest `limit` runs to choose from."""
+        window = await self.window(dag_id, limit=limit)
         if run_id is None:
-            newest = await self._store.grid_runs(dag_id, limit=1)
-            if not newest:
-                return None
-            run_id = newest[0].run_id
-        found = await self._store.load_run(dag_id, run_id)
-        if found is None:
-            known = [run.run_id for run in await self._store.grid_runs(dag_id, limit=200)]
-            raise NotFound(f"run of DAG {dag_id!r} named", run_id, known)
-        return found
+            return (window.runs[-1] if window.runs else None), window
+        run = next((run for run in window.runs if run.run_id == run_id), None)
+        run = run or await self._store.numbered_run(dag_id, run_id)
+        if run is None:
+            await self.dag(dag_id)
+            raise NotFound(f"run of DAG {dag_id!r} named", run_id, [known.run_id for known in window.runs])
+        return run, window
+
+    async def cells_of(self, run: NumberedRun, lines: Mapping[str, int]) -> tuple[list[CellPart], int]:
+        """What the tasks in `lines` came to in one run, and the last line of the journal about it."""
+        seqs = await self._store.run_seqs(run.dag_id, [run.run_id])
+        window = GridWindow(runs=[run], seqs=seqs, older=None, now=self._clock.now())
+        return (await self.cells(window, lines))[run.id], seqs[run.run_id]
+
+    async def instances(self, run: DagRun) -> list[TaskInstance]:
+        """All task instances of a run."""
+        return await self._store.list_tasks(run.dag_id, run.run_id)
 
     async def tries(self, dag_id: str, run_id: str) -> list[TryBar]:
         """Every try of a run."""

@@ -86,6 +86,10 @@ def grid_runs(
     return _RUNS.load(db.execute(SQL["grid_runs"], where))
 
 
+def numbered_run(db: sqlite3.Connection, dag_id: str, run_id: str) -> NumberedRun | None:
+    return _RUNS.load_one(db.execute(SQL["numbered_run"], {"dag_id": dag_id, "run_id": run_id}))
+
+
 def run_seqs(db: sqlite3.Connection, dag_id: str, run_ids: Sequence[str]) -> dict[str, int]:
     rows = db.execute(SQL["run_seqs"], {"dag_id": dag_id, "run_ids": json.dumps(run_ids)})
     return {run_id: seq or 0 for run_id, seq in rows}
@@ -135,6 +139,10 @@ class GridReads(Database):
     ) -> list[NumberedRun]:
         """Runs due at `until` or before, newest first."""
         return await self._read(grid_runs, dag_id, until, run_type, state, (limit, offset))
+
+    async def numbered_run(self, dag_id: str, run_id: str) -> NumberedRun | None:
+        """One run with its number."""
+        return await self._read(numbered_run, dag_id, run_id)
 
     async def run_seqs(self, dag_id: str, run_ids: Sequence[str]) -> dict[str, int]:
         """The number of the journal's last line about each run, 0 for none."""

@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from asyncflow.errors import AsyncflowError, Conflict, InvalidInput, NotFound
-from asyncflow.web import dag_grid, dags, health, runs, tasks
+from asyncflow.web import dag_graph, dag_grid, dags, health, runs, tasks
 from asyncflow.web.ports import Actions
 from asyncflow.web.security import Guard
 from asyncflow.web.templating import STATIC, page
@@ -27,6 +27,8 @@ ROUTES: Sequence[BaseRoute] = (
     Route("/dags/{dag_id}/runs", dags.runs, name="dag_runs"),
     Route("/dags/{dag_id}/grid", dag_grid.show, name="grid"),
     Route("/dags/{dag_id}/grid/table", dag_grid.table, name="grid_table"),
+    Route("/dags/{dag_id}/graph", dag_graph.show, name="graph"),
+    Route("/dags/{dag_id}/graph/drawing", dag_graph.drawing, name="graph_drawing"),
     Route("/dags/{dag_id}/pause", dags.pause, methods=["POST"], name="pause"),
     Route("/dags/{dag_id}/unpause", dags.unpause, methods=["POST"], name="unpause"),
     Route("/dags/{dag_id}/trigger", dags.trigger, methods=["POST"], name="trigger"),

@@ -169,9 +169,18 @@ def _cell(parts: Sequence[Part], path: str, now: datetime) -> Cell:
         if part.started_at is not None:
             title += f" · {views.duration_text(((part.ended_at or now) - part.started_at).total_seconds())}"
         return Cell(part.state, path, title)
+    state, title = gravest(parts)
+    return Cell(state, path, title)
+
+
+def gravest(parts: Sequence[Part]) -> tuple[str, str]:
+    """The state that several instances show as one, and how many are in which; ("none", "") for none of them."""
     ranked = sorted(parts, key=lambda part: _RANK[part.state])
-    title = ", ".join(f"{part.many} {part.state.replace('_', ' ')}" for part in ranked)
-    return Cell(ranked[0].state, path, title)
+    if not ranked:
+        return "none", ""
+    if len(ranked) == 1 and ranked[0].many == 1:
+        return ranked[0].state, ranked[0].state.replace("_", " ") if ranked[0].state != "none" else "no status"
+    return ranked[0].state, ", ".join(f"{part.many} {part.state.replace('_', ' ')}" for part in ranked)
 
 
 def version_numbers(newest_first: Sequence[str]) -> dict[str, int]:

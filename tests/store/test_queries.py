@@ -21,7 +21,7 @@ HOT = [
     *("page_recent_runs", "page_task_states", "page_find_runs", "page_find_runs_of_dag", "page_active_runs"),
     *("page_failed_runs", "page_unscheduled_runs"),
     *("page_runs_named", "page_run_tasks", "page_tasks", "page_run_place", "page_older", "page_newer", "page_tried"),
-    *("grid_runs", "run_seqs", "run_cells", "run_tries", "run_days", "dag_versions", "file_facts"),
+    *("grid_runs", "numbered_run", "run_seqs", "run_cells", "run_tries", "run_days", "dag_versions", "file_facts"),
 ]
 
 

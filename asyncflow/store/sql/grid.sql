@@ -8,6 +8,9 @@ WHERE dag_id = :dag_id AND run_after <= :until
   AND (:state IS NULL OR state = :state)
 ORDER BY run_after DESC, id DESC LIMIT :limit OFFSET :offset;
 
+-- name: numbered_run
+SELECT * FROM dag_run WHERE run_id = :run_id AND dag_id = :dag_id;
+
 -- name: run_seqs
 -- The last line of the journal about each run: what was read of a run holds until this number grows.
 SELECT r.value AS run_id, (SELECT max(seq) FROM journal WHERE dag_id = :dag_id AND dag_id <> '' AND run_id = r.value)

@@ -1,0 +1,113 @@
+"""The graph page of a DAG."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any
+
+import anyio.to_process
+import anyio.to_thread
+from starlette.requests import Request
+from starlette.responses import Response
+
+from asyncflow.core.models import DagRun
+from asyncflow.core.states import RunState
+from asyncflow.web import address, dag_tree, graph_view, views
+from asyncflow.web.dag_head import head
+from asyncflow.web.graph_layout import Layout, Node, layout
+from asyncflow.web.ports import Actions
+from asyncflow.web.templating import fingerprint, page, unchanged
+
+_RUNS_OFFERED = 25
+#: graphs that are kept as they were laid out
+_KEPT = 64
+#: the library keeps all threads waiting while it works: more boxes and arrows than this are for another process
+_IN_A_THREAD = 400
+
+_laid: OrderedDict[tuple[Any, ...], Layout] = OrderedDict()
+
+
+async def show(request: Request) -> Response:
+    """The whole page."""
+    return await _answer(request, "dags/graph.html")
+
+
+async def drawing(request: Request) -> Response:
+    """The drawing alone, for the page that polls."""
+    return await _answer(request, "dags/_graph.html")
+
+
+async def _answer(request: Request, template: str) -> Response:
+    actions: Actions = request.app.state.actions
+    pages, params, dag_id = actions.dag_pages, request.query_params, request.path_params["dag_id"]
+    dag = await pages.dag(dag_id)
+    run, window = await pages.around(dag_id, params.get("run") or None, limit=_RUNS_OFFERED)
+    spec, version = dag.spec, dag.version
+    if run is not None and run.version != version:
+        spec = (await pages.specs(dag_id, [run.version])).get(run.version, spec)
+        version = run.version
+    is_open = dag_tree.opened(spec, params.get("open"))
+    lines = dag_tree.lines(spec, is_open)
+    places = {task_id: place for place, line in enumerate(lines) if not line.is_open for task_id in line.task_ids}
+    parts, seq = await pages.cells_of(run, places) if run is not None and places else ([], 0)
+    have = fingerprint(dag.version, dag.paused, address.query(params), run and (run.run_id, run.state), seq)
+    if template.startswith("dags/_") and params.get("have") == have:
+        return unchanged()
+    down = address.choice(params, "dir", ("down", "right")) == "down"
+    between = graph_view.edges(spec, lines)
+    laid = await _layout(tuple(graph_view.nodes(lines)), tuple(between), down)
+    kept = dict(params)
+    toggles = {line.id: _link(kept, open=dag_tree.toggled(spec, is_open, line.id)) for line in lines if line.is_group}
+    return page(
+        request,
+        template,
+        head=head(dag, "graph", window.now),
+        fingerprint=have,
+        query=address.query(params),
+        run=run,
+        runs=_choices(window.runs, run),
+        live=run is not None and run.state in (RunState.QUEUED, RunState.RUNNING),
+        width=round(laid.width),
+        height=round(laid.height),
+        shapes=graph_view.shapes(lines, laid, between, parts, run, toggles),
+        links=graph_view.arrows(spec, laid, down=down),
+        down=down,
+        turn=_link(kept, dir=None if down else "down"),
+        open_all=_link(kept, open=dag_tree.ALL) if spec.groups else None,
+        close_all=_link(kept, open=dag_tree.NONE) if spec.groups else None,
+        badge=views.badge(run.state.value) if run else None,
+        older_version=version != dag.version,
+        fields={name: params.get(name, "") for name in ("open", "dir")},
+    )
+
+
+def _link(params: dict[str, str], **changed: object) -> str:
+    return address.query(params, **changed) or "?"
+
+
+def _choices(runs: Sequence[DagRun], run: DagRun | None) -> list[tuple[str, str]]:
+    """Run ids to choose from, newest first, with what is shown of each."""
+    offered = {known.run_id: known for known in reversed(runs)}
+    if run is not None:
+        offered.setdefault(run.run_id, run)
+    return [(name, f"{name} · {known.state.value}") for name, known in offered.items()]
+
+
+async def _layout(nodes: tuple[Node, ...], between: tuple[tuple[str, str], ...], down: bool) -> Layout:
+    """Kept by what is drawn, so that a new version with the same shape is there at once."""
+    key = (nodes, between, down)
+    known = _laid.get(key)
+    if known is None:
+        run = anyio.to_thread.run_sync if len(nodes) + len(between) <= _IN_A_THREAD else anyio.to_process.run_sync
+        known = await run(_place, nodes, between, down)
+        _laid[key] = known
+        if len(_laid) > _KEPT:
+            _laid.popitem(last=False)
+    else:
+        _laid.move_to_end(key)
+    return known
+
+
+def _place(nodes: tuple[Node, ...], between: tuple[tuple[str, str], ...], down: bool) -> Layout:
+    return layout(nodes, between, down=down)

@@ -1,0 +1,208 @@
+"""The graph of a DAG as shapes to draw: boxes with their state, arrows, labels. Pure."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from asyncflow.core.models import DagRun
+from asyncflow.core.specs import DagSpec
+from asyncflow.web import views
+from asyncflow.web.address import run_path, segment
+from asyncflow.web.dag_tree import Line
+from asyncflow.web.graph_layout import Arrow, Layout, Node, Point
+from asyncflow.web.grid_view import Part, gravest
+
+_LETTER = 7.9
+_STRIPE = 24.0
+_HEIGHT = 42.0
+_NARROWEST, _WIDEST = 96.0, 280.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """A box to draw."""
+
+    id: str
+    kind: str  #: task, closed (a group that is folded) or group
+    x: float
+    y: float
+    width: float
+    height: float
+    label: str
+    small: str
+    title: str
+    href: str
+    state: str
+    glyph: str
+    before: str  #: ids of the boxes before and after it, for highlighting; separated by spaces
+    after: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """An arrow to draw."""
+
+    path: str
+    head: bool
+    source: str
+    target: str
+    label: str
+    at: Point  #: where its label goes
+
+
+def nodes(lines: Sequence[Line]) -> list[Node]:
+    """The visible lines of the tree as boxes inside boxes."""
+    found: list[Node] = []
+    stack: list[tuple[Line, list[Node]]] = []
+    for line in lines:
+        while stack and stack[-1][0].depth >= line.depth:
+            _close(stack, found)
+        if line.is_group and line.is_open:
+            stack.append((line, []))
+            continue
+        node = Node(line.id, _width(line.label, line.operator), _HEIGHT)
+        (stack[-1][1] if stack else found).append(node)
+    while stack:
+        _close(stack, found)
+    return found
+
+
+def _close(stack: list[tuple[Line, list[Node]]], found: list[Node]) -> None:
+    line, children = stack.pop()
+    node = Node(line.id, _width(line.label, "") + _STRIPE, _HEIGHT, tuple(children))
+    (stack[-1][1] if stack else found).append(node)
+
+
+def edges(spec: DagSpec, lines: Sequence[Line]) -> list[tuple[str, str]]:
+    """Arrows between visible boxes; those of tasks in a folded group are its own."""
+    shown = {task_id: line.id for line in lines if not line.is_open for task_id in line.task_ids}
+    found: dict[tuple[str, str], None] = {}
+    for task_id, source in shown.items():
+        for after in spec.tasks[task_id].downstream:
+            target = shown.get(after)
+            if target is not None and target != source:
+                found[source, target] = None
+    return list(found)
+
+
+def shapes(
+    lines: Sequence[Line],
+    laid: Layout,
+    between: Sequence[tuple[str, str]],
+    parts: Sequence[Part],
+    run: DagRun | None,
+    toggles: Mapping[str, str],
+) -> list[Shape]:
+    """The boxes, groups before what is in them. `parts` count by the place of the line."""
+    by_id = {line.id: (place, line) for place, line in enumerate(lines)}
+    by_place: dict[int, list[Part]] = {}
+    for part in parts:
+        by_place.setdefault(part.line, []).append(part)
+    before: dict[str, list[str]] = {}
+    after: dict[str, list[str]] = {}
+    for source, target in between:
+        after.setdefault(source, []).append(target)
+        before.setdefault(target, []).append(source)
+    found = []
+    for box in laid.boxes:
+        place, line = by_id[box.id]
+        state, title = gravest(by_place.get(place, []))
+        badge = views.badge(None if state == "none" else state)
+        found.append(
+            Shape(
+                id=line.id,
+                kind="group" if box.is_group else "closed" if line.is_group else "task",
+                x=round(box.x, 1),
+                y=round(box.y, 1),
+                width=round(box.width, 1),
+                height=round(box.height, 1),
+                label=_cut(line.label + (" [ ]" if line.mapped else ""), box.width - _STRIPE - 12, 1.0),
+                small=_cut(_small(line, badge.label if run else ""), box.width - _STRIPE - 12, 0.82),
+                title=f"{line.id} · {line.operator or 'task group'} · {title or badge.label}",
+                href=_href(line, run, toggles),
+                state=state,
+                glyph="" if state == "none" else badge.glyph,
+                before=" ".join(before.get(line.id, ())),
+                after=" ".join(after.get(line.id, ())),
+            )
+        )
+    return found
+
+
+def _small(line: Line, state: str) -> str:
+    what = f"{len(line.task_ids)} tasks" if line.is_group else line.operator
+    return f"{what} · {state}" if state else what
+
+
+def _href(line: Line, run: DagRun | None, toggles: Mapping[str, str]) -> str:
+    if line.is_group:
+        return toggles[line.id]
+    if run is None:
+        return f"grid?task={segment(line.id)}"
+    path = run_path(run.dag_id, run.run_id)
+    return f"{path}?task={segment(line.id)}" if line.mapped else f"{path}/tasks/{segment(line.id)}"
+
+
+def arrows(spec: DagSpec, laid: Layout, *, down: bool) -> list[Link]:
+    """The lines to draw."""
+    return [
+        Link(
+            path=_path(arrow.points, down),
+            head=arrow.head,
+            source=arrow.source,
+            target=arrow.target,
+            label=_edge_label(spec, arrow),
+            at=_middle(arrow.points),
+        )
+        for arrow in laid.arrows
+    ]
+
+
+def _edge_label(spec: DagSpec, arrow: Arrow) -> str:
+    task = spec.tasks.get(arrow.source)
+    return task.edge_labels.get(arrow.target, "")[:60] if task else ""
+
+
+def _path(points: Sequence[Point], down: bool) -> str:
+    """A smooth line through the points, level where it leaves and arrives."""
+    text = f"M{points[0].x:g} {points[0].y:g}"
+    for a, b in zip(points, points[1:], strict=False):
+        if (a.x == b.x) if down else (a.y == b.y):
+            text += f"L{b.x:g} {b.y:g}"
+        elif down:
+            middle = (a.y + b.y) / 2
+            text += f"C{a.x:g} {middle:g} {b.x:g} {middle:g} {b.x:g} {b.y:g}"
+        else:
+            middle = (a.x + b.x) / 2
+            text += f"C{middle:g} {a.y:g} {middle:g} {b.y:g} {b.x:g} {b.y:g}"
+    return text
+
+
+def _middle(points: Sequence[Point]) -> Point:
+    half = len(points) // 2
+    a, b = points[half - 1], points[half]
+    return Point((a.x + b.x) / 2, (a.y + b.y) / 2)
+
+
+def _letters(text: str) -> float:
+    """Width of a text in Latin letters; those of East Asia are about twice as wide."""
+    return sum(1.75 if unicodedata.east_asian_width(letter) in "WF" else 1.0 for letter in text)
+
+
+def _width(label: str, operator: str) -> float:
+    wanted = max(_letters(label), _letters(operator) * 0.82 + 8) * _LETTER + _STRIPE + 14
+    return max(_NARROWEST, min(_WIDEST, wanted))
+
+
+def _cut(text: str, width: float, size: float) -> str:
+    """As much of a text as fits in, SVG breaking no lines; the whole is in the title."""
+    if _letters(text) * _LETTER * size <= width:
+        return text
+    room = width - _LETTER * size
+    for end, letter in enumerate(text):
+        room -= _letters(letter) * _LETTER * size
+        if room < 0:
+            return text[:end] + "…"
+    return text
