@@ -98,11 +98,11 @@ class Server:
         return True
 
 
-def until(look: Callable[[], Any], what: str, *, pause: float = 0.02) -> Any:
-    """Look again until the answer is true; the answer."""
-    deadline = time.monotonic() + LIMIT
+def until(look: Callable[[], Any], what: str, *, pause: float = 0.02, limit: float = LIMIT) -> Any:
+    """Look again until the answer is true; the answer. Ends the program after `limit` seconds."""
+    deadline = time.monotonic() + limit
     while not (answer := look()):
         if time.monotonic() > deadline:
-            raise SystemExit(f"Waited {LIMIT:g} s in vain until {what}.")
+            raise SystemExit(f"Waited {limit:g} s in vain until {what}.")
         time.sleep(pause)
     return answer

@@ -21,7 +21,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from asyncflow.core import tries
-from asyncflow.core.commands import LogLines, LookForFile, LookUpRun, SaveTry
+from asyncflow.core.commands import LogLines, LookForFile, LookUpRun, SaveRendered, SaveTry
 from asyncflow.core.conditions import Condition, FilePresent, IntervalOver, MomentPassed, OtherRun, TimeOfDay
 from asyncflow.core.expecting import nearest, outlook
 from asyncflow.core.live import LiveDag, LiveRun
@@ -104,7 +104,10 @@ class Watching:
         if begins:
             self._begin(live, ti, condition, now)
         deadline = ti.first_poke_at + sensor.timeout if ti.first_poke_at else now
-        until = min(deadline, finding.until or deadline) if not finding.unsure else now + _PATIENCE
+        if finding.unsure or deadline <= now:  # an answer is out; without it, look again
+            until = finding.until or now + _PATIENCE
+        else:
+            until = min(deadline, finding.until or deadline)
         ti.not_before = until
         self._machine.timers.set(until, InstanceDue(ti.key, until))
         self._register(live, ti, condition)
@@ -125,6 +128,9 @@ class Watching:
         ti.pid = ti.pid_started = ti.host_pid = ti.host_pid_started = None
         ti.first_poke_at = ti.first_poke_at or now
         live.set_skips(ti, ())
+        task = live.dag.graph.tasks[ti.task_id]  # without templates its fields stand in the file as they are
+        fields = {name: task.extra[name] for name in task.template_fields if name in task.extra}
+        self._machine.ledger.write(SaveRendered(key=ti.key, fields=fields))
         self._log(ti, now, f"Starting attempt {ti.try_number} of {ti.max_tries + 1}", _poking(condition, live))
 
     def _end(self, live: LiveRun, ti: TaskInstance, condition: Condition, finding: Finding, now: datetime) -> None:

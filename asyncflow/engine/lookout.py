@@ -6,11 +6,13 @@ threads.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
+import anyio
 import anyio.to_thread
 
 from asyncflow.core.commands import LogLines, LookForFile, LookUpRun
@@ -20,8 +22,13 @@ from asyncflow.engine.paths import log_path
 from asyncflow.engine.scheduler import Scheduler
 from asyncflow.ipc.files import first_match
 from asyncflow.store.database import Store
+from asyncflow.store.runs import LoadedRun
+
+log = logging.getLogger(__name__)
 
 _MOMENT = timedelta(microseconds=1)
+#: Seconds between two questions to a store that is in trouble.
+RETRY = 5.0
 
 
 class Lookout:
@@ -58,16 +65,21 @@ class Lookout:
     async def _look_up(self) -> None:
         asked, self._runs = self._runs, []
         for act in asked:
-            runs = await self._store.find_runs(
-                dag_id=act.dag_id, logical_from=act.logical_date, logical_to=act.logical_date, limit=1
-            )
-            found = await self._store.load_run(act.dag_id, runs[0].run_id) if runs else None
-            near = [] if found is not None else await self._near(act)
-            self._scheduler.tell(
-                lambda world, now, act=act, found=found, near=near: world.run_looked_up(  # type: ignore[misc]
-                    act.dag_id, act.logical_date, found, near=near, now=now
+            found, near = await self._answer(act)
+            self._scheduler.tell(partial(_looked_up, act, found, near))
+
+    async def _answer(self, act: LookUpRun) -> tuple[LoadedRun | None, list[DagRun]]:
+        """What the store knows; asked until it answers."""
+        while True:
+            try:
+                runs = await self._store.find_runs(
+                    dag_id=act.dag_id, logical_from=act.logical_date, logical_to=act.logical_date, limit=1
                 )
-            )
+                found = await self._store.load_run(act.dag_id, runs[0].run_id) if runs else None
+                return found, [] if found is not None else await self._near(act)
+            except OSError as error:
+                log.error("The runs of DAG %s cannot be read, trying again: %s", act.dag_id, error)
+                await anyio.sleep(RETRY)
 
     async def _near(self, act: LookUpRun) -> list[DagRun]:
         """The runs with the next logical dates before and after."""
@@ -86,7 +98,7 @@ class Lookout:
         finally:
             self._asked.difference_update(acts)
         for act, path in zip(acts, found, strict=True):
-            self._scheduler.tell(partial(_looked, act, path))
+            self._scheduler.tell(partial(_looked_for, act, path))
 
     async def _write(self) -> None:
         try:
@@ -97,8 +109,12 @@ class Lookout:
             self._writing = False
 
 
-def _looked(act: LookForFile, path: str | None, world: World, now: object) -> None:
-    world.file_looked_for(act.key, act.token, path, now)  # type: ignore[arg-type]
+def _looked_up(act: LookUpRun, found: LoadedRun | None, near: list[DagRun], world: World, now: datetime) -> None:
+    world.run_looked_up(act.dag_id, act.logical_date, found, near=near, now=now)
+
+
+def _looked_for(act: LookForFile, path: str | None, world: World, now: datetime) -> None:
+    world.file_looked_for(act.key, act.token, path, now)
 
 
 def _look_for_all(acts: Sequence[LookForFile]) -> list[str | None]:
@@ -113,14 +129,12 @@ def _write_all(logs: Path, acts: Sequence[LogLines]) -> None:
     for act in acts:
         key = act.key
         path = log_path(logs, key.dag_id, key.run_id, key.task_id, key.map_index, act.try_number)
-        text = "".join(f"{line}\n" for line in formatted(act))
         try:
-            file = open(path, "a", encoding="utf-8")
-        except FileNotFoundError:
             path.parent.mkdir(parents=True, exist_ok=True)
-            file = open(path, "a", encoding="utf-8")
-        with file:
-            file.write(text)
+            with open(path, "a", encoding="utf-8") as file:
+                file.writelines(f"{line}\n" for line in formatted(act))
+        except OSError as error:
+            log.error("The log %s cannot be written: %s", path, error)
 
 
 def formatted(act: LogLines) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from asyncflow.core.commands import LaunchTry, LogLines, LookForFile, LookUpRun
+from asyncflow.core.commands import LaunchTry, LogLines, LookForFile, LookUpRun, SaveRendered
 from asyncflow.core.conditions import Condition, FilePresent, IntervalOver, MomentPassed, OtherRun, TimeOfDay
 from asyncflow.core.models import DagRun, TaskInstance, TaskKey
 from asyncflow.core.specs import DagSpec, SensorSpec, TaskGroupSpec, TaskSpec
@@ -81,6 +81,14 @@ def test_waits_without_slot_or_process_and_ends_with_the_other_task() -> None:
     assert game.run_state() == "success"
     assert not any(act.key == KEY for act in asked(game, LaunchTry))
     assert game.tries[KEY, 1].state is TaskState.SUCCESS
+
+
+def test_its_template_fields_are_shown_as_they_stand_in_the_file() -> None:
+    game = Game(
+        waits(sensor(MomentPassed(at=START), template_fields=("target_time", "x"), extra={"target_time": "now"}))
+    )
+    game.trigger()
+    assert SaveRendered(key=KEY, fields={"target_time": "now"}) in game.turn().writes
 
 
 def test_what_is_there_already_ends_it_at_once() -> None:
@@ -340,6 +348,7 @@ def test_a_file_is_looked_for_once_more_at_the_timeout() -> None:
         game.turn()
     assert game.row("s").state == "up_for_reschedule"
     assert len(asked(game, LookForFile)) == 3
+    assert game.world.next_wakeup() == START + timedelta(seconds=150)  # in case no answer comes
     game.world.file_looked_for(look.key, look.token, None, game.now)
     game.turn()
     assert (game.row("s").state, game.row("s").try_number) == ("failed", 1)
