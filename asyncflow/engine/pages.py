@@ -21,6 +21,7 @@ from asyncflow.core.timetable import CustomTimetable, DataInterval, TimetableSpe
 from asyncflow.core.world import World
 from asyncflow.engine.changes import Changes, Named
 from asyncflow.engine.clock import Clock
+from asyncflow.engine.hiding import hide_secrets
 from asyncflow.engine.paths import log_path
 from asyncflow.engine.scheduler import Scheduler
 from asyncflow.errors import NotFound
@@ -391,10 +392,12 @@ class Pages:
         return await self._store.rendered(key) or {}
 
     async def xcoms(self, key: TaskKey) -> list[StoredXCom]:
-        """What a task instance pushed, by the order of pushes."""
-        return await self._store.xcom_rows(
+        """What a task instance pushed, by the order of pushes; stored secrets in it read ***."""
+        rows = await self._store.xcom_rows(
             dag_id=key.dag_id, run_id=key.run_id, task_ids=[key.task_id], map_indexes=[key.map_index]
         )
+        shown = await hide_secrets(self._store, [row.value for row in rows])
+        return [msgspec.structs.replace(row, value=text) for row, text in zip(rows, shown, strict=True)]
 
     def log_path(self, key: TaskKey, try_number: int) -> Path:
         """Where the log of a try is, or will be."""

@@ -1,0 +1,32 @@
+"""Hides stored secrets in texts that pages show: what tasks pushed is not masked by the tasks, for others need it."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from asyncflow.core.connections import extra_dict
+from asyncflow.core.secrecy import MASK, is_sensitive
+from asyncflow.store.database import Store
+
+#: shorter texts are not hidden: they would garble everything
+_SHORTEST = 3
+
+
+async def hide_secrets(store: Store, texts: list[str]) -> list[str]:
+    """The texts with passwords and sensitive extras of Connections, and sensitive Variables, replaced.
+
+    All of them are decrypted anew each time (50 us each), so that a secret set a moment ago is hidden, too.
+    """
+    secrets: set[str] = set()
+    for connection in await store.list_connections():
+        secrets.add(connection.password or "")
+        secrets |= {str(value) for name, value in extra_dict(connection.extra).items() if is_sensitive(name)}
+    secrets |= {variable.value for variable in await store.list_variables() if is_sensitive(variable.name)}
+    secrets |= {msgspec.json.encode(secret).decode()[1:-1] for secret in secrets}  # as it reads inside JSON
+    longest_first = sorted((text for text in secrets if len(text) >= _SHORTEST), key=len, reverse=True)
+    if not longest_first:
+        return texts
+    pattern = re.compile("|".join(re.escape(secret) for secret in longest_first))
+    return [pattern.sub(MASK, text) for text in texts]
