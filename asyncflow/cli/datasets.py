@@ -67,6 +67,8 @@ def update(session: Session, uri: str, extra: dict[str, Any] | None) -> None:
     """Say that a dataset was updated by something outside; DAGs that wait for it go on."""
     event = session.call("update_dataset", uri=uri, extra=extra, triggered_by="cli")
     click.echo(f"Event {event['event_id']} of {event['uri']} at {event['at']}.")
+    if not event["consumers"]:
+        click.echo("No DAG's schedule names it.", err=True)
 
 
 @datasets.command("clear-queue")

@@ -83,7 +83,14 @@ class DatasetActions:
         event = await self._scheduler.do(
             lambda world, now: world.update_dataset(known, extra=extra or {}, now=now, actor=triggered_by)
         )
-        return {"event_id": event.event_id, "uri": known, "at": iso(event.at), "extra": event.extra}
+        waiting = [row["consumers"] for row in await self.list_datasets() if row["uri"] == known]
+        return {
+            "event_id": event.event_id,
+            "uri": known,
+            "at": iso(event.at),
+            "extra": event.extra,
+            "consumers": waiting[0] if waiting else [],
+        }
 
     async def clear_dataset_queue(self, dag_id: str, uri: str | None = None) -> dict[str, Any]:
         """Have a DAG wait anew for one dataset (or all) that was updated since its last run."""

@@ -102,14 +102,21 @@ def list_datasets(db: sqlite3.Connection) -> list[StoredDataset]:
 def events(
     db: sqlite3.Connection, uri: str | None, alias: str | None, newest_first: bool, page: tuple[int, int]
 ) -> list[StoredEvent]:
-    limit, offset = page
-    where = {"uri": uri, "alias": alias, "newest_first": newest_first, "limit": limit, "offset": offset}
-    return _EVENTS.load(db.execute(SQL["events_of_dataset"], where))
+    where = {"uri": _found(db, uri), "alias": alias, "limit": page[0], "offset": page[1]}
+    query = f"events_{'' if uri is None else 'of_dataset_'}{'newest' if newest_first else 'oldest'}"
+    return _EVENTS.load(db.execute(SQL[query], where))
 
 
 def count_events(db: sqlite3.Connection, uri: str | None, alias: str | None) -> int:
-    count: int = db.execute(SQL["count_dataset_events"], {"uri": uri, "alias": alias}).fetchone()[0]
+    where = {"uri": _found(db, uri), "alias": alias}
+    count: int = db.execute(SQL["count_dataset_events"], where).fetchone()[0]
     return count
+
+
+def _found(db: sqlite3.Connection, uri: str | None) -> str | None:
+    """The URI of a dataset that may have been called by its name; a URI that was never updated as it is."""
+    row = None if uri is None else db.execute(SQL["find_dataset"], {"uri": uri}).fetchone()
+    return uri if row is None else str(row[0])
 
 
 def events_of_run(db: sqlite3.Connection, dag_id: str, run_id: str) -> list[StoredEvent]:

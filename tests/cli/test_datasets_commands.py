@@ -43,7 +43,9 @@ def test_events_name_their_source_and_the_runs_they_led_to(run: Commands, action
 
 
 def test_update_says_what_happened(run: Commands, actions: FakeActions) -> None:
-    assert "Event 7 of s3://orders" in run("datasets", "update", "s3://orders", "--extra", '{"n": 1}').stdout
+    result = run("datasets", "update", "s3://orders", "--extra", '{"n": 1}')
+    assert "Event 7 of s3://orders" in result.stdout
+    assert "No DAG's schedule names it." in result.stderr
     assert actions.calls[-1] == ("update_dataset", {"uri": "s3://orders", "extra": {"n": 1}})
 
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from asyncflow.core.commands import (
     Journal,
@@ -391,3 +393,48 @@ def test_an_event_that_is_told_late_comes_after_what_is_known() -> None:
     game.turn()
     (taken,) = game.taken()
     assert (taken.after, taken.upto) == (early + DAY, early + DAY + TICK)
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("update"), st.sampled_from("abc")),
+        st.tuples(st.just("pause"), st.booleans()),
+        st.tuples(st.just("turn"), st.just(None)),
+        st.tuples(st.just("say"), st.sampled_from(["a", BOTH, {"any": ["b", "c"]}, {"all": ["a", "b", "c"]}])),
+    ),
+    max_size=40,
+)
+
+
+@given(steps=STEPS, max_active_runs=st.integers(1, 3))
+@settings(max_examples=150, deadline=None)
+def test_runs_take_the_events_one_after_the_other(steps: list[tuple[str, Any]], max_active_runs: int) -> None:
+    """Nothing is taken twice or left out, and each data interval spans the moments of what was taken."""
+    game = Board(consumer(max_active_runs=max_active_runs))
+    for what, value in steps:
+        game.now += SECOND
+        if what == "update":
+            game.world.update_dataset(value, extra={}, now=game.now, actor="user")
+        elif what == "pause":
+            game.world.set_paused("consumer", value, game.now)
+        elif what == "say":
+            spec = consumer(value, max_active_runs=max_active_runs)
+            game.world.put_dag(spec, f"v{game.now}", paused=False, now=game.now)
+        else:
+            game.turn()
+    game.turn()
+    events = [write for write in game.kept if isinstance(write, SaveDatasetEvent)]
+    assert len({event.at for event in events}) == len(events)
+    taken = game.taken()
+    assert [one.after for one in taken[1:]] == [one.upto for one in taken[:-1]]
+    for one in taken:
+        mine = [event.at for event in events if event.uri in one.uris and one.after < event.at <= one.upto]
+        run = game.runs["consumer", one.run_id]
+        assert one.upto in mine
+        assert run.logical_date == one.upto
+        assert run.data_interval_start is not None
+        assert run.data_interval_end is not None
+        assert run.data_interval_start <= min(mine)
+        assert run.data_interval_end >= max(mine)
+        if all(what != "say" for what, _ in steps):  # else it may span datasets that are no longer waited for
+            assert (run.data_interval_start, run.data_interval_end) == (min(mine), max(mine))

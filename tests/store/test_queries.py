@@ -17,6 +17,9 @@ HOT = [
     *("list_journal_of_dag", "list_journal_of_run", "delete_xcom", "insert_xcom", "clear_xcoms", "xcom_rows"),
     *("load_active_runs", "load_active_tasks", "find_runs_of_dag_newest", "find_runs_of_dag_oldest", "save_dag_state"),
     *("dag_place", "update_dag", "deactivate_missing", "get_variable", "get_connection", "list_pending_callbacks"),
+    *("note_dataset", "insert_dataset_event", "note_alias", "queue_dataset", "save_consumer", "trim_dataset_queue"),
+    *("take_dataset_events", "find_dataset", "events_of_dataset_newest", "events_of_dataset_oldest", "events_of_run"),
+    *("runs_of_event", "runs_by_id"),
     *("find_runs_newest", "find_runs_oldest", "xcom_rows_prior", "count_runs"),
     *("page_recent_runs", "page_task_states", "page_find_runs", "page_find_runs_of_dag", "page_active_runs"),
     *("page_failed_runs", "page_unscheduled_runs"),
@@ -54,6 +57,7 @@ def test_every_query_is_used() -> None:
     folder = Path(queries.__file__).parent
     code = "".join(path.read_text() for path in folder.glob("*.py"))
     built = {f"find_runs{of}_{order}" for of in ("", "_of_dag") for order in ("newest", "oldest")}
+    built |= {f"events_{of}{order}" for of in ("", "of_dataset_") for order in ("newest", "oldest")}
     assert [name for name in SQL if f'"{name}"' not in code and name not in built] == []
 
 

@@ -172,7 +172,7 @@ class FakeActions:
 
     async def update_dataset(self, uri: str, extra: Row | None = None, triggered_by: str = "cli") -> Row:
         self.calls.append(("update_dataset", {"uri": uri, "extra": extra}))
-        return {"event_id": 7, "uri": uri, "at": "2026-01-02T00:00:00+00:00", "extra": extra or {}}
+        return {"event_id": 7, "uri": uri, "at": "2026-01-02T00:00:00+00:00", "extra": extra or {}, "consumers": []}
 
     async def clear_dataset_queue(self, dag_id: str, uri: str | None = None) -> Row:
         return {"dag_id": dag_id, "cleared": [uri] if uri else []}

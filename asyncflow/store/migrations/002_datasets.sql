@@ -7,7 +7,7 @@ CREATE TABLE dataset (
   last_at INTEGER
 ) STRICT, WITHOUT ROWID;
 
--- for events_of_dataset: an asset may be asked for by its name
+-- for find_dataset: an asset may be asked for by its name
 CREATE INDEX dataset_by_name ON dataset (name) WHERE name <> '';
 
 -- Events outlive the runs that made them, so they name them; source_dag_id '' = from outside.
@@ -25,7 +25,7 @@ CREATE TABLE dataset_event (
   span_end         INTEGER NOT NULL
 ) STRICT;
 
--- for take_dataset_events, events_of_dataset
+-- for take_dataset_events, events_of_dataset_newest, events_of_dataset_oldest
 CREATE INDEX dataset_event_by_uri ON dataset_event (uri, at);
 
 -- Under which names datasets were updated that were only known when the task ran.

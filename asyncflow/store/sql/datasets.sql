@@ -52,17 +52,34 @@ WHERE uri IN (SELECT value FROM json_each(:uris)) AND at > :after AND (:upto IS 
 -- name: list_datasets
 SELECT uri, name, events, last_at FROM dataset ORDER BY uri;
 
--- name: events_of_dataset
--- Of one dataset (by URI or, for an asset, its name), of an alias, or of all; in the order of time or backwards.
-SELECT dataset_event.*, dataset.name FROM dataset_event JOIN dataset USING (uri)
-WHERE (:uri IS NULL OR uri IN (SELECT uri FROM dataset WHERE uri = :uri OR (name <> '' AND name = :uri)))
-  AND (:alias IS NULL OR :alias IN (SELECT value FROM json_each(aliases)))
-ORDER BY CASE WHEN :newest_first THEN -at ELSE at END LIMIT :limit OFFSET :offset;
+-- name: find_dataset
+-- By URI or, for an asset, its name.
+SELECT uri FROM dataset WHERE uri = :uri UNION ALL SELECT uri FROM dataset WHERE name <> '' AND name = :uri LIMIT 1;
+
+-- name: events_oldest
+SELECT e.*, d.name FROM dataset_event e JOIN dataset d ON d.uri = e.uri
+WHERE :alias IS NULL OR (
+  e.uri IN (SELECT uri FROM dataset_alias WHERE alias = :alias) AND :alias IN (SELECT value FROM json_each(e.aliases)))
+ORDER BY e.event_id LIMIT :limit OFFSET :offset;
+
+-- name: events_of_dataset_oldest
+SELECT e.*, d.name FROM dataset_event e JOIN dataset d ON d.uri = e.uri
+WHERE e.uri = :uri ORDER BY e.at LIMIT :limit OFFSET :offset;
+
+-- name: events_newest
+SELECT e.*, d.name FROM dataset_event e JOIN dataset d ON d.uri = e.uri
+WHERE :alias IS NULL OR (
+  e.uri IN (SELECT uri FROM dataset_alias WHERE alias = :alias) AND :alias IN (SELECT value FROM json_each(e.aliases)))
+ORDER BY e.event_id DESC LIMIT :limit OFFSET :offset;
+
+-- name: events_of_dataset_newest
+SELECT e.*, d.name FROM dataset_event e JOIN dataset d ON d.uri = e.uri
+WHERE e.uri = :uri ORDER BY e.at DESC LIMIT :limit OFFSET :offset;
 
 -- name: count_dataset_events
 SELECT count(*) FROM dataset_event
-WHERE (:uri IS NULL OR uri IN (SELECT uri FROM dataset WHERE uri = :uri OR (name <> '' AND name = :uri)))
-  AND (:alias IS NULL OR :alias IN (SELECT value FROM json_each(aliases)));
+WHERE (:uri IS NULL OR uri = :uri) AND (:alias IS NULL OR (
+  uri IN (SELECT uri FROM dataset_alias WHERE alias = :alias) AND :alias IN (SELECT value FROM json_each(aliases))));
 
 -- name: events_of_run
 SELECT e.*, d.name
