@@ -1,8 +1,8 @@
 """Plugins: `AirflowPlugin` subclasses of the plugins folder and of installed packages.
 
-What they add to templates (`macros`) and to task pages (`operator_extra_links`, `global_operator_extra_links`) works;
-what they register with Airflow's web server (views, blueprints, menu items) has no use here. They are imported when a
-template or a task first asks for something that may be theirs, so a process that asks for nothing pays nothing.
+What they add to templates (`macros`) works; what they register with Airflow's web server (views, blueprints, menu
+items, links for operators that are not theirs) has no use here. They are imported when a template first asks for
+something that may be theirs, so a process that asks for nothing pays nothing.
 """
 
 from __future__ import annotations

@@ -46,6 +46,7 @@ from asyncflow.authoring.taskinstance import TaskInstance
 from asyncflow.authoring.xcom import XCOM_RETURN_KEY
 from asyncflow.core.messages import TryInfo, TryResult
 from asyncflow.core.states import TaskState
+from asyncflow.worker.links import push_links
 from asyncflow.worker.rendered import rendered_fields
 from asyncflow.worker.tasklog import log_to_stdout
 from asyncflow.worker.triggering import deferral_wish
@@ -278,6 +279,8 @@ class Try:
         ti.end_date = _aware(ended)
         retry = outcome == "failed" and retryable and ti.is_eligible_to_retry()
         ti.state = (_STATES.get(outcome) or (TaskState.UP_FOR_RETRY if retry else TaskState.FAILED)).value
+        if outcome in ("success", "failed"):
+            push_links(self.task, ti)
         self._finish_callbacks(outcome, retry, error)
         log.info("Marking task as %s", ti.state.upper())
         failed = outcome == "failed"
