@@ -51,6 +51,10 @@ _AFRESH = frozenset({Event.CLEAR, Event.RESTORE, Event.RESTARTED})
 _PAST_MATTERS = frozenset({TaskState.SUCCESS, TaskState.SKIPPED})
 
 
+#: how many waiting sensors one turn looks at: thousands that wait for the same are woken over a few turns
+LOOKS = 500
+
+
 class _Look(NamedTuple):
     """One look at what is dirty in a run."""
 
@@ -237,8 +241,9 @@ class Machine:
 
     def settle(self, now: datetime) -> None:
         """Start queued runs and look again at what has changed, until nothing moves."""
-        while self._dirty or self._to_start or self.watching.is_woken:
-            self.watching.look(now)
+        budget = LOOKS
+        while self._dirty or self._to_start or (self.watching.is_woken and budget):
+            budget -= self.watching.look(now, budget)
             for dag_id in list(self._to_start):
                 del self._to_start[dag_id]
                 self._start_runs(self.dags[dag_id], now)

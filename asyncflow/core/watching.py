@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -263,15 +264,20 @@ class Watching:
         """Whether `look` has something to do."""
         return bool(self._woken)
 
-    def look(self, now: datetime) -> None:
-        """Look at the conditions that may have changed; those that are met are scheduled by `Machine.settle`."""
-        woken, self._woken = self._woken, {}
-        for key in woken:
+    def look(self, now: datetime, limit: int) -> int:
+        """Look at conditions that may have changed, at most `limit`; those that are met `Machine.settle` schedules.
+
+        The number of conditions looked at.
+        """
+        keys = list(islice(self._woken, limit))
+        for key in keys:
+            del self._woken[key]
             wait = self._waits.get(key)
             if wait is not None:
                 live, ti, sensor = self._sensor(key)
                 if self._look(live, ti, sensor, wait.condition, now).outcome != "waiting":
                     self._go_on(live, ti)
+        return len(keys)
 
     def _sensor(self, key: TaskKey) -> tuple[LiveRun, TaskInstance, SensorSpec]:
         """An instance that waits here: it is in memory, and so is its task, or it would have been forgotten."""

@@ -15,7 +15,7 @@ Decisions live in the modules beside it: `planner` (dependencies), `trigger_rule
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -49,6 +49,7 @@ from asyncflow.errors import Conflict, NotFound
 #: how long a finished run stays in memory after it was last needed
 KEEP_ENDED = timedelta(minutes=1)
 ASYNC_CONCURRENCY = 1_000
+AT_ONCE = datetime.min.replace(tzinfo=UTC)
 
 
 class World:
@@ -532,6 +533,8 @@ class World:
 
     def next_wakeup(self) -> datetime | None:
         """When to poll if nothing happens before; may lie in the past; None: only a fact changes anything."""
+        if self._machine.watching.is_woken:
+            return AT_ONCE
         return self._machine.timers.next(lambda timer: alarms.matters(self._machine, timer))
 
     def drain(self) -> Effects:

@@ -11,6 +11,7 @@ import pytest
 
 from asyncflow.core.commands import LaunchTry, LogLines, LookForFile, LookUpRun, SaveRendered
 from asyncflow.core.conditions import Condition, FilePresent, IntervalOver, MomentPassed, OtherRun, TimeOfDay
+from asyncflow.core.machine import LOOKS
 from asyncflow.core.models import DagRun, TaskInstance, TaskKey
 from asyncflow.core.specs import DagSpec, SensorSpec, TaskGroupSpec, TaskSpec
 from asyncflow.core.states import RunState, RunType, TaskState
@@ -278,6 +279,23 @@ def test_a_cleared_run_is_followed() -> None:
     game.end(game.start("x"))
     game.turn()
     assert game.row("s").state == "success"
+
+
+def test_a_crowd_is_woken_over_several_turns() -> None:
+    tasks = [sensor(OtherRun(dag_id="other"), task_id=f"s{n}") for n in range(LOOKS + 1)]
+    game = Game(waits(*tasks), other(a_task("x")))
+    game.trigger()
+    game.turn()
+    game.trigger(dag_id="other")
+    for _ in range(2):  # it is queued, and running
+        game.turn()
+    game.end(game.start("x"))
+    game.turn()
+    assert list(game.states(dag_id="waits").values()).count("up_for_reschedule") > 0
+    assert game.world.next_wakeup() < game.now
+    for _ in range(3):
+        game.turn()
+    assert set(game.states(dag_id="waits").values()) == {"success"}
 
 
 # ---- time
