@@ -233,8 +233,9 @@ class Machine:
             self.timers.set(ti.trigger_timeout, TriggerTimeout(ti.key, ti.token))
 
     def _stop_trigger(self, ti: TaskInstance) -> None:
-        if ti.token is not None and self.triggers.pop(ti.token, None) is not None:
-            self.ledger.act(StopTrigger(token=ti.token))
+        assert ti.token is not None
+        self.triggers.pop(ti.token, None)
+        self.ledger.act(StopTrigger(token=ti.token))
         ti.trigger = ti.trigger_timeout = None
 
     # ---- looking again ----------------------------------------------------------------------------------------------

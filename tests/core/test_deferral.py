@@ -165,6 +165,17 @@ def test_a_task_that_left_the_dag_is_removed_when_its_trigger_fires() -> None:
     assert len(acts(game, StopTrigger)) == 1
 
 
+def test_a_trigger_of_a_dag_that_nobody_knows_any_more_ends_its_task() -> None:
+    game = waiting()
+    fresh = Game()
+    row = game.row("a")
+    fresh.world.load_run(game.world.run("dag", "run0"), game.world.tasks_of("dag", "run0"), game.now)  # type: ignore[arg-type]
+    fresh.world.trigger_ended(TriggerEndedFact(token=str(row.token), at=game.now, event=1))
+    ti = fresh.world.task_instance(row.key)
+    assert ti is not None
+    assert ti.state is TaskState.REMOVED
+
+
 # ---- events that end the task
 
 

@@ -58,7 +58,7 @@ def test_it_waits_for_what_is_not_there_yet(api: MemoryApi) -> None:
 def test_a_run_by_its_id_or_date(api: MemoryApi) -> None:
     put(api, "failed")
     for arguments in ({"run_ids": ["r"]}, {"execution_dates": [DAY]}):
-        trigger = DagStateTrigger("other", ["success", "failed"], **arguments)  # type: ignore[arg-type]
+        trigger = DagStateTrigger("other", ["success", "failed"], **arguments)
         event = asyncio.run(first_event(trigger))
         assert event.payload == trigger.serialize()
     waiting = DagStateTrigger("other", ["success"], run_ids=["r"], poll_interval=0.001)
