@@ -33,7 +33,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "cli": {"engine", "web", "store", "worker", "executors", "testing", "dagfiles", "core", "errors", "config"},
     "testing": {
         *("authoring", "operators", "sensors", "hooks", "airflow", "worker", "core", "errors", "config"),
-        *("store", "dagfiles", "executors", "engine", "ipc"),
+        *("store", "dagfiles", "executors", "engine", "ipc", "triggers"),
     },
     "__init__": {"authoring", "operators", "sensors", "hooks", "core"},
     "__main__": {"cli"},
