@@ -81,6 +81,8 @@ class DagRow(msgspec.Struct, kw_only=True):
     recent: Sequence[BriefRun] = ()  #: newest first
     task_states: Mapping[str, int] = {}  #: in the active runs, or else in the last one
     missed: int = 0  #: of a paused DAG: intervals that are due, MOST_MISSED at most
+    #: in its schedule: since when the update of each is queued for the next run; None = awaited
+    datasets: Mapping[str, datetime | None] = {}
 
 
 class DagPage(NamedTuple):
@@ -249,6 +251,9 @@ class Pages:
 
     async def _complete(self, rows: Sequence[DagRow]) -> None:
         """Read what is shown of the DAGs on the page alone."""
+        for row in rows:
+            if row.card.by_datasets:
+                row.datasets = self._scheduler.world.dataset_queue(row.dag.dag_id)
         recent: dict[str, list[BriefRun]] = {row.dag.dag_id: [] for row in rows}
         for run in await self._store.recent_runs(list(recent), BARS):
             recent[run.dag_id].append(run)
