@@ -181,6 +181,7 @@ def _task(task: AbstractOperator, weights: Mapping[str, int], mapped_over: froze
         is_teardown=task.is_teardown,
         on_failure_fail_dagrun=task.on_failure_fail_dagrun,
         is_empty=_is_empty(task),
+        marker=task.marker_spec() if hasattr(task, "marker_spec") else None,
         is_async=_is_async(task),
         start_trigger=_start_trigger(task),
         feeds_mapping=task.task_id in mapped_over,

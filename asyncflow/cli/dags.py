@@ -306,6 +306,35 @@ def state(session: Session, dag_id: str, date_or_run_id: str) -> None:
     click.echo(run["state"] + (f", {json.dumps(run['conf'])}" if run["conf"] else ""))
 
 
+@dags.command("mark")
+@dag_argument
+@click.argument("date_or_run_id")
+@click.option("--state", type=click.Choice(["success", "failed", "queued"]), required=True, help="The new state.")
+@click.option("--dry-run", is_flag=True, help="Only list the task instances that would change.")
+@shared_options
+@pass_session
+def mark(session: Session, dag_id: str, date_or_run_id: str, state: str, dry_run: bool) -> None:
+    """Set the state of a run: success and failed end what runs in it, queued looks at it again."""
+    run_id = session.run_of(dag_id, date_or_run_id)["run_id"]
+    plan = session.call("mark_run", dag_id=dag_id, run_id=run_id, state=state, dry_run=dry_run)
+    for _, _, task_id, map_index in plan["tasks"]:
+        click.echo(task_id + (f"[{map_index}]" if map_index >= 0 else ""))
+    click.echo(f"{'Would mark' if dry_run else 'Marked'} {run_id} {state}.")
+
+
+@dags.command("list-sla-misses")
+@click.option("-d", "--dag-id", help="Only of this DAG.")
+@click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="At most so many, latest first.")
+@shared_options
+@output_option
+@pass_session
+def list_sla_misses(session: Session, dag_id: str | None, limit: int, output: str) -> None:
+    """List tasks that missed their SLA, and (without a task) runs that missed a deadline."""
+    rows = session.call("list_sla_misses", dag_id=dag_id, limit=limit)
+    columns = ("dag_id", "run_id", "task_id", "logical_date", "deadline", "missed_at")
+    print_rows(rows, output, columns=columns, empty="Nothing was late.")
+
+
 @dags.command("delete")
 @dag_argument
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")

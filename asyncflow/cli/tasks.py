@@ -133,24 +133,32 @@ def states_for_dag_run(session: Session, dag_id: str, date_or_run_id: str, outpu
 @click.option("--run-id", help="Only this run.")
 @click.option("--dry-run", is_flag=True, help="Only list what would be cleared.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
-@click.option(
-    "-x", "--exclude-subdags", "-X", "--exclude-parentdag", is_flag=True, hidden=True
-)  # Airflow's; no subdags
+@click.option("-x", "--exclude-subdags", is_flag=True, help="Leave out what ExternalTaskMarkers lead to.")
+@click.option("-X", "--exclude-parentdag", is_flag=True, hidden=True)  # Airflow's; a SubDAG is a group here
+@click.option("-v", "--verbose", is_flag=True, hidden=True, expose_value=False)
 @date_range_options
 @shared_options
 @pass_session
 def clear(
-    session: Session, /, dag_id: str, dag_regex: bool, dry_run: bool, yes: bool, exclude_subdags: bool, **chosen: Any
+    session: Session,
+    /,
+    dag_id: str,
+    dag_regex: bool,
+    dry_run: bool,
+    yes: bool,
+    exclude_subdags: bool,
+    exclude_parentdag: bool,
+    **chosen: Any,
 ) -> None:
     """Put task instances back to no state, so that they run again."""
-    params = {**chosen, "start": chosen["start_date"], "end": chosen["end_date"]}
+    params = {**chosen, "start": chosen["start_date"], "end": chosen["end_date"], "recursive": not exclude_subdags}
     del params["start_date"], params["end_date"]
     _check_pattern(params["task_regex"])
     names = _dags_matching(session, dag_id) if dag_regex else [dag_id]
     if dry_run or not yes:
-        touched = [
-            key for name in names for key in session.call("clear_tasks", dag_id=name, dry_run=True, **params)["tasks"]
-        ]
+        plans = [session.call("clear_tasks", dag_id=name, dry_run=True, **params) for name in names]
+        touched = [key for plan in plans for key in plan["tasks"]]
+        _warn_of_unresolved(plans)
         for key in touched:
             click.echo(_key_text(key))
         if not touched:
@@ -160,6 +168,49 @@ def clear(
         click.confirm(f"Clear these {len(touched)} task instances?", abort=True)
     count = sum(session.call("clear_tasks", dag_id=name, dry_run=False, **params)["count"] for name in names)
     click.echo(f"Cleared {count} task instance{'' if count == 1 else 's'}.")
+
+
+def _warn_of_unresolved(plans: list[dict[str, Any]]) -> None:
+    for plan in plans:
+        for key in plan.get("unresolved", ()):
+            click.echo(
+                f"{_key_text(key)}: the date it marks is not known here, nothing beyond it is cleared.", err=True
+            )
+
+
+@tasks.command("mark")
+@dag_argument
+@task_argument
+@click.argument("date_or_run_id")
+@click.option("--state", type=click.Choice(["success", "failed", "skipped"]), required=True, help="The new state.")
+@click.option(
+    "--map-index", "map_indexes", type=int, multiple=True, help="Only this copy of a mapped task (repeatable)."
+)
+@click.option("-u", "--upstream", is_flag=True, help="Tasks before it too.")
+@click.option("-d", "--downstream", is_flag=True, help="Tasks after it too.")
+@click.option("--past", is_flag=True, help="In earlier runs too.")
+@click.option("--future", is_flag=True, help="In later runs too.")
+@click.option("--dry-run", is_flag=True, help="Only list what would be marked.")
+@shared_options
+@pass_session
+def mark(
+    session: Session,
+    /,
+    dag_id: str,
+    task_id: str,
+    date_or_run_id: str,
+    map_indexes: tuple[int, ...],
+    dry_run: bool,
+    **chosen: Any,
+) -> None:
+    """Set task instances to a state, whatever they are; TASK_ID may be a task group. What runs is ended."""
+    run_id = session.run_of(dag_id, date_or_run_id)["run_id"]
+    params = {"run_id": run_id, "task_id": task_id, "map_indexes": list(map_indexes) or None, **chosen}
+    plan = session.call("mark_tasks", dag_id=dag_id, dry_run=dry_run, **params)
+    for key in plan["tasks"]:
+        click.echo(_key_text(key))
+    word = "Would mark" if dry_run else "Marked"
+    click.echo(f"{word} {plan['count']} task instance{'' if plan['count'] == 1 else 's'} {chosen['state']}.")
 
 
 def _check_pattern(text: str | None) -> None:

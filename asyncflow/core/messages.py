@@ -308,7 +308,8 @@ class RunCallback(_Message, frozen=True, kw_only=True):
     """Run DAG-level or task-level callbacks in a forked child, e.g. for a task whose process was killed."""
 
     callback_id: str
-    #: "dag_success", "dag_failure", "task_failure", "task_retry", "task_success", "task_skipped", "sla_miss", "deadline"
+    #: "dag_success", "dag_failure", "task_failure", "task_retry", "task_success", "task_skipped", "sla_miss" or
+    #: "deadline"
     kind: str
     dag_id: str
     run: RunContext

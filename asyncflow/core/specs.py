@@ -126,6 +126,7 @@ class TaskSpec(Spec, frozen=True, kw_only=True):
     map_index_template: str | None = None
     sensor: SensorSpec | None = None
 
+    marker: MarkerSpec | None = None
     sla: timedelta | None = None
     email: tuple[str, ...] = ()
     email_on_failure: bool = True
@@ -169,6 +170,16 @@ class ParamSpec(Spec, frozen=True, kw_only=True):
     has_value: bool = True
     schema: dict[str, Any] = {}
     description: str | None = None
+
+
+class MarkerSpec(Spec, frozen=True, kw_only=True):
+    """An ExternalTaskMarker: when it is cleared, a task of another DAG is to be cleared with it."""
+
+    dag_id: str
+    task_id: str
+    #: from the marker's logical date to that of the other run; None if it takes more than that to tell
+    offset: timedelta | None = timedelta(0)
+    recursion_depth: int = 10
 
 
 class DeadlineSpec(Spec, frozen=True, kw_only=True):

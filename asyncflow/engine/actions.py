@@ -25,6 +25,7 @@ from asyncflow.core.timetable import CustomTimetable, DagRunInfo, DataInterval
 from asyncflow.core.world import World
 from asyncflow.engine.backfills import BackfillActions
 from asyncflow.engine.changes import Changes
+from asyncflow.engine.clearing import ClearingActions
 from asyncflow.engine.clock import Clock
 from asyncflow.engine.credentials import CredentialActions
 from asyncflow.engine.dag_pages import DagPages
@@ -50,7 +51,7 @@ MISSED_LIMIT = 1000
 ROWS_AT_ONCE = 50
 
 
-class Actions(CredentialActions, DatasetActions, BackfillActions, RecordActions):
+class Actions(CredentialActions, DatasetActions, BackfillActions, ClearingActions, RecordActions):
     """Reads from the store, changes through the scheduler."""
 
     def __init__(
@@ -155,21 +156,31 @@ class Actions(CredentialActions, DatasetActions, BackfillActions, RecordActions)
         await self._scheduler.do(lambda world, now: world.set_paused(dag_id, True, now))
         return {"dag_id": dag_id, "paused": True}
 
-    async def unpause_dag(self, dag_id: str, missed: Literal["none", "latest", "all"] | None = None) -> dict[str, Any]:
-        """Let a DAG run. `missed` says which missed intervals run first; None = what the DAG's catchup says."""
+    async def unpause_dag(
+        self,
+        dag_id: str,
+        missed: Literal["none", "latest", "all", "range"] | None = None,
+        start: str | None = None,
+        end: str | None = None,
+    ) -> dict[str, Any]:
+        """Let a DAG run. `missed` says which missed intervals run first; None = what the DAG's catchup says.
+
+        "range": those with a logical date from `start` to `end`, both included.
+        """
         dag = await self._stored(dag_id)
-        if missed not in (None, "none", "latest", "all"):
-            raise InvalidInput(f"missed={missed!r}: accepted are none, latest and all.")
+        if missed not in (None, "none", "latest", "all", "range"):
+            raise InvalidInput(f"missed={missed!r}: accepted are none, latest, all and range.")
         intervals = await self._missed(dag) if missed else []
+        wanted = _between(intervals, moment(start, "start"), moment(end, "end")) if missed != "latest" else []
 
         def decide(world: World, now: datetime) -> int:
             made = 0
-            if missed == "all":
-                for info in intervals:
+            if missed in ("all", "range"):
+                for info in wanted:
                     if not world.has_run_at(dag_id, info.logical_date):
                         self._create_scheduled(world, dag_id, info, now)
                         made += 1
-            if missed in ("none", "all") and intervals:
+            if missed in ("none", "all", "range") and intervals:
                 world.skip_missed(dag_id, now)
             world.set_paused(dag_id, False, now)
             return made
@@ -414,124 +425,6 @@ class Actions(CredentialActions, DatasetActions, BackfillActions, RecordActions)
         text, size, start = await anyio.to_thread.run_sync(_read_part, path, offset, limit)
         return {"text": text, "size": size, "offset": start, "path": str(path), "try_number": number, "tries": tries}
 
-    async def clear_tasks(
-        self,
-        dag_id: str,
-        task_ids: Sequence[str] | None = None,
-        task_regex: str | None = None,
-        run_id: str | None = None,
-        start: str | None = None,
-        end: str | None = None,
-        upstream: bool = False,
-        downstream: bool = False,
-        past: bool = False,
-        future: bool = False,
-        only_failed: bool = False,
-        only_running: bool = False,
-        map_indexes: Sequence[int] | None = None,
-        dry_run: bool = False,
-    ) -> dict[str, Any]:
-        """Put task instances back so that they run again; `dry_run` only lists them."""
-        dag = await self._stored(dag_id)
-        chosen = _chosen_tasks(dag.spec, task_ids, task_regex)
-        runs = await self._scope(dag_id, run_id, start, end, past=past, future=future)
-
-        def decide(world: World, now: datetime) -> list[TaskKey]:
-            return world.clear(
-                dag_id,
-                run_ids=runs,
-                task_ids=chosen,
-                map_indexes=map_indexes,
-                upstream=upstream,
-                downstream=downstream,
-                only_failed=only_failed,
-                only_running=only_running,
-                dry_run=dry_run,
-                now=now,
-            )
-
-        return _touched(await self._scheduler.do(decide))
-
-    async def clear_run(
-        self, dag_id: str, run_id: str, only_failed: bool = False, dry_run: bool = False
-    ) -> dict[str, Any]:
-        """Clear a whole run, or what failed in it."""
-        return await self.clear_tasks(dag_id, run_id=run_id, only_failed=only_failed, dry_run=dry_run)
-
-    async def mark_tasks(
-        self,
-        dag_id: str,
-        run_id: str,
-        task_id: str,
-        state: str,
-        map_indexes: Sequence[int] | None = None,
-        upstream: bool = False,
-        downstream: bool = False,
-        past: bool = False,
-        future: bool = False,
-        dry_run: bool = False,
-    ) -> dict[str, Any]:
-        """Mark task instances success, failed or skipped; a running one is ended."""
-        dag = await self._stored(dag_id)
-        chosen = _chosen_tasks(dag.spec, [task_id], None)
-        accepted = (TaskState.SUCCESS, TaskState.FAILED, TaskState.SKIPPED)
-        if state not in accepted:
-            raise InvalidInput(f"state={state!r}: accepted are {', '.join(accepted)}.")
-        runs = await self._scope(dag_id, run_id, None, None, past=past, future=future)
-
-        def decide(world: World, now: datetime) -> list[TaskKey]:
-            return world.mark(
-                dag_id,
-                run_ids=runs,
-                task_ids=chosen,
-                state=TaskState(state),
-                map_indexes=map_indexes,
-                upstream=upstream,
-                downstream=downstream,
-                dry_run=dry_run,
-                now=now,
-            )
-
-        return _touched(await self._scheduler.do(decide))
-
-    async def mark_run(self, dag_id: str, run_id: str, state: str, dry_run: bool = False) -> dict[str, Any]:
-        """Set the state of a run: success or failed (ends what runs), queued (looks at it again)."""
-        accepted = (RunState.SUCCESS, RunState.FAILED, RunState.QUEUED)
-        if state not in accepted:
-            raise InvalidInput(f"state={state!r}: accepted are {', '.join(accepted)}.")
-        await self._scope(dag_id, run_id, None, None, past=False, future=False)
-
-        def decide(world: World, now: datetime) -> list[TaskKey]:
-            return world.set_run_state(dag_id, run_id, RunState(state), dry_run=dry_run, now=now)
-
-        return _touched(await self._scheduler.do(decide))
-
-    async def _scope(
-        self, dag_id: str, run_id: str | None, start: str | None, end: str | None, *, past: bool, future: bool
-    ) -> list[str]:
-        """The run ids an action is about, oldest first, each loaded into the scheduler's world."""
-        dates = moment(start, "start"), moment(end, "end")
-        if run_id is not None:
-            run, _ = await self._run(dag_id, run_id)
-            if not (past or future) or run.logical_date is None:
-                await self._load(dag_id, [run_id])
-                return [run_id]
-            dates = (None if past else run.logical_date, None if future else run.logical_date)
-        runs = await self._store.find_runs(
-            dag_id=dag_id, logical_from=dates[0], logical_to=dates[1], limit=100_000, oldest_first=True
-        )
-        run_ids = [run.run_id for run in runs]
-        await self._load(dag_id, run_ids)
-        return run_ids
-
-    async def _load(self, dag_id: str, run_ids: Sequence[str]) -> None:
-        for run_id in run_ids:
-            if self._scheduler.world.run(dag_id, run_id) is not None:
-                continue
-            found = await self._store.load_run(dag_id, run_id)
-            if found is not None:
-                await self._scheduler.do(_loader(*found))
-
     # ---- the rest ---------------------------------------------------------------------------------------------------
 
     async def health(self) -> dict[str, Any]:
@@ -547,6 +440,14 @@ def _interval(run: DagRun | None) -> DataInterval | None:
     if run is None or run.data_interval_start is None or run.data_interval_end is None:
         return None
     return DataInterval(run.data_interval_start, run.data_interval_end)
+
+
+def _between(infos: Sequence[DagRunInfo], start: datetime | None, end: datetime | None) -> list[DagRunInfo]:
+    return [
+        info
+        for info in infos
+        if (start is None or info.logical_date >= start) and (end is None or info.logical_date <= end)
+    ]
 
 
 def _next_of(dag: StoredDag) -> DagRunInfo | None:
@@ -581,42 +482,6 @@ def _choice(kind: type[RunState] | type[RunType], text: str, field: str) -> Any:
         return kind(text)
     except ValueError:
         raise InvalidInput(f"{field}={text!r}: accepted are {', '.join(kind)}.") from None
-
-
-def _chosen_tasks(spec: DagSpec, task_ids: Sequence[str] | None, regex: str | None) -> list[str]:
-    """The task ids meant, in the DAG's order; a group id stands for its tasks."""
-    if regex is not None:
-        try:
-            pattern = re.compile(regex)
-        except re.error as error:
-            raise InvalidInput(f"task_regex={regex!r} is not a regular expression: {error}.") from None
-        return [task_id for task_id in spec.tasks if pattern.search(task_id)]
-    if task_ids is None:
-        return list(spec.tasks)
-    chosen: set[str] = set()
-    for name in task_ids:
-        members = {i for i, t in spec.tasks.items() if i == name or _in_group(spec, t.group_id, name)}
-        if not members:
-            raise NotFound(f"task of DAG {spec.dag_id!r} named", name, [*spec.tasks, *spec.groups])
-        chosen |= members
-    return [task_id for task_id in spec.tasks if task_id in chosen]
-
-
-def _in_group(spec: DagSpec, group_id: str | None, wanted: str) -> bool:
-    while group_id is not None:
-        if group_id == wanted:
-            return True
-        group = spec.groups.get(group_id)
-        group_id = group.parent if group else None
-    return False
-
-
-def _loader(run: DagRun, tis: list[TaskInstance]) -> Callable[[World, datetime], None]:
-    return lambda world, now: world.load_run(run, tis, now)
-
-
-def _touched(keys: list[TaskKey]) -> dict[str, Any]:
-    return {"count": len(keys), "tasks": [list(key) for key in keys]}
 
 
 def _read_part(path: Path, offset: int, limit: int) -> tuple[str, int, int]:

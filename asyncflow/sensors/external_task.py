@@ -6,10 +6,14 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+import pendulum
+
+from asyncflow.authoring import macros
 from asyncflow.authoring.api import current_api
 from asyncflow.authoring.callables import determine_kwargs
 from asyncflow.authoring.exceptions import AirflowException, AirflowSkipException
 from asyncflow.core.conditions import Condition, OtherRun
+from asyncflow.core.specs import MarkerSpec
 from asyncflow.operators.empty import EmptyOperator
 from asyncflow.sensors.base import BaseSensorOperator
 from asyncflow.triggers.external_task import WorkflowTrigger, dates_in_states
@@ -170,6 +174,10 @@ class ExternalTaskSensor(BaseSensorOperator):
         self._existence_checked = True
 
 
+#: of different times of the day, so that a template that cuts or fixes the time is not taken for a shift
+_SAMPLES = (pendulum.datetime(2021, 3, 7, 5, 6, 7), pendulum.datetime(2022, 11, 18))
+
+
 class ExternalTaskMarker(EmptyOperator):
     """Marks that a task of another DAG depends on this one, for who reads the DAG."""
 
@@ -194,6 +202,31 @@ class ExternalTaskMarker(EmptyOperator):
         if recursion_depth <= 0:
             raise ValueError("recursion_depth should be a positive integer")
         self.recursion_depth = recursion_depth
+
+    def marker_spec(self) -> MarkerSpec:
+        """What the server clears together with this task."""
+        return MarkerSpec(
+            dag_id=self.external_dag_id,
+            task_id=self.external_task_id,
+            offset=self._offset(),
+            recursion_depth=self.recursion_depth,
+        )
+
+    def _offset(self) -> timedelta | None:
+        """From the logical date to the marked one: tried on two dates, as most templates only shift it."""
+        env = self.get_template_env()
+        found = set()
+        for date in _SAMPLES:
+            known = {"logical_date": date, "execution_date": date, "ts": date.isoformat(), "macros": macros}
+            known |= {"ds": f"{date:%Y-%m-%d}", "ds_nodash": f"{date:%Y%m%d}", "params": self.params}
+            try:
+                marked: Any = pendulum.parse(env.from_string(str(self.execution_date)).render(known))
+            except Exception:  # whatever a template may raise: then its date is known only where it is rendered
+                return None
+            if not isinstance(marked, datetime):
+                return None
+            found.add(timedelta(seconds=(marked - date).total_seconds()))
+        return found.pop() if len(found) == 1 else None
 
 
 def _texts(states: Iterable[Any]) -> list[str]:
