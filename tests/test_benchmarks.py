@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks import run, workloads
+from benchmarks import run, virtual_time, workloads
 from benchmarks.server import Server
 
 pytestmark = pytest.mark.slow
@@ -23,6 +23,10 @@ def test_a_small_workload_gives_figures() -> None:
     assert 0 < shown["handoff_median_ms"] < 5000
     table = run.table({"limit_forks_per_second": {"one_after_another": 1, "one_per_cpu": 2}, "workloads": [shown]})
     assert "fan-out of 3" in table
+
+
+def test_virtual_time_is_measured() -> None:
+    assert virtual_time.runs_per_second(2, execute=True, runs=20) > 1
 
 
 def test_the_limit_of_the_machine_is_measured() -> None:
