@@ -70,7 +70,7 @@ class Actions(CredentialActions, DatasetActions, BackfillActions, ClearingAction
         changes: Changes,
     ) -> None:
         #: what the pages of one DAG read
-        self.dag_pages = DagPages(store, clock)
+        self.dag_pages = DagPages(store, clock, lambda spec: dataset_fields(spec, scheduler.world))
         #: what the others read
         self.pages = Pages(store=store, scheduler=scheduler, clock=clock, changes=changes, logs=logs)
         self._store = store

@@ -7,9 +7,9 @@ kept in memory, a bounded number of each.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
@@ -61,7 +61,9 @@ class GridWindow(msgspec.Struct, kw_only=True, frozen=True):
 class DagPages:
     """Reads for `/dags/<dag_id>/...`. Errors are those of `asyncflow.errors`."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Store, clock: Clock, datasets: Callable[[DagSpec], dict[str, Any]]) -> None:
+        #: which datasets the next run of a DAG waits for: `engine.datasets.dataset_fields`
+        self.datasets = datasets
         self._store = store
         self._clock = clock
         self._versions: _Recent[tuple[str, str], StoredVersion] = _Recent(_VERSIONS_KEPT)

@@ -62,7 +62,7 @@ async def _answer(request: Request, template: str) -> Response:
     return page(
         request,
         template,
-        head=head(dag, "graph", window.now),
+        head=head(pages, dag, "graph"),
         fingerprint=have,
         query=address.query(params),
         run=run,

@@ -57,7 +57,7 @@ async def _answer(request: Request, template: str) -> Response:
     if template.startswith("dags/_") and params.get("have") == have:
         return unchanged()
     context = await _grid(actions, dag, window, planned, dict(params))
-    return page(request, template, head=head(dag, "grid", window.now), fingerprint=have, **context)
+    return page(request, template, head=head(pages, dag, "grid"), fingerprint=have, **context)
 
 
 async def _planned(actions: Actions, dag: StoredDag, params: Any) -> list[dict[str, Any]]:

@@ -1,12 +1,11 @@
-"""What the top of every page of a DAG shows: name, switch, schedule, tabs. Pure."""
+"""What the top of every page of a DAG shows: name, switch, schedule, tabs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 
 from asyncflow.core import timetable
-from asyncflow.engine.dag_pages import StoredDag
+from asyncflow.engine.dag_pages import DagPages, StoredDag
 from asyncflow.web import views
 from asyncflow.web.address import dag_path
 
@@ -51,12 +50,18 @@ class Head:
     schedule_words: str
     next_run: str | None  #: ISO text
     next_run_words: str
+    waits_for: str  #: the datasets that its next run waits for, as a condition
+    datasets: tuple[views.DatasetLine, ...]
+    datasets_words: str
     tabs: tuple[Tab, ...]
 
 
-def head(dag: StoredDag, tab: str, now: datetime) -> Head:
+def head(pages: DagPages, dag: StoredDag, tab: str) -> Head:
     """The top of the page `tab`."""
     spec = dag.spec
+    waits = pages.datasets(spec)
+    condition = waits["dataset_condition"]
+    datasets = tuple(views.DatasetLine(uri=uri, updated_at=at) for uri, at in waits["datasets"].items())
     path = dag_path(spec.dag_id)
     due = dag.next_run_after
     return Head(
@@ -71,7 +76,10 @@ def head(dag: StoredDag, tab: str, now: datetime) -> Head:
         schedule=spec.schedule_text,
         schedule_words=timetable.describe(spec.timetable),
         next_run=None if due is None else due.isoformat(),
-        next_run_words="" if due is None else views.relative_text(due, now),
+        next_run_words="" if due is None else views.relative_text(due, pages.now()),
+        waits_for=condition or "",
+        datasets=datasets,
+        datasets_words=views.datasets_words(condition, datasets),
         tabs=tuple(
             Tab(name=name, label=label, href=f"{path}/{name}", current=name == tab) for name, label in TABS.items()
         ),

@@ -14,8 +14,6 @@ from asyncflow.web.ports import Actions
 from asyncflow.web.security import checked_form
 from asyncflow.web.templating import fingerprint, fragment, page
 
-_RUNS_SHOWN = 50
-
 
 def _actions(request: Request) -> Actions:
     actions: Actions = request.app.state.actions
@@ -37,24 +35,6 @@ async def _table(request: Request) -> dict[str, Any]:
     lines = views.dag_lines(await actions.list_dags(), datetime.now(UTC))
     errors = await actions.list_import_errors()
     return {"dags": lines, "errors": errors, "fingerprint": fingerprint(lines, errors)}
-
-
-async def show(request: Request) -> Response:
-    """One DAG: what it is, its tasks, its latest runs."""
-    dag = await _actions(request).get_dag(request.path_params["dag_id"])
-    line = views.dag_lines([{**dag, "active": True}], datetime.now(UTC))[0]
-    return page(request, "dags/show.html", dag=dag, line=line, **await _runs(request))
-
-
-async def runs(request: Request) -> Response:
-    """The list of runs alone, for the page that polls."""
-    return fragment(request, "dags/_runs.html", **await _runs(request))
-
-
-async def _runs(request: Request) -> dict[str, Any]:
-    dag_id = request.path_params["dag_id"]
-    lines = [views.run_line(run) for run in await _actions(request).list_runs(dag_id, limit=_RUNS_SHOWN)]
-    return {"dag_id": dag_id, "runs": lines, "limit": _RUNS_SHOWN, "fingerprint": fingerprint(lines)}
 
 
 async def pause(request: Request) -> Response:

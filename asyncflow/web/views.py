@@ -128,7 +128,7 @@ def _dag_line(dag: Mapping[str, Any], now: datetime) -> DagLine:
         next_run=dag["next_run_after"],
         next_run_words="" if due is None else relative_text(due, now),
         datasets=datasets,
-        datasets_words=_datasets_words(dag["dataset_condition"], datasets),
+        datasets_words=datasets_words(dag["dataset_condition"], datasets),
         last_run=run_line(dag["last_run"]) if dag["last_run"] else None,
         counts=tuple(
             badge(state, dag["run_states"][state])
@@ -139,7 +139,7 @@ def _dag_line(dag: Mapping[str, Any], now: datetime) -> DagLine:
     )
 
 
-def _datasets_words(condition: str | None, datasets: Sequence[DatasetLine]) -> str:
+def datasets_words(condition: str | None, datasets: Sequence[DatasetLine]) -> str:
     """How far a DAG that is scheduled by datasets has come."""
     if condition is None:
         return ""

@@ -109,8 +109,9 @@ class DagHome:
 
     def __init__(self, store: Store) -> None:
         self.store = store
+        self.datasets: dict[str, Any] = {"dataset_condition": None, "datasets": {}}
         self.actions = FakeActions()
-        self.actions.dag_pages = DagPages(store, SystemClock())
+        self.actions.dag_pages = DagPages(store, SystemClock(), lambda spec: self.datasets)
         self._app = make_app(self.actions)
 
     async def save(self, spec: DagSpec, version: str = "v1", *, at: datetime = DAY0, source: str = SOURCE) -> None:

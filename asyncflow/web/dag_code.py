@@ -1,0 +1,77 @@
+"""The code page of a DAG: the text of its file in any version, and what changed between two."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+import anyio.to_thread
+import msgspec
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from asyncflow.engine.dag_pages import StoredVersion, VersionLine
+from asyncflow.web import address, code_view, grid_view, views
+from asyncflow.web.dag_head import head
+from asyncflow.web.ports import Actions
+from asyncflow.web.templating import page
+
+_coloured = lru_cache(maxsize=16)(code_view.coloured)
+
+
+async def show(request: Request) -> Response:
+    """The whole page; `?version=` one of the versions, `?against=` an older one to compare it with."""
+    actions: Actions = request.app.state.actions
+    pages, params = actions.dag_pages, request.query_params
+    dag = await pages.dag(request.path_params["dag_id"])
+    versions = await pages.versions(dag.spec.dag_id)
+    shown = await pages.version(dag.spec.dag_id, params.get("version") or dag.version)
+    against = params.get("against")
+    context: dict[str, Any] = {"lines": [], "diff": [], "definitions": False, "compared": bool(against)}
+    if against:
+        older = await pages.version(dag.spec.dag_id, against)
+        context |= await anyio.to_thread.run_sync(_comparison, older, shown)
+    else:
+        context["lines"] = await anyio.to_thread.run_sync(_coloured, shown.source)
+    file = await pages.file(shown.file)
+    return page(
+        request,
+        "dags/code.html",
+        head=head(pages, dag, "code"),
+        file=shown.file,
+        line=shown.spec.line,
+        version=shown.version,
+        against=against,
+        choices=_choices(versions),
+        parsed_at=file.parsed_at.isoformat() if file else None,
+        parse_time=views.duration_text(file.seconds) if file else "",
+        text_address=f"{address.dag_path(dag.spec.dag_id)}/code/text{address.query({}, version=shown.version)}",
+        **context,
+    )
+
+
+async def text(request: Request) -> Response:
+    """The file as plain text."""
+    actions: Actions = request.app.state.actions
+    dag_id = request.path_params["dag_id"]
+    version = request.query_params.get("version") or (await actions.dag_pages.dag(dag_id)).version
+    return PlainTextResponse((await actions.dag_pages.version(dag_id, version)).source)
+
+
+def _choices(versions: Sequence[VersionLine]) -> list[tuple[str, str]]:
+    numbers = grid_view.version_numbers([row.version for row in versions])
+    return [
+        (row.version, f"{numbers[row.version]} · {views.moment_text(row.created_at.isoformat())}") for row in versions
+    ]
+
+
+def _comparison(older: StoredVersion, newer: StoredVersion) -> dict[str, Any]:
+    """What changed in the text; when that is the same, what it made of itself (it may read Variables)."""
+    if older.source != newer.source:
+        return {"diff": code_view.compared(older.source, newer.source)}
+    return {"diff": code_view.compared(_definition(older), _definition(newer)), "definitions": True}
+
+
+def _definition(version: StoredVersion) -> str:
+    return msgspec.json.format(msgspec.json.encode(version.spec), indent=2).decode()

@@ -1,0 +1,80 @@
+"""The page with the runs of one DAG."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from asyncflow.core.models import DagRun
+from asyncflow.core.states import RunState, RunType
+from asyncflow.engine.dag_pages import GridWindow
+from asyncflow.web import address, grid_view, views
+from asyncflow.web.dag_head import head
+from asyncflow.web.ports import Actions
+from asyncflow.web.templating import fingerprint, page, unchanged
+
+_SHOWN = 50
+_STATES = tuple(state.value for state in RunState)
+_TYPES = tuple(kind.value for kind in RunType)
+
+
+async def show(request: Request) -> Response:
+    """The whole page."""
+    return await _answer(request, "dags/runs.html")
+
+
+async def table(request: Request) -> Response:
+    """The list alone, for the page that polls."""
+    return await _answer(request, "dags/_runs.html")
+
+
+async def _answer(request: Request, template: str) -> Response:
+    actions: Actions = request.app.state.actions
+    params, dag_id = request.query_params, request.path_params["dag_id"]
+    dag = await actions.dag_pages.dag(dag_id)
+    window = await actions.dag_pages.window(
+        dag_id,
+        limit=_SHOWN,
+        until=address.date(params, "until"),
+        run_type=address.choice(params, "type", _TYPES),
+        state=address.choice(params, "state", _STATES),
+    )
+    have = fingerprint(dag.version, dag.paused, address.query(params), window.seqs, [run.state for run in window.runs])
+    if template.startswith("dags/_") and params.get("have") == have:
+        return unchanged()
+    numbers = grid_view.version_numbers([row.version for row in await actions.dag_pages.versions(dag_id)])
+    return page(
+        request,
+        template,
+        head=head(actions.dag_pages, dag, "runs"),
+        fingerprint=have,
+        runs=[_line(run, window, numbers) for run in reversed(window.runs)],
+        query=address.query(params),
+        fields={name: params.get(name, "") for name in ("until", "state", "type")},
+        states=_STATES,
+        types=_TYPES,
+        older=address.query(params, until=window.older.isoformat()) if window.older else None,
+        newest=(address.query(params, until=None) or "?") if params.get("until") else None,
+        live=any(views.is_active(run.state.value) for run in window.runs),
+    )
+
+
+def _line(run: DagRun, window: GridWindow, numbers: dict[str, int]) -> dict[str, Any]:
+    """One row. The duration of a run that has not ended is what it took so far."""
+    lasted = None if run.started_at is None else ((run.ended_at or window.now) - run.started_at).total_seconds()
+    return {
+        "run_id": run.run_id,
+        "path": address.run_path(run.dag_id, run.run_id),
+        "badge": views.badge(run.state.value),
+        "run_type": run.run_type.value.replace("_", " "),
+        "start": run.data_interval_start and run.data_interval_start.isoformat(),
+        "end": run.data_interval_end and run.data_interval_end.isoformat(),
+        "due": run.run_after.isoformat(),
+        "started_at": run.started_at and run.started_at.isoformat(),
+        "duration": views.duration_text(lasted),
+        "triggered_by": run.triggered_by,
+        "note": run.note or "",
+        "version": numbers.get(run.version),
+    }
