@@ -7,6 +7,7 @@ until nothing moves any more; `launch` hands out slots. What the moves should be
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -53,6 +54,8 @@ _PAST_MATTERS = frozenset({TaskState.SUCCESS, TaskState.SKIPPED})
 
 #: how many waiting sensors one turn looks at: thousands that wait for the same are woken over a few turns
 LOOKS = 500
+#: how many instances one turn decides about: a mapped task with thousands of copies is scheduled over a few turns
+DECISIONS = 1_000
 
 
 class _Look(NamedTuple):
@@ -98,6 +101,7 @@ class Machine:
         self._ended: dict[RunKey, LiveRun] = {}
         self.watching: Watching  #: set by `World`: it needs this object to act on
         self._run_seq = 0
+        self._decisions = DECISIONS  #: how many are left to this turn
         self._to_start: dict[str, None] = {}  #: DAGs whose queued runs may be started
 
     @property
@@ -241,8 +245,11 @@ class Machine:
     # ---- looking again ----------------------------------------------------------------------------------------------
 
     def settle(self, now: datetime) -> None:
-        """Start queued runs and look again at what has changed, until nothing moves."""
-        budget = LOOKS
+        """Start queued runs and look again at what has changed, until nothing moves.
+
+        Thousands of instances are looked at over several turns: `has_more` says that the next one is due at once.
+        """
+        budget, self._decisions = LOOKS, DECISIONS
         while self._dirty or self._to_start or (self.watching.is_woken and budget):
             budget -= self.watching.look(now, budget)
             for dag_id in list(self._to_start):
@@ -252,24 +259,42 @@ class Machine:
                 return
             live = self._dirty.pop(next(iter(self._dirty)))
             if live.dag.active and live.run.state is RunState.RUNNING:
-                self._look_at(live, now)
+                if not self._look_at(live, now):
+                    self.look_again(live)
+                    return
                 self._end_if_over(live, now)
 
-    def _look_at(self, live: LiveRun, now: datetime) -> None:
+    @property
+    def has_more(self) -> bool:
+        """Whether the last `settle` has left something for the next one."""
+        return self._decisions <= 0 or self.watching.is_woken
+
+    def _look_at(self, live: LiveRun, now: datetime) -> bool:
+        """Decide about what is dirty in a run; False: as much as one turn may, and there is more.
+
+        What is held because the DAG is paused stays dirty, so that all of it is looked at in one go.
+        """
         look = _Look(now, [], set())
-        while live.dirty:
+        limit = self._decisions if live.is_open else sys.maxsize
+        while live.dirty and limit > 0:
             task_id = next(iter(live.dirty))
             indexes = live.dirty.pop(task_id)
             if task_id not in live.dag.graph.tasks or (indexes is None and planner.all_wait(live, task_id)):
                 continue
             by_index = live.tis[task_id]
             wanted = list(by_index) if indexes is None else sorted(indexes & by_index.keys())
-            for map_index in wanted:
+            for map_index in wanted[limit:]:
+                live.mark(task_id, map_index)
+            for map_index in wanted[:limit]:
                 ti = by_index.get(map_index)  # an expansion may have replaced it meanwhile
                 if ti is not None and ti.state in SCHEDULABLE:
                     self._decide(live, ti, look)
+            limit -= len(wanted)
+            self._decisions -= len(wanted)
+        is_done = not live.dirty
         for ti in look.held:
             live.mark(ti.task_id, ti.map_index)
+        return is_done
 
     def _decide(self, live: LiveRun, ti: TaskInstance, look: _Look) -> None:
         verdict = planner.decide(live, ti, look.now)

@@ -533,7 +533,7 @@ class World:
 
     def next_wakeup(self) -> datetime | None:
         """When to poll if nothing happens before; may lie in the past; None: only a fact changes anything."""
-        if self._machine.watching.is_woken:
+        if self._machine.has_more:
             return AT_ONCE
         return self._machine.timers.next(lambda timer: alarms.matters(self._machine, timer))
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
-from asyncflow.core.specs import ExpandSpec, LiteralInput, MapInput, TaskGroupSpec, XComInput
+from asyncflow.core.machine import DECISIONS
+from asyncflow.core.specs import DagSpec, ExpandSpec, LiteralInput, MapInput, TaskGroupSpec, XComInput
 from asyncflow.core.states import Event
 from tests.core.simulate import Game, Outcome, a_dag, a_task, failed, skipped, success
 
@@ -318,3 +320,51 @@ def test_a_branch_skips_the_unexpanded_instance_only_if_told_so() -> None:
     assert set(played(game, {"b": success(skip_tasks=("m",))}).values()) == {"success", "skipped"}
     game = Game(a_dag(a_task("b"), a_task("m", upstream=["b"], **over(three()))))
     assert set(played(game, {"b": success(skip_tasks=("m",), skip_map_index=-1)}).values()) == {"success"}
+
+
+# ---- thousands of copies
+
+
+def many(number: int) -> DagSpec:
+    mapped = a_task("m", **over(LiteralInput(length=number)))
+    return a_dag(mapped, a_task("last", upstream=["m"]), max_active_tasks=10**6)
+
+
+def test_thousands_of_copies_are_scheduled_over_several_turns() -> None:
+    game = Game(many(DECISIONS + 10))
+    game.trigger()
+    game.turn()
+    assert list(game.states().values()).count("none") == 11  # the last task among them
+    assert game.world.next_wakeup() < game.now
+    game.turn()
+    assert list(game.states().values()).count("none") == 1
+    game.turn()
+    assert game.world.next_wakeup() is None
+
+
+def test_a_run_does_not_end_between_two_turns_over_it() -> None:
+    """What is not looked at yet must not be taken for a deadlock."""
+    dag = many(3 * DECISIONS)
+    mapped = msgspec.structs.replace(dag.tasks["m"], upstream=("first",))
+    first = a_task("first")
+    game = Game(a_dag(first, mapped, dag.tasks["last"]))
+    game.trigger()
+    game.play({"first": failed()})
+    assert set(game.states().values()) == {"failed", "upstream_failed"}
+    assert game.run_state() == "failed"
+    assert [line.details["reason"] for line in game.journal if line.event == "run.failed"] == ["task_failure"]
+
+
+def test_a_paused_dag_is_looked_at_once() -> None:
+    game = Game(many(DECISIONS + 10))
+    game.trigger()
+    game.world.poll(game.now)
+    game.world.set_paused("dag", True, game.now)
+    game.take(game.world.drain())
+    for _ in range(3):
+        game.turn()
+    assert game.world.next_wakeup() is None
+    game.world.set_paused("dag", False, game.now)
+    for _ in range(3):
+        game.turn()
+    assert list(game.states().values()).count("none") == 1
