@@ -37,7 +37,6 @@ from asyncflow.core.specs import (
     XComInput,
 )
 from asyncflow.core.states import TriggerRule
-from asyncflow.core.timetable import CustomTimetable
 from asyncflow.errors import CycleFound, InvalidDag
 
 if TYPE_CHECKING:
@@ -387,10 +386,8 @@ def _schedule_text(schedule: Any) -> str:
 
 
 def _dataset_expression(dag: DAG) -> Any:
-    spec, condition = dag.timetable.to_spec(), dag.timetable.dataset_condition
-    if isinstance(spec, CustomTimetable) and condition is not None:
-        return dataset_expression(condition)
-    return getattr(spec, "expression", None)
+    condition = dag.timetable.dataset_condition
+    return None if condition is None else dataset_expression(condition)
 
 
 def _dag_extra(dag: DAG) -> dict[str, Any]:

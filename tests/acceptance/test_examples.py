@@ -24,6 +24,8 @@ EXAMPLES = {
     "copy_invoices": {},
     "copy_readings": {},
     "sensor": {},
+    "make_report_data": {},
+    "send_report": {},
 }
 
 

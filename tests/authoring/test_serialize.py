@@ -404,3 +404,10 @@ def test_datasets_beside_a_timetable_of_the_user_are_in_the_spec() -> None:
     spec = to_spec(dag)
     assert isinstance(spec.timetable, timetables.CustomTimetable)
     assert spec.dataset_expression == {"all": ["s3://a", "s3://b"]}
+
+
+@pytest.mark.parametrize("schedule", ["0 3 * * *", "@daily", dt.timedelta(days=1), None, "@once"])
+def test_a_schedule_of_times_names_no_dataset(schedule: Any) -> None:
+    with DAG("timed", schedule=schedule, start_date=START) as dag:
+        EmptyOperator(task_id="a")
+    assert to_spec(dag).dataset_expression is None
