@@ -62,3 +62,22 @@ def test_names_say_what_is_secret() -> None:
     assert is_sensitive("My_API_KEY ")
     assert not is_sensitive("host")
     assert not is_sensitive(None)
+
+
+def test_a_uri_is_taken_apart() -> None:
+    fields = data.from_uri("http://https://ann:p%2F@h:80/s?a=b")
+    assert fields == {
+        "conn_type": "http",
+        "host": "https://h",
+        "schema": "s",
+        "login": "ann",
+        "password": "p/",
+        "port": 80,
+        "extra": '{"a": "b"}',
+    }
+    assert data.from_uri("aws://?__extra__=%5B1%5D")["extra"] == "[1]"
+
+
+def test_an_extra_that_is_no_object_is_an_empty_dict() -> None:
+    assert [data.extra_dict(text) for text in (None, "", "no json", "[1]")] == [{}] * 4
+    assert data.extra_dict('{"a": 1}') == {"a": 1}
