@@ -165,6 +165,48 @@ def test_an_update_from_outside_counts_after_a_restart(tmp_path: Path) -> None:
         assert both["logical_date"] == events[0]["at"]
 
 
+SLOW = """
+import time
+from datetime import datetime
+
+from airflow import DAG
+from airflow.datasets import Dataset
+from airflow.operators.python import PythonOperator
+
+DATA = Dataset("file://slow")
+
+with DAG("slow", schedule=None, start_date=datetime(2024, 1, 1)):
+    PythonOperator(task_id="work", python_callable=lambda: time.sleep(2), outlets=[DATA])
+
+with DAG("after_slow", schedule=[DATA], start_date=datetime(2024, 1, 1)):
+    PythonOperator(task_id="work", python_callable=lambda: None)
+"""
+
+
+def test_an_update_made_while_the_server_was_away_counts_after_its_start(tmp_path: Path) -> None:
+    server = ServeProcess(tmp_path)
+    with server:
+        server.write("slow.py", SLOW)
+        server.wait_for_dag("after_slow")
+        for dag_id in ("slow", "after_slow"):
+            server.call("unpause_dag", dag_id=dag_id)
+        server.call("trigger_dag", dag_id="slow")
+        until(lambda: running_task(server), "the task runs")
+        server.stop(kill=True)
+    spool = server.home / "spool"
+    until(lambda: list(spool.iterdir()), "the task has ended without a server")
+    with server:
+        (run,) = runs_of(server, "after_slow")
+        (event,) = server.call("list_dataset_events")
+        assert event["created_runs"] == [{"dag_id": "after_slow", "run_id": run["run_id"]}]
+
+
+def running_task(server: ServeProcess) -> bool:
+    (run,) = server.call("list_runs", dag_id="slow")
+    (task,) = server.call("get_run", dag_id="slow", run_id=run["run_id"])["tasks"]
+    return bool(task["state"] == "running")
+
+
 QUICK = """
 from datetime import datetime
 
