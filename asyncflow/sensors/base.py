@@ -172,7 +172,7 @@ class BaseSensorOperator(BaseOperator, SkipMixin):
 
     def _hand_over(self, context: Any) -> None:
         """End this process if the server can see by itself what it waits for."""
-        if context.get("test_mode") or not getattr(context.get("ti"), "watches", False):
+        if context.get("test_mode") or getattr(context.get("ti"), "watches", False) is not True:
             return
         if self._pokes_before(context):  # the server saw it before this poke did: then pokes decide
             return
@@ -237,11 +237,13 @@ class BaseSensorOperator(BaseOperator, SkipMixin):
     @staticmethod
     def _seconds_waited(context: Any) -> float:
         """How long ago the first poke was; zero in poke mode, unless the server has waited in its place."""
-        return float(getattr(context.get("ti"), "seconds_waited", 0.0))
+        waited = getattr(context.get("ti"), "seconds_waited", 0.0)
+        return waited if isinstance(waited, float) else 0.0  # tests of DAGs bring their own stand-ins for `ti`
 
     @staticmethod
     def _pokes_before(context: Any) -> int:
-        return int(getattr(context.get("ti"), "poke_count", 0) or 0)
+        count = getattr(context.get("ti"), "poke_count", 0)
+        return count if isinstance(count, int) else 0
 
     def _pause(self, pokes: int, waited: float) -> float:
         """Seconds until the next poke: poke_interval, or growing with jitter of the task's own, up to max_wait."""

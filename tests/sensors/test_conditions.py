@@ -6,12 +6,14 @@ import datetime as dt
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 
 from asyncflow import DAG
 from asyncflow.authoring.api import DagInfo
 from asyncflow.authoring.dataset import Dataset
+from asyncflow.authoring.exceptions import AirflowSensorTimeout
 from asyncflow.authoring.serialize import to_spec
 from asyncflow.core.conditions import IntervalOver, MomentPassed, OtherRun, TimeOfDay
 from asyncflow.core.messages import RunContext
@@ -134,6 +136,13 @@ def test_mapped_sensors_poke_first(dag: DAG) -> None:
 )
 def test_what_else_has_to_run_asks_for_a_process(kwargs: dict[str, Any], attended: bool) -> None:
     assert spec(moment(**kwargs)).attended is attended
+
+
+def test_execute_by_itself_pokes_as_ever() -> None:
+    waits = moment(target_time=DAY.replace(year=2199), timeout=0)
+    for context in ({}, {"ti": MagicMock()}):
+        with pytest.raises(AirflowSensorTimeout):
+            waits.execute(context)
 
 
 # ---- played
