@@ -175,3 +175,53 @@ def test_triggers_outlive_their_process_and_the_server(server: ServeProcess, tmp
     until(lambda: log_of(server, run).count("listening") == 3, "it is started by the next server")
     (tmp_path / "flag").touch()
     assert server.wait_for_run("file", run["run_id"])["state"] == "success"
+
+
+STANDARD = """
+from datetime import datetime, timedelta
+from airflow import DAG
+from airflow.operators.empty import EmptyOperator
+from airflow.operators.trigger_dagrun import TriggerDagRunOperator
+from airflow.sensors.external_task import ExternalTaskSensor
+from airflow.sensors.filesystem import FileSensor
+from airflow.sensors.time_delta import TimeDeltaSensorAsync
+
+with DAG("other", schedule=None, start_date=datetime(2024, 1, 1)):
+    EmptyOperator(task_id="done")
+
+with DAG("standard", schedule=None, start_date=datetime(2024, 1, 1)):
+    FileSensor(task_id="file", filepath="{flag}", deferrable=True, poke_interval=0.05)
+    FileSensor(task_id="direct", filepath="{flag}", deferrable=True, poke_interval=0.05, start_from_trigger=True)
+    TimeDeltaSensorAsync(task_id="delta", delta=timedelta(seconds=0.5))
+    ExternalTaskSensor(task_id="external", external_dag_id="other", external_task_id="done", deferrable=True,
+                       poll_interval=0.05)
+    ExternalTaskSensor(task_id="soft", external_dag_id="other", deferrable=True, soft_fail=True, poll_interval=0.05,
+                       allowed_states=["failed"], execution_timeout=timedelta(seconds=1))
+    TriggerDagRunOperator(task_id="make", trigger_dag_id="other", logical_date="{{ logical_date }}",
+                          wait_for_completion=True, poke_interval=0.05, deferrable=True)
+"""
+
+
+def test_the_standard_kinds_defer(server: ServeProcess, tmp_path: Path) -> None:
+    server.write("standard.py", STANDARD.replace("{flag}", str(tmp_path / "there")))
+    server.wait_for_dag("standard")
+    server.wait_for_dag("other")
+    for dag_id in ("other", "standard"):
+        server.call("unpause_dag", dag_id=dag_id)
+    run = server.call("trigger_dag", dag_id="standard")
+
+    def states() -> dict[str, str]:
+        tasks = server.call("get_run", dag_id="standard", run_id=run["run_id"])["tasks"]
+        return {task["task_id"]: task["state"] for task in tasks}
+
+    until(lambda: states()["file"] == states()["direct"] == "deferred", "those that wait for the file are deferred")
+    (tmp_path / "there").touch()
+    server.wait_for_run("standard", run["run_id"])
+    assert states() == {
+        "file": "success",
+        "direct": "success",
+        "delta": "success",
+        "external": "success",
+        "soft": "skipped",
+        "make": "success",
+    }

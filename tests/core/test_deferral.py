@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -147,7 +147,7 @@ def test_what_people_do_stops_the_trigger(wish: str) -> None:
 def test_a_restarted_server_starts_the_trigger_again() -> None:
     game = waiting(60)
     fresh = Game(a_dag(a_task("a"), a_task("b", upstream=("a",))))
-    fresh.world.load_run(game.world.run("dag", "run0"), game.world.tasks_of("dag", "run0"), game.now)  # type: ignore[arg-type]
+    take_over(fresh, game)
     effects = fresh.world.drain()
     assert [(a.key, a.token) for a in effects.acts if isinstance(a, StartTrigger)] == [
         (game.row("a").key, game.row("a").token)
@@ -169,7 +169,7 @@ def test_a_trigger_of_a_dag_that_nobody_knows_any_more_ends_its_task() -> None:
     game = waiting()
     fresh = Game()
     row = game.row("a")
-    fresh.world.load_run(game.world.run("dag", "run0"), game.world.tasks_of("dag", "run0"), game.now)  # type: ignore[arg-type]
+    take_over(fresh, game)
     fresh.world.trigger_ended(TriggerEndedFact(token=str(row.token), at=game.now, event=1))
     ti = fresh.world.task_instance(row.key)
     assert ti is not None
@@ -187,7 +187,7 @@ def test_a_trigger_of_a_dag_that_nobody_knows_any_more_ends_its_task() -> None:
         ("skipped", "skipped", "task_skipped"),
     ],
 )
-def test_an_end_event_needs_no_process(end: str, state: str, callback: str) -> None:
+def test_an_end_event_needs_no_process(end: Literal["success", "failed", "skipped"], state: str, callback: str) -> None:
     game = waiting(retries=3, callbacks=frozenset({"success", "failure", "skipped"}))
     launched = len(game.launched)
     token = game.row("a").token
@@ -202,8 +202,7 @@ def test_an_end_event_needs_no_process(end: str, state: str, callback: str) -> N
 
 
 def test_a_failing_end_event_without_callbacks_may_end_the_run() -> None:
-    dag = {"fail_fast": True}
-    game = Game(a_dag(a_task("a"), a_task("c"), **dag))
+    game = Game(a_dag(a_task("a"), a_task("c"), fail_fast=True))
     game.trigger()
     game.turn()
     game.end(game.start("a"), deferred())
@@ -253,6 +252,13 @@ def crowd(number: int, *, parallelism: int, places: int, is_async: bool = True, 
     game.trigger()
     game.turn()
     return game
+
+
+def take_over(fresh: Game, game: Game) -> None:
+    """What a restarted server does with the run of the earlier one."""
+    run = game.world.run("dag", "run0")
+    assert run is not None
+    fresh.world.load_run(run, game.world.tasks_of("dag", "run0"), game.now)
 
 
 def names(game: Game) -> list[str]:
@@ -307,8 +313,10 @@ def test_an_async_task_that_was_deferred_goes_on_in_a_process() -> None:
 
 def test_places_are_counted_again_after_a_restart() -> None:
     game = crowd(3, parallelism=2, places=2)
-    fresh = Game(*[game.world.dag("dag")], parallelism=2, async_concurrency=2, tokens="fresh")  # type: ignore[list-item]
-    fresh.world.load_run(game.world.run("dag", "run0"), game.world.tasks_of("dag", "run0"), game.now)  # type: ignore[arg-type]
+    spec = game.world.dag("dag")
+    assert spec is not None
+    fresh = Game(spec, parallelism=2, async_concurrency=2, tokens="fresh")
+    take_over(fresh, game)
     key = game.row("t2").key
     assert fresh.world.why(key, fresh.now) == "All 2 places for async tasks are taken."
     fresh.trigger(1)
