@@ -429,7 +429,16 @@ class Actions(CredentialActions, DatasetActions, BackfillActions, ClearingAction
 
     async def health(self) -> dict[str, Any]:
         """Airflow's /health shape, and what we know beyond it."""
-        return self._monitor.health(self._clock.now())
+        health = self._monitor.health(self._clock.now())
+        return {**health, "asyncflow": {**health["asyncflow"], **await self._what_waits()}}
+
+    async def _what_waits(self) -> dict[str, int]:
+        """What asks for someone's attention, or is under way beside the runs."""
+        return {
+            "callbacks_due": len(await self._store.list_pending_callbacks()),
+            "active_runs_late": len({(row.dag_id, row.run_id) for row in await self._store.active_sla_misses()}),
+            "backfills_active": len(await self._store.active_backfills()),
+        }
 
     async def version(self) -> str:
         """The server's version."""

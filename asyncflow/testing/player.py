@@ -46,7 +46,7 @@ from asyncflow.core.commands import (
     Write,
 )
 from asyncflow.core.messages import RunCallback, RunContext, TryInfo, TryResult
-from asyncflow.core.models import DagRun, Pool, TaskKey
+from asyncflow.core.models import DagRun, Pool, TaskInstance, TaskKey
 from asyncflow.core.states import RunType, TaskState
 from asyncflow.core.timetable import CustomTimetable, DataInterval, NullTimetable
 from asyncflow.core.world import World
@@ -233,8 +233,11 @@ class Player:
             return None
         now = self._clock.now()
         self.world.try_started(TryStartedFact(token=act.token, at=now, pid=os.getpid(), pid_started=0))
+        return self._info(ti, run)
+
+    def _info(self, ti: TaskInstance, run: DagRun) -> TryInfo:
         return TryInfo(
-            token=act.token,
+            token=ti.token or "",
             dag_id=ti.dag_id,
             task_id=ti.task_id,
             map_index=ti.map_index,
@@ -272,9 +275,20 @@ class Player:
 
     def _call_back(self, act: CallBack) -> None:
         run = self.world.run(act.dag_id, act.run_id)
-        if run is None or act.task_id is not None:
-            return  # callbacks of tasks were called where the task ran
-        job = RunCallback(callback_id="", kind=act.kind, dag_id=act.dag_id, run=run_context(run), reason=act.reason)
+        if run is None:
+            return
+        ti = None
+        if act.task_id is not None:  # of a try that was not run here, as that of a sensor which is watched
+            ti = self.world.task_instance(TaskKey(act.dag_id, act.run_id, act.task_id, act.map_index))
+        job = RunCallback(
+            callback_id="",
+            kind=act.kind,
+            dag_id=act.dag_id,
+            run=run_context(run),
+            info=self._info(ti, run) if ti is not None else None,
+            reason=act.reason,
+            details=act.details,
+        )
         try:
             run_callback(self.dag, job, self.api)
         except AirflowException:

@@ -19,6 +19,7 @@ from asyncflow.core.models import TaskKey
 from asyncflow.core.states import RunType
 from asyncflow.errors import Conflict, NotFound
 from asyncflow.operators.python import PythonOperator
+from asyncflow.sensors.date_time import DateTimeSensor
 from asyncflow.sensors.python import PythonSensor
 from asyncflow.testing.memory import MemoryApi
 from asyncflow.testing.player import Player, data_interval, play, run_one
@@ -205,3 +206,16 @@ def test_cleared_xcoms_are_gone() -> None:
     api.xcom_set(key._replace(task_id="other"), "a", "2", None)
     api.xcom_clear(key)
     assert [row.task_id for row in api.xcom_rows(dag_id="d", run_id="r")] == ["other"]
+
+
+def test_callbacks_of_a_sensor_that_is_watched_are_called() -> None:
+    called: list[str] = []
+    with DAG("watched", schedule=None, start_date=dt.datetime(2024, 1, 1, tzinfo=dt.UTC)) as dag:
+        DateTimeSensor(
+            task_id="waits",
+            target_time=dt.datetime.now(dt.UTC) + dt.timedelta(milliseconds=300),
+            mode="reschedule",
+            on_success_callback=lambda context: called.append(context["ti"].task_id),
+        )
+    assert play(dag, jump_pokes=True).state == "success"
+    assert called == ["waits"]
