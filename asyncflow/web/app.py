@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from asyncflow.errors import AsyncflowError, Conflict, InvalidInput, NotFound
-from asyncflow.web import dag_code, dag_details, dag_graph, dag_grid, dag_runs, dags, health, runs, tasks
+from asyncflow.web import dag_routes, dags, health, runs, tasks
 from asyncflow.web.ports import Actions
 from asyncflow.web.security import Guard
 from asyncflow.web.templating import STATIC, page
@@ -23,16 +23,7 @@ from asyncflow.web.templating import STATIC, page
 ROUTES: Sequence[BaseRoute] = (
     Route("/", dags.index, name="dags"),
     Route("/dags/table", dags.table, name="dags_table"),
-    Route("/dags/{dag_id}", dag_grid.to_grid, name="dag"),
-    Route("/dags/{dag_id}/runs", dag_runs.show, name="dag_runs"),
-    Route("/dags/{dag_id}/runs_table", dag_runs.table, name="dag_runs_table"),
-    Route("/dags/{dag_id}/details", dag_details.show, name="details"),
-    Route("/dags/{dag_id}/code", dag_code.show, name="code"),
-    Route("/dags/{dag_id}/code/text", dag_code.text, name="code_text"),
-    Route("/dags/{dag_id}/grid", dag_grid.show, name="grid"),
-    Route("/dags/{dag_id}/grid/table", dag_grid.table, name="grid_table"),
-    Route("/dags/{dag_id}/graph", dag_graph.show, name="graph"),
-    Route("/dags/{dag_id}/graph/drawing", dag_graph.drawing, name="graph_drawing"),
+    *dag_routes.ROUTES,
     Route("/dags/{dag_id}/pause", dags.pause, methods=["POST"], name="pause"),
     Route("/dags/{dag_id}/unpause", dags.unpause, methods=["POST"], name="unpause"),
     Route("/dags/{dag_id}/trigger", dags.trigger, methods=["POST"], name="trigger"),

@@ -1,0 +1,82 @@
+"""The pages with duration, landing times and tries of a DAG's tasks: one page with three measures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from asyncflow.core.specs import DagSpec
+from asyncflow.web import address, chart_view, dag_tree, grid_view
+from asyncflow.web.dag_head import head
+from asyncflow.web.dag_tree import Line
+from asyncflow.web.ports import Actions
+from asyncflow.web.templating import page
+
+_RUNS_SHOWN = 60
+_RUN_CHOICES = (10, 25, 60, 120)
+_TASKS_SHOWN = 30
+#: a DAG with more tasks is shown in its own order: to find the slowest, all of them would have to be read
+_SORTED_UP_TO = 120
+
+
+def charts(name: str) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+    """The page of one measure: duration, landing or tries."""
+
+    async def show(request: Request) -> Response:
+        return await _answer(request, name)
+
+    return show
+
+
+async def _answer(request: Request, name: str) -> Response:
+    actions: Actions = request.app.state.actions
+    pages, params, kind = actions.dag_pages, dict(request.query_params), chart_view.KINDS[name]
+    dag = await pages.dag(request.path_params["dag_id"])
+    spec = dag.spec
+    count = address.number(params, "runs", _RUNS_SHOWN, least=2, most=max(_RUN_CHOICES))
+    window = await pages.window(spec.dag_id, limit=count, until=address.date(params, "until"))
+    lines = _lines(spec, params.get("task", "").strip())
+    ranked = len(lines) <= _SORTED_UP_TO
+    first = min(address.number(params, "line", 0), max(len(lines) - 1, 0) // _TASKS_SHOWN * _TASKS_SHOWN)
+    read = lines if ranked else lines[first : first + _TASKS_SHOWN]
+    places = {line.id: place for place, line in enumerate(read)}
+    cells = await pages.cells(window, places) if places else {}
+    found = chart_view.task_charts(kind, read, window.runs, [cells.get(run.id, []) for run in window.runs])
+    if ranked:
+        found = sorted(found, key=lambda chart: -chart.rank)[first : first + _TASKS_SHOWN]
+    numbers = grid_view.version_numbers([row.version for row in await pages.versions(spec.dag_id)])
+    return page(
+        request,
+        "dags/charts.html",
+        head=head(pages, dag, name),
+        kind=kind,
+        name=name,
+        run_chart=chart_view.run_chart(kind, window.runs),
+        charts=found,
+        ranked=ranked,
+        markers=chart_view.new_versions(window.runs, numbers),
+        width=max(len(window.runs), 1) * chart_view.STEP,
+        span=(_date(window.runs[0]), _date(window.runs[-1])) if window.runs else None,
+        fields={key: params.get(key, "") for key in ("task", "until")},
+        runs_shown=count,
+        run_choices=_RUN_CHOICES,
+        zoom=address.query({key: params[key] for key in ("runs", "until", "task") if key in params}),
+        older=address.query(params, until=window.older.isoformat()) if window.older else None,
+        newest=(address.query(params, until=None) or "?") if params.get("until") else None,
+        above=(address.query(params, line=max(first - _TASKS_SHOWN, 0) or None) or "?") if first else None,
+        below=address.query(params, line=first + _TASKS_SHOWN) if first + _TASKS_SHOWN < len(lines) else None,
+        place=(first + 1 if lines else 0, min(first + _TASKS_SHOWN, len(lines)), len(lines)),
+    )
+
+
+def _lines(spec: DagSpec, search: str) -> list[Line]:
+    """All tasks, without their groups."""
+    return [line for line in dag_tree.lines(spec, frozenset(spec.groups), search) if not line.is_group]
+
+
+def _date(run: Any) -> str:
+    moment = run.logical_date or run.run_after
+    return f"{moment:%Y-%m-%d %H:%M}"

@@ -1,0 +1,25 @@
+"""The addresses of the pages of one DAG."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from starlette.routing import BaseRoute, Route
+
+from asyncflow.web import dag_charts, dag_code, dag_details, dag_graph, dag_grid, dag_runs
+
+ROUTES: Sequence[BaseRoute] = (
+    Route("/dags/{dag_id}", dag_grid.to_grid, name="dag"),
+    Route("/dags/{dag_id}/grid", dag_grid.show, name="grid"),
+    Route("/dags/{dag_id}/grid/table", dag_grid.table, name="grid_table"),
+    Route("/dags/{dag_id}/graph", dag_graph.show, name="graph"),
+    Route("/dags/{dag_id}/graph/drawing", dag_graph.drawing, name="graph_drawing"),
+    Route("/dags/{dag_id}/duration", dag_charts.charts("duration"), name="duration"),
+    Route("/dags/{dag_id}/landing", dag_charts.charts("landing"), name="landing"),
+    Route("/dags/{dag_id}/tries", dag_charts.charts("tries"), name="tries"),
+    Route("/dags/{dag_id}/runs", dag_runs.show, name="dag_runs"),
+    Route("/dags/{dag_id}/runs_table", dag_runs.table, name="dag_runs_table"),
+    Route("/dags/{dag_id}/details", dag_details.show, name="details"),
+    Route("/dags/{dag_id}/code", dag_code.show, name="code"),
+    Route("/dags/{dag_id}/code/text", dag_code.text, name="code_text"),
+)
