@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asyncflow.authoring import timezone
+from asyncflow.core import connections
 from asyncflow.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -28,21 +29,28 @@ def play_dag(
 ) -> Any:
     """Play one run in this process, in memory. `use_executor` has no effect: there is no executor in between.
 
-    Inside of a running task, `outer` is its api: it is asked for Variables, Connections and other DAGs. The files
-    are JSON or YAML: variables by name; connections by id, each with its fields. Raises InvalidInput.
+    Inside of a running task, `outer` is its api: it is asked for Variables, Connections and other DAGs. In a test, what
+    the test has set counts. The files are JSON or YAML: variables by name; connections by id, each with its fields or
+    as URI. Raises InvalidInput.
     """
-    from asyncflow.testing.memory import LayeredApi, MemoryApi
+    from asyncflow.testing.memory import LayeredApi, MemoryApi, memory_in_use
     from asyncflow.testing.player import play
 
-    variables = {name: _as_text(value) for name, value in _read(variable_file_path).items()}
-    api = MemoryApi(variables=variables, connections=_read(conn_file_path))
-    if outer is not None:
-        api = LayeredApi(outer)
+    api = LayeredApi(outer) if outer is not None else memory_in_use() or MemoryApi()
+    api.variables |= {name: _as_text(value) for name, value in _read(variable_file_path).items()}
+    api.connections |= {name: _fields(name, value) for name, value in _read(conn_file_path).items()}
     return play(dag, timezone.convert_to_utc(logical_date), conf=run_conf, api=api)
 
 
 def _as_text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
+
+
+def _fields(conn_id: str, value: Any) -> dict[str, Any]:
+    try:
+        return connections.from_text(value) if isinstance(value, str) else connections.from_json(value)
+    except ValueError as error:
+        raise InvalidInput(f"Connection {conn_id!r}: {error}.") from None
 
 
 def _read(path: str | None) -> dict[str, Any]:

@@ -29,7 +29,7 @@ from asyncflow.core.messages import TryInfo, TryResult
 from asyncflow.core.models import DagRun, Pool, TaskInstance, TaskKey
 from asyncflow.core.states import RunType
 from asyncflow.testing.deferral import run_whole_try
-from asyncflow.testing.memory import MemoryApi
+from asyncflow.testing.memory import MemoryApi, memory_in_use
 from asyncflow.testing.player import Clock, Player, check_conf, data_interval, run_context
 
 #: what a scripted try comes to: "success", "failed", "skipped", the exception it raises, `returns(value)`
@@ -74,11 +74,14 @@ class Engine(Player):
         pools: Mapping[str, int] | None = None,
         api: MemoryApi | None = None,
     ) -> None:
-        """`outcomes` and `durations` by task id, or "dag_id.task_id". A list of outcomes: one for each try, the last
+        """`api`: where Variables come from and XComs go; None = that of the test that runs, or a new one.
+
+        `outcomes` and `durations` by task id, or "dag_id.task_id". A list of outcomes: one for each try, the last
         for all further ones. Without `execute`, tasks that are not in `outcomes` succeed. `pools`: slots by name.
         """
         self._virtual = VirtualClock(timezone.plain_utc(start))
         keep = None if any(_looks_back(dag) for dag in dags) else dt.timedelta(0)
+        api = api or memory_in_use()
         super().__init__(dags[0], api=api, clock=self._virtual, jump_pokes=True, logs=False, keep_ended=keep)
         self._dags = {dag.dag_id: dag for dag in dags}
         self._outcomes = outcomes or {}

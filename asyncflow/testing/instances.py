@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 from asyncflow.authoring import taskinstance, timezone
-from asyncflow.authoring.api import current_api, use_api
+from asyncflow.authoring.api import use_api
 from asyncflow.authoring.dag import DAG
 from asyncflow.authoring.exceptions import AirflowException
 from asyncflow.core import timetable
@@ -26,15 +26,15 @@ from asyncflow.core.messages import RunContext, TryInfo, TryResult
 from asyncflow.core.states import RunType
 from asyncflow.core.timetable import DataInterval
 from asyncflow.testing.deferral import run_whole_try
-from asyncflow.testing.memory import MemoryApi
+from asyncflow.testing.memory import MemoryApi, memory_in_use
 from asyncflow.testing.player import check_conf, data_interval, play
 from asyncflow.worker.runner import utc_now
 
 
 def memory() -> MemoryApi:
     """Where this process keeps what its own runs come to."""
-    api = current_api()
-    if not isinstance(api, MemoryApi):
+    api = memory_in_use()
+    if api is None:
         api = MemoryApi()
         use_api(api)
     return api

@@ -8,7 +8,7 @@ from datetime import datetime
 from itertools import count
 from typing import Any
 
-from asyncflow.authoring.api import DagInfo, DatasetEventRow, TaskApi, XComRow
+from asyncflow.authoring.api import DagInfo, DatasetEventRow, TaskApi, XComRow, current_api
 from asyncflow.core import timetable
 from asyncflow.core.messages import RunContext
 from asyncflow.core.models import TaskKey
@@ -248,6 +248,12 @@ class MemoryApi:
         self.runs[dag_id, name] = run
         self.triggered.append(run)
         return run
+
+
+def memory_in_use() -> MemoryApi | None:
+    """The MemoryApi that answers in this process just now: in a test, that of the test."""
+    api = current_api()
+    return api if isinstance(api, MemoryApi) else None
 
 
 class LayeredApi(MemoryApi):

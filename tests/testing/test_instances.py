@@ -16,11 +16,13 @@ from asyncflow.authoring.dag import DAG
 from asyncflow.authoring.exceptions import AirflowException, AirflowSkipException
 from asyncflow.authoring.localruns import check_cycle
 from asyncflow.authoring.taskinstance import DagRun, TaskInstance
+from asyncflow.authoring.variable import Variable
+from asyncflow.errors import InvalidInput
 from asyncflow.hooks.base import BaseHook
 from asyncflow.operators.bash import BashOperator
 from asyncflow.operators.empty import EmptyOperator
 from asyncflow.operators.python import BranchPythonOperator, PythonOperator
-from asyncflow.testing import MemoryApi, instances
+from asyncflow.testing import Engine, MemoryApi, instances
 from asyncflow.testing.instances import memory
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -167,6 +169,27 @@ def test_dag_run_plays_all_runs_and_stops_at_the_first_that_fails(dag: DAG, api:
     with pytest.raises(AirflowException, match=r"2024-01-03.* of test_dag failed: a \(ZeroDivisionError"):
         dag.run(start_date=START, end_date=START + 4 * DAY)
     assert len(api.dag_runs("test_dag")) == 3
+
+
+def test_a_whole_run_and_the_engine_use_what_the_test_has_set(dag: DAG, api: MemoryApi) -> None:
+    PythonOperator(task_id="a", python_callable=lambda: Variable.get("colour"), dag=dag)
+    api.variables["colour"] = "blue"
+    assert dag.test(START).xcoms["a"]["return_value"] == "blue"
+    engine = Engine(dag, start=START)
+    engine.run_for(days=1)
+    assert engine.api is api
+    assert {run.state.value for run in engine.runs()} == {"success"}
+
+
+def test_files_give_a_whole_run_its_connections(dag: DAG, tmp_path: Path) -> None:
+    PythonOperator(task_id="a", python_callable=lambda: BaseHook.get_connection("db").host, dag=dag)
+    (tmp_path / "c.yaml").write_text("db: postgres://h1/x\n")
+    assert dag.test(START, conn_file_path=str(tmp_path / "c.yaml")).xcoms["a"]["return_value"] == "h1"
+    (tmp_path / "c.yaml").write_text("db: {conn_type: postgres, host: h2}\n")
+    assert dag.test(START, conn_file_path=str(tmp_path / "c.yaml")).xcoms["a"]["return_value"] == "h2"
+    (tmp_path / "c.yaml").write_text("db: {no_such_field: 1}\n")
+    with pytest.raises(InvalidInput, match="no field 'no_such_field'"):
+        dag.test(START, conn_file_path=str(tmp_path / "c.yaml"))
 
 
 def test_runs_are_found(dag: DAG) -> None:
