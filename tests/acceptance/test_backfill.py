@@ -104,3 +104,60 @@ def test_a_backfill_survives_kill_9_of_the_server(tmp_path: Path) -> None:
 
         assert until(ended, "the backfill has ended")["state"] == "success"
         assert list(states(server).values()) == ["success"] * 30
+
+
+CUSTOM = """
+from datetime import datetime, timedelta
+from airflow import DAG
+from airflow.operators.bash import BashOperator
+from airflow.timetables.base import DagRunInfo, Timetable
+
+class EveryTenDays(Timetable):
+    def infer_manual_data_interval(self, *, run_after):
+        raise NotImplementedError
+
+    def next_dagrun_info(self, *, last_automated_data_interval, restriction):
+        start = last_automated_data_interval.end if last_automated_data_interval else restriction.earliest
+        if restriction.latest is not None and start > restriction.latest:
+            return None
+        return DagRunInfo.interval(start, start + timedelta(days=10))
+
+with DAG("tens", timetable=EveryTenDays(), start_date=datetime(2024, 1, 1), catchup=False):
+    BashOperator(task_id="a", bash_command="true")
+"""
+
+
+def test_a_timetable_of_the_users_own_is_asked_for_its_dates(tmp_path: Path) -> None:
+    with ServeProcess(tmp_path) as server:
+        server.write("tens.py", CUSTOM)
+        server.wait_for_dag("tens")
+        plan = server.call("backfill_dag", dag_id="tens", start_date="2024-02-01", end_date="2024-02-25", dry_run=True)
+        assert [run["logical_date"][:10] for run in plan["runs"]] == ["2024-02-01", "2024-02-11", "2024-02-21"]
+
+
+def test_a_backfill_can_be_cancelled(tmp_path: Path) -> None:
+    with ServeProcess(tmp_path) as server:
+        server.write("days.py", DAG.replace("max_active_runs=2", "max_active_runs=1"))
+        server.wait_for_dag("days")
+        words = ("-s", "2020-01-01", "-e", "2024-03-30", "--detach", "-o", "json")
+        begun = json.loads(cli(server, "dags", "backfill", "days", *words).stdout)[0]
+        assert cli(server, "dags", "cancel-backfill", str(begun["backfill_id"])).returncode == 0
+
+        def ended() -> Any:
+            return server.call("get_backfill", backfill_id=begun["backfill_id"])["state"] == "cancelled"
+
+        until(ended, "it has ended")
+        again = cli(server, "dags", "cancel-backfill", str(begun["backfill_id"]))
+        assert again.returncode == 4
+        assert "cancelled" in cli(server, "dags", "list-backfills").stdout
+
+
+def test_bad_words_are_answered_with_a_sentence(tmp_path: Path) -> None:
+    with ServeProcess(tmp_path) as server:
+        server.write("days.py", DAG)
+        server.wait_for_dag("days")
+        assert "start date and/or an end date" in cli(server, "dags", "backfill", "days").stderr
+        assert cli(server, "dags", "backfill", "dais", "-s", "2024-01-01").returncode == 3
+        nothing = cli(server, "dags", "backfill", "days", "-s", "2024-01-01T05:00:00", "-e", "2024-01-01T06:00:00")
+        assert "no run between these dates" in nothing.stderr
+        assert nothing.returncode == 0

@@ -75,6 +75,19 @@ def test_after_kill_9_of_the_task(tmp_path: Path) -> None:
         until(journal_has_both, "the journal says that both have run")
 
 
+def parent_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def test_after_kill_9_of_the_host_and_the_task(tmp_path: Path) -> None:
+    with ServeProcess(tmp_path) as server:
+        case = Case(server, tmp_path)
+        os.kill(parent_of(case.pid), signal.SIGKILL)
+        case.kill()
+        assert case.wait_for("task_failure").startswith("work 1")
+        case.wait_for("dag_failure")
+
+
 def test_after_kill_9_of_the_server_and_the_task(tmp_path: Path) -> None:
     with ServeProcess(tmp_path) as server:
         case = Case(server, tmp_path)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asyncflow.core.commands import Journal, SaveDagState, SaveTry
-from asyncflow.core.models import DagRun, Pool, TaskInstance
+from asyncflow.core.models import Backfill, DagRun, Pool, TaskInstance
 from asyncflow.store.rows import RowCodec, from_micros, names_json, to_json, to_micros
 from tests.store.builders import NOW, a_run, a_ti
 
@@ -57,6 +57,7 @@ def test_columns_that_are_no_fields_are_left_out() -> None:
         (Journal, "journal", set()),
         (SaveDagState, "dag", set()),
         (Pool, "pool", set()),
+        (Backfill, "backfill", set()),
     ],
 )
 def test_every_field_of_a_struct_has_a_column(
