@@ -7,7 +7,6 @@ until nothing moves any more; `launch` hands out slots. What the moves should be
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -56,6 +55,9 @@ _PAST_MATTERS = frozenset({TaskState.SUCCESS, TaskState.SKIPPED})
 LOOKS = 500
 #: how many instances one turn decides about: a mapped task with thousands of copies is scheduled over a few turns
 DECISIONS = 1_000
+
+#: more decisions than any turn could have to make
+_NO_LIMIT = 1 << 30
 
 
 class _Look(NamedTuple):
@@ -275,7 +277,7 @@ class Machine:
         What is held because the DAG is paused stays dirty, so that all of it is looked at in one go.
         """
         look = _Look(now, [], set())
-        limit = self._decisions if live.is_open else sys.maxsize
+        limit = self._decisions if live.is_open else _NO_LIMIT
         while live.dirty and limit > 0:
             task_id = next(iter(live.dirty))
             indexes = live.dirty.pop(task_id)

@@ -92,7 +92,7 @@ def resolve(value: Any, dialect: Any = 2) -> core.TimetableSpec:
         ([Dataset("s3://a"), Dataset("s3://b")], core.DatasetTimetable(expression={"all": ["s3://a", "s3://b"]})),
         (EitherDataset(), core.DatasetTimetable(expression={"any": ["s3://a", "s3://b"]})),
     ],
-    ids=repr,
+    ids=lambda value: type(value).__name__,
 )
 def test_whatever_is_legal_as_schedule_becomes_a_spec(value: Any, expected: core.TimetableSpec) -> None:
     assert resolve(value) == expected
