@@ -66,7 +66,7 @@ async def _answer(request: Request, template: str) -> Response:
         fingerprint=have,
         query=address.query(params),
         run=run,
-        runs=_choices(window.runs, run),
+        runs=run_choices(window.runs, run),
         live=run is not None and run.state in (RunState.QUEUED, RunState.RUNNING),
         width=round(laid.width),
         height=round(laid.height),
@@ -86,7 +86,7 @@ def _link(params: dict[str, str], **changed: object) -> str:
     return address.query(params, **changed) or "?"
 
 
-def _choices(runs: Sequence[DagRun], run: DagRun | None) -> list[tuple[str, str]]:
+def run_choices(runs: Sequence[DagRun], run: DagRun | None) -> list[tuple[str, str]]:
     """Run ids to choose from, newest first, with what is shown of each."""
     offered = {known.run_id: known for known in reversed(runs)}
     if run is not None:

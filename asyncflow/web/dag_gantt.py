@@ -1,0 +1,62 @@
+"""The Gantt page of a DAG: one of its runs on a time axis."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from asyncflow.core.states import RunState
+from asyncflow.web import address, dag_tree, gantt_view
+from asyncflow.web.dag_graph import run_choices
+from asyncflow.web.dag_head import head
+from asyncflow.web.ports import Actions
+from asyncflow.web.templating import fingerprint, page, unchanged
+
+_RUNS_OFFERED = 25
+_LINES_SHOWN = 200
+
+
+async def show(request: Request) -> Response:
+    """The whole page."""
+    return await _answer(request, "dags/gantt.html")
+
+
+async def drawing(request: Request) -> Response:
+    """The drawing alone, for the page that polls."""
+    return await _answer(request, "dags/_gantt.html")
+
+
+async def _answer(request: Request, template: str) -> Response:
+    actions: Actions = request.app.state.actions
+    pages, params, dag_id = actions.dag_pages, dict(request.query_params), request.path_params["dag_id"]
+    dag = await pages.dag(dag_id)
+    run, window = await pages.around(dag_id, params.get("run") or None, limit=_RUNS_OFFERED)
+    live = run is not None and run.state in (RunState.QUEUED, RunState.RUNNING)
+    chart = None
+    if run is not None:
+        places = {task_id: place for place, task_id in enumerate(dag_tree.order_of(dag.spec))}
+        tries = await pages.tries(dag_id, run.run_id)
+        chart = gantt_view.gantt(run, await pages.instances(run), tries, places, window.now)
+    # while something runs the right edge moves on, so there is always something new
+    have = fingerprint(dag.version, dag.paused, address.query(params), chart if live else "")
+    if template.startswith("dags/_") and params.get("have") == have:
+        return unchanged()
+    count = len(chart.rows) if chart else 0
+    first = min(address.number(params, "line", 0), max(count - 1, 0) // _LINES_SHOWN * _LINES_SHOWN)
+    return page(
+        request,
+        template,
+        head=head(pages, dag, "gantt"),
+        fingerprint=have,
+        query=address.query(params),
+        run=run,
+        runs=run_choices(window.runs, run),
+        live=live,
+        chart=chart,
+        rows=chart.rows[first : first + _LINES_SHOWN] if chart else [],
+        width=gantt_view.WIDTH,
+        line=gantt_view.LINE,
+        place=(first + 1 if count else 0, min(first + _LINES_SHOWN, count), count),
+        above=(address.query(params, line=max(first - _LINES_SHOWN, 0) or None) or "?") if first else None,
+        below=address.query(params, line=first + _LINES_SHOWN) if first + _LINES_SHOWN < count else None,
+    )

@@ -1,0 +1,129 @@
+"""The Gantt page over a real store, and its drawing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from asyncflow.core.commands import SaveTask
+from asyncflow.core.models import DagRun, TaskInstance
+from asyncflow.core.states import RunState, TaskState
+from asyncflow.store.grid import TryBar
+from asyncflow.web import gantt_view
+from tests.web.dag_home import DagHome, a_run, a_ti, a_try, dag_home
+
+SECOND = timedelta(seconds=1)
+RUN = a_run(0)
+START = RUN.run_after
+
+
+def _try(ti: TaskInstance, number: int, waited: float, ran: float | None, *, after: float = 0) -> TryBar:
+    queued = START + after * SECOND
+    started = queued + waited * SECOND
+    return TryBar(
+        task_id=ti.task_id,
+        map_index=ti.map_index,
+        try_number=number,
+        state=TaskState.RUNNING if ran is None else ti.state,
+        queued_at=queued,
+        started_at=started,
+        ended_at=None if ran is None else started + ran * SECOND,
+    )
+
+
+def _gantt(tis: list[TaskInstance], tries: list[TryBar], run: DagRun = RUN, now: float = 0) -> gantt_view.Gantt:
+    found = gantt_view.gantt(run, tis, tries, {"a": 0, "b": 1}, START + now * SECOND)
+    assert found is not None
+    return found
+
+
+def test_a_try_waits_and_then_runs() -> None:
+    ti = a_ti(RUN, "a")
+    (row,) = _gantt([ti], [_try(ti, 1, 2, 8)]).rows
+    waited, ran = row.bars
+    assert (waited.x, waited.width, waited.state) == (0, gantt_view.WIDTH * 0.2, "queued")
+    assert (ran.x, ran.width, ran.state) == (gantt_view.WIDTH * 0.2, gantt_view.WIDTH * 0.8, "success")
+    assert (row.waited, row.ran) == ("2.00 s", "8.00 s")
+
+
+def test_waiting_for_a_slot_is_told_from_waiting_for_a_process() -> None:
+    ti = a_ti(RUN, "a", scheduled_at=START - 5 * SECOND)
+    (row,) = _gantt([ti], [_try(ti, 1, 2, 3)]).rows
+    assert [bar.state for bar in row.bars] == ["scheduled", "queued", "success"]
+    assert row.waited == "7.00 s"
+    assert "waited for a slot · 5.00 s" in row.bars[0].title
+
+
+def test_every_try_is_on_the_line_of_its_instance() -> None:
+    ti = a_ti(RUN, "a")
+    (row,) = _gantt([ti], [_try(ti, 1, 0, 1), _try(ti, 2, 1, 1, after=5)]).rows
+    assert [bar.title.split(" ")[1] for bar in row.bars] == ["1", "2", "2"]
+
+
+def test_instances_come_in_the_order_in_which_they_began() -> None:
+    a, b = a_ti(RUN, "a"), a_ti(RUN, "b")
+    rows = _gantt([a, b], [_try(b, 1, 0, 1), _try(a, 1, 0, 1, after=1)]).rows
+    assert [row.name for row in rows] == ["b", "a"]
+
+
+def test_what_runs_now_reaches_up_to_now() -> None:
+    run = a_run(0, state=RunState.RUNNING, ended_at=None)
+    ti = a_ti(run, "a")
+    found = _gantt([ti], [_try(ti, 1, 0, None)], run, now=60)
+    assert found.end == START + 60 * SECOND
+    assert found.rows[0].open_end
+
+
+def test_before_anything_was_queued_there_is_nothing_to_draw() -> None:
+    assert gantt_view.gantt(RUN, [], [], {}, START) is None
+
+
+@pytest.mark.parametrize("seconds", [0.2, 7, 61, 3601, 90_000, 700_000, 40_000_000])
+def test_the_axis_has_a_few_round_moments(seconds: float) -> None:
+    ti = a_ti(RUN, "a")
+    ticks = _gantt([ti], [_try(ti, 1, 0, seconds)]).ticks
+    assert 1 <= len(ticks) <= 10
+    assert all(0 <= x <= gantt_view.WIDTH for x, _ in ticks)
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+async def home(tmp_path: Path, anyio_backend: str) -> AsyncIterator[DagHome]:
+    async with dag_home(tmp_path) as opened:
+        yield opened
+
+
+@pytest.mark.anyio
+async def test_the_page_shows_the_newest_run_and_offers_others(home: DagHome) -> None:
+    first, second = a_run(0), a_run(1)
+    ti = a_ti(first, "load.orders", map_index=3, rendered_map_index="Seoul & co", try_number=2)
+    await home.add(first, ti)
+    await home.store.commit([a_try(ti, 1, state=TaskState.FAILED)])
+    await home.add(second, a_ti(second, "start"))
+    assert re.findall(r'<th scope="row" title="([^"]*)"', await home.page("/dags/etl/gantt")) == ["start"]
+    text = await home.page(f"/dags/etl/gantt?run={quote(first.run_id)}")
+    assert "load.orders[Seoul &amp; co]" in text
+    assert "/tasks/load.orders?try=1&amp;map_index=3" in text
+    assert 'class="ran state-failed"' in text
+
+
+@pytest.mark.anyio
+async def test_the_drawing_grows_while_a_task_runs(home: DagHome) -> None:
+    assert "No runs yet." in await home.page("/dags/etl/gantt")
+    run = a_run(0, state=RunState.RUNNING, ended_at=None)
+    await home.add(run)
+    assert "Nothing of this run was queued yet." in await home.page("/dags/etl/gantt")
+    ti = a_ti(run, "start", state=TaskState.RUNNING, ended_at=None, token="t")
+    await home.store.commit([SaveTask(ti=ti), a_try(ti, 1)])
+    text = await home.page("/dags/etl/gantt")
+    address = text.split('id="dag-gantt" hx-get="')[1].split('"')[0].replace("&amp;", "&")
+    assert (await home.get(address)).status_code == 200
