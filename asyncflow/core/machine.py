@@ -52,7 +52,7 @@ _PAST_MATTERS = frozenset({TaskState.SUCCESS, TaskState.SKIPPED})
 
 
 #: how many waiting sensors one turn looks at: thousands that wait for the same are woken over a few turns
-LOOKS = 500
+LOOKS = 1_500
 #: how many instances one turn decides about: a mapped task with thousands of copies is scheduled over a few turns
 DECISIONS = 1_000
 
