@@ -3,7 +3,7 @@
 "use strict";
 
 (() => {
-  const cells = (grid) => Array.from(grid.querySelectorAll("thead tr.bars, tbody tr"), (row) => row.children);
+  const cells = (grid) => Array.from(grid.querySelectorAll("tr.bars, tbody tr"), (row) => row.children);
 
   // One tab stop for the whole grid; arrows, Home and End move inside it.
   function roving(grid) {

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from starlette.routing import BaseRoute, Route
 
-from asyncflow.web import dag_charts, dag_code, dag_details, dag_gantt, dag_graph, dag_grid, dag_runs
+from asyncflow.web import dag_calendar, dag_charts, dag_code, dag_details, dag_gantt, dag_graph, dag_grid, dag_runs
 
 ROUTES: Sequence[BaseRoute] = (
     Route("/dags/{dag_id}", dag_grid.to_grid, name="dag"),
@@ -14,6 +14,7 @@ ROUTES: Sequence[BaseRoute] = (
     Route("/dags/{dag_id}/grid/table", dag_grid.table, name="grid_table"),
     Route("/dags/{dag_id}/graph", dag_graph.show, name="graph"),
     Route("/dags/{dag_id}/graph/drawing", dag_graph.drawing, name="graph_drawing"),
+    Route("/dags/{dag_id}/calendar", dag_calendar.show, name="calendar"),
     Route("/dags/{dag_id}/gantt", dag_gantt.show, name="gantt"),
     Route("/dags/{dag_id}/gantt/drawing", dag_gantt.drawing, name="gantt_drawing"),
     Route("/dags/{dag_id}/duration", dag_charts.charts("duration"), name="duration"),

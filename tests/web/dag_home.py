@@ -104,13 +104,22 @@ def a_try(ti: TaskInstance, number: int, **changed: Any) -> SaveTry:
     return SaveTry(key=TaskKey(*ti.key), try_number=number, **given)
 
 
+class _Actions(FakeActions):
+    """With any number of planned runs, one a day."""
+
+    async def next_runs(self, dag_id: str, count: int = 1) -> list[dict[str, Any]]:
+        today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        days = [today + n * DAY for n in range(count)]
+        return [{"logical_date": day.isoformat(), "run_after": (day + DAY).isoformat()} for day in days]
+
+
 class DagHome:
     """A store with the DAG `etl`, and a browser for its pages."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
         self.datasets: dict[str, Any] = {"dataset_condition": None, "datasets": {}}
-        self.actions = FakeActions()
+        self.actions = _Actions()
         self.actions.dag_pages = DagPages(store, SystemClock(), lambda spec: self.datasets)
         self._app = make_app(self.actions)
 
