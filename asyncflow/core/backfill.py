@@ -12,7 +12,7 @@ of it can move any more (a dependency on a past that failed, runs after the DAG'
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -38,19 +38,24 @@ class LiveBackfill:
     def __init__(self, row: Backfill) -> None:
         self.row = row
         self.active: set[str] = set()  #: run ids of its runs that have not ended
+        self.first = min(entry.logical_date for entry in row.dates)
+        self._to_come = {entry.logical_date for entry in row.dates[row.position :]}
 
     @property
-    def todo(self) -> Sequence[BackfillDate]:
-        """The dates that have not had their turn."""
-        return self.row.dates[self.row.position :]
+    def is_waiting(self) -> bool:
+        """Whether there are dates that have not had their turn."""
+        return self.row.position < len(self.row.dates)
 
     def is_about(self, date: datetime | None) -> bool:
         """Whether a run of this date may still be needed."""
-        return date is not None and date in self._dates
+        return date in self._to_come
 
-    @property
-    def _dates(self) -> Collection[datetime]:
-        return {entry.logical_date for entry in self.todo}
+    def take(self) -> BackfillDate:
+        """The date whose turn it is; there must be one."""
+        entry = self.row.dates[self.row.position]
+        self.row.position += 1
+        self._to_come.discard(entry.logical_date)
+        return entry
 
 
 class Plan(NamedTuple):
@@ -170,7 +175,7 @@ def _look(machine: Machine, fill: LiveBackfill, now: datetime) -> bool:
         _note_end(machine, fill, dag, name)
     started = False
     limit = fill.row.options.max_active_runs or dag.spec.max_active_runs
-    while fill.row.state is BackfillState.RUNNING and fill.todo and len(fill.active) < limit:
+    while fill.row.state is BackfillState.RUNNING and fill.is_waiting and len(fill.active) < limit:
         _next(machine, fill, dag, now)
         started = True
     if started:
@@ -199,10 +204,9 @@ def _note_end(machine: Machine, fill: LiveBackfill, dag: LiveDag, name: str) -> 
 
 def _next(machine: Machine, fill: LiveBackfill, dag: LiveDag, now: datetime) -> None:
     """The next date has its turn: its run is taken over, or made."""
-    row, entry = fill.row, fill.todo[0]
-    row.position += 1
+    row, entry = fill.row, fill.take()
     machine.ledger.backfill_progress(_progress(row))
-    live = next((live for live in dag.runs.values() if live.run.logical_date == entry.logical_date), None)
+    live = dag.by_date.get(entry.logical_date)
     if live is None:
         live = _made(machine, fill, dag, entry, now)
     elif live.run.state is not RunState.RUNNING:
@@ -213,8 +217,7 @@ def _next(machine: Machine, fill: LiveBackfill, dag: LiveDag, now: datetime) -> 
 
 
 def _attach(fill: LiveBackfill, live: LiveRun) -> None:
-    dates = [entry.logical_date for entry in fill.row.dates]
-    live.orders = Orders(fill.row.options, is_first=live.run.logical_date == min(dates))
+    live.orders = Orders(fill.row.options, is_first=live.run.logical_date == fill.first)
 
 
 def _made(machine: Machine, fill: LiveBackfill, dag: LiveDag, entry: BackfillDate, now: datetime) -> LiveRun:

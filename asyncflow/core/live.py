@@ -40,6 +40,7 @@ class LiveDag:
         self.paused = paused
         self.active = True  #: False while its file does not define it
         self.runs: dict[str, LiveRun] = {}
+        self.by_date: dict[datetime, LiveRun] = {}  #: those of `runs` that have a logical date
         self.next_run: DagRunInfo | None = None
         self.last_interval: DataInterval | None = None  #: of the last scheduled or backfill run
         #: its next run waits until fewer than max_active_runs are active

@@ -125,6 +125,8 @@ class Machine:
     def add_run(self, dag: LiveDag, live: LiveRun) -> None:
         """Take a run with its instances into memory."""
         dag.runs[live.run.run_id] = live
+        if live.run.logical_date is not None:
+            dag.by_date[live.run.logical_date] = live
         for ti in live.instances():
             self.slots.count(ti, ti.state, 1)
         self.watching.run_appeared(live)
@@ -542,6 +544,8 @@ class Machine:
             elif not live.may_be_looked_at and not self._is_awaited(live):
                 del self._ended[key]
                 live.dag.runs.pop(live.run.run_id, None)
+                if live.run.logical_date is not None:
+                    live.dag.by_date.pop(live.run.logical_date, None)
                 live.dag.keep_date(live.run.logical_date)
                 self.told = {entry for entry in self.told if entry[0] != key}
 

@@ -48,6 +48,8 @@ from asyncflow.errors import Conflict, NotFound
 
 #: how long a finished run stays in memory after it was last needed
 KEEP_ENDED = timedelta(minutes=1)
+#: how often a turn looks at backfills, each time making as many runs as may be active
+BACKFILLS_PER_TURN = 4
 ASYNC_CONCURRENCY = 1_000
 AT_ONCE = datetime.min.replace(tzinfo=UTC)
 
@@ -68,6 +70,7 @@ class World:
 
         `keep_ended` None: finished runs are never forgotten.
         """
+        self._go_on: datetime | None = None  #: the last turn has left something to do
         self._machine = Machine(
             parallelism=parallelism,
             async_concurrency=async_concurrency,
@@ -505,8 +508,13 @@ class World:
         machine.settle(now)
         while self._make_dataset_runs(now):
             machine.settle(now)
-        while backfill.advance(machine, now):
+        self._go_on = None
+        for _ in range(BACKFILLS_PER_TURN):
+            if not backfill.advance(machine, now):
+                break
             machine.settle(now)
+        else:
+            self._go_on = now  # runs with nothing to do end at once: a year of them is no matter of one turn
         machine.launch(now)
         machine.forget_ended(now)
 
@@ -533,6 +541,8 @@ class World:
 
     def next_wakeup(self) -> datetime | None:
         """When to poll if nothing happens before; may lie in the past; None: only a fact changes anything."""
+        if self._go_on is not None:
+            return self._go_on
         if self._machine.has_more:
             return AT_ONCE
         return self._machine.timers.next(lambda timer: alarms.matters(self._machine, timer))
@@ -579,7 +589,7 @@ class World:
         dag = self._machine.dags.get(dag_id)
         if dag is None:
             return False
-        return logical_date in dag.taken or any(live.run.logical_date == logical_date for live in dag.runs.values())
+        return logical_date in dag.taken or logical_date in dag.by_date
 
     def why(self, key: TaskKey, now: datetime) -> str:
         """One sentence why an instance does not run now; empty if it is not in memory."""

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+import anyio.to_thread
+
 from asyncflow.core import timetable
 from asyncflow.core.backfill import Plan
 from asyncflow.core.messages import AskTimetable
@@ -145,7 +147,8 @@ class BackfillActions:
     async def _dates(self, dag: StoredDag, options: BackfillOptions) -> list[BackfillDate]:
         if isinstance(dag.spec.timetable, CustomTimetable):
             return await self._asked_dates(dag.spec.dag_id, options)
-        return scheduled_dates(dag.spec, options.start, options.end)
+        # Years of hours take seconds to work out.
+        return await anyio.to_thread.run_sync(scheduled_dates, dag.spec, options.start, options.end)
 
     async def _asked_dates(self, dag_id: str, options: BackfillOptions) -> list[BackfillDate]:
         """The dates of a schedule that only the DAG's own code knows."""

@@ -345,3 +345,14 @@ def test_a_sensor_between_two_pokes_is_no_deadlock() -> None:
     begin(game, 1)
     game.play({"b": [failed(), success()]})
     assert end_of(game) == ("success", "")
+
+
+def test_runs_with_nothing_to_do_do_not_take_one_turn_for_all() -> None:
+    game = a_game(a_task("a", is_empty=True))
+    begin(game, 100, max_active_runs=2)
+    game.turn()
+    assert 0 < len(game.runs) < 20
+    assert game.world.next_wakeup() == game.now
+    game.play()
+    assert len(game.runs) == 100
+    assert end_of(game) == ("success", "")
