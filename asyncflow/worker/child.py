@@ -34,7 +34,7 @@ from asyncflow.core.messages import (
 )
 from asyncflow.ipc import spool
 from asyncflow.worker import importer
-from asyncflow.worker.client import Client, SocketApi
+from asyncflow.worker.client import PATIENCE, Client, SocketApi
 from asyncflow.worker.importer import Loaded
 
 Job = StartTry | RunCallback | AskTimetable
@@ -127,7 +127,7 @@ def _finish(job: Job, config: HostConfig, loaded: Loaded | None, pipe: int) -> i
 def do(job: Job, config: HostConfig, loaded: Loaded | None) -> Outcome:
     """Do the job; its errors are part of the outcome."""
     if isinstance(job, StartTry):
-        api = SocketApi(Client(config.socket, role="task", id=job.info.token))
+        api = SocketApi(Client(config.socket, role="task", id=job.info.token, patience=PATIENCE))
         return TryFinished(
             token=job.info.token, result=_run_try(job.info, config, loaded, api), ended_at=datetime.now(UTC)
         )

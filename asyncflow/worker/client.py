@@ -25,28 +25,46 @@ from asyncflow.worker.wire import Wire
 ANSWER_TIMEOUT = 300.0
 #: seconds between two looks for a server that is being restarted, and for how long
 RECONNECT, PATIENCE = 0.5, 300.0
+#: what is not asked a second time: it may have been done although no answer came, or is not worth waiting for
+_ONCE = frozenset({"trigger_dag_run", "rest", "wait_for_run"})
 
 
 class Client:
     """A connection made at the first call and made again in a forked child or after a break. Thread-safe."""
 
     def __init__(
-        self, socket: Path | str, *, role: Literal["cli", "task", "host"] = "cli", id: str = "", file: str = ""
+        self,
+        socket: Path | str,
+        *,
+        role: Literal["cli", "task", "host"] = "cli",
+        id: str = "",
+        file: str = "",
+        patience: float = 0.0,
     ) -> None:
+        """`patience`: for so many seconds, a server that is away is taken to be restarting, and asked again."""
         self._socket = socket
         self._hello = {"role": role, "id": id, "file": file}
         self._wire: Wire | None = None
         self._owner = 0
         self._count = 0
         self._lock = threading.Lock()
+        self._patience = patience
 
     def call(self, method: str, **params: Any) -> Any:
         """The result of a server method, as plain data.
 
         Raises the error of `asyncflow.errors` that the method raised, or ServerUnreachable.
         """
-        with self._lock:
-            response = self._exchange(method, params)
+        end = time.monotonic() + (0.0 if method in _ONCE else self._patience)
+        while True:
+            try:
+                with self._lock:
+                    response = self._exchange(method, params)
+                break
+            except ServerUnreachable:
+                if time.monotonic() >= end:
+                    raise
+                time.sleep(RECONNECT)
         if response.error is not None:
             raise error_of(response)
         return response.result

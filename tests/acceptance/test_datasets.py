@@ -143,8 +143,7 @@ def test_assets_of_airflow_3_follow_one_another(tmp_path: Path) -> None:
 
 
 def test_an_update_from_outside_counts_after_a_restart(tmp_path: Path) -> None:
-    server = ServeProcess(tmp_path)
-    with server:
+    with ServeProcess(tmp_path) as server:
         server.write("pipeline.py", PIPELINE)
         server.wait_for_dag("both")
         until(lambda: server.dag("both")["datasets"], "the scheduler knows what the DAG waits for")
@@ -155,7 +154,7 @@ def test_an_update_from_outside_counts_after_a_restart(tmp_path: Path) -> None:
         assert waiting["s3://prices"] is None
         assert waiting["s3://orders"] is not None
         assert server.stop(kill=True) < 0
-    with server:
+        server.start()
         assert server.dag("both")["datasets"]["s3://orders"] is not None
         server.wait_for_dag("both")
         server.call("update_dataset", uri="s3://prices")
@@ -184,8 +183,7 @@ with DAG("after_slow", schedule=[DATA], start_date=datetime(2024, 1, 1)):
 
 
 def test_an_update_made_while_the_server_was_away_counts_after_its_start(tmp_path: Path) -> None:
-    server = ServeProcess(tmp_path)
-    with server:
+    with ServeProcess(tmp_path) as server:
         server.write("slow.py", SLOW)
         server.wait_for_dag("after_slow")
         for dag_id in ("slow", "after_slow"):
@@ -193,9 +191,9 @@ def test_an_update_made_while_the_server_was_away_counts_after_its_start(tmp_pat
         server.call("trigger_dag", dag_id="slow")
         until(lambda: running_task(server), "the task runs")
         server.stop(kill=True)
-    spool = server.home / "spool"
-    until(lambda: list(spool.iterdir()), "the task has ended without a server")
-    with server:
+        spool = server.home / "spool"
+        until(lambda: list(spool.glob("*.try")), "the task has ended without a server")
+        server.start()
         (run,) = runs_of(server, "after_slow")
         (event,) = server.call("list_dataset_events")
         assert event["created_runs"] == [{"dag_id": "after_slow", "run_id": run["run_id"]}]

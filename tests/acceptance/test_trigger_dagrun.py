@@ -93,16 +93,16 @@ def test_the_end_is_seen_at_once_without_an_executor_slot(tmp_path: Path) -> Non
 
 
 def test_waiting_goes_on_over_a_restart_of_the_server(tmp_path: Path) -> None:
-    server = ServeProcess(tmp_path)
-    with server:
+    with ServeProcess(tmp_path) as server:
         server.write("child.py", CHILD)
         server.wait_for_dag("child")
         parent(server, 'conf={"seconds": 3.0}, wait_for_completion=True, poke_interval=60')
         server.call("unpause_dag", dag_id="parent")
         run = server.call("trigger_dag", dag_id="parent")
-        until(lambda: server.call("list_runs", dag_id="child", state="running"), "the child runs")
+        log = {"dag_id": "parent", "run_id": run["run_id"], "task_id": "t"}
+        until(lambda: "Waiting for child" in server.call("read_log", **log)["text"], "the parent waits")
         server.stop(kill=True)
-    with server:
+        server.start()
         ended = server.wait_for_run("parent", run["run_id"])
         assert [(task["state"], task["try_number"]) for task in ended["tasks"]] == [("success", 1)]
 

@@ -97,6 +97,20 @@ def test_a_server_that_gives_no_answer_is_unreachable(server: Server, answer: by
     client.close()
 
 
+def test_a_patient_client_asks_again_unless_it_may_have_been_done(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("asyncflow.worker.client.RECONNECT", 0.0)
+    answers: list[Any] = [None, None, "there"]
+    server.answer = lambda r: Response(id=r.id, result=said) if (said := answers.pop(0)) else None
+    client = Client(server.path, role="task", patience=30.0)
+    assert client.call("xcom_rows") == "there"
+    answers[:] = [None]
+    with pytest.raises(errors.ServerUnreachable):
+        client.call("trigger_dag_run")
+    client.close()
+
+
 def test_no_server_is_unreachable(tmp_path: Path) -> None:
     with pytest.raises(errors.ServerUnreachable):
         Client(tmp_path / "none.sock").call("echo")
