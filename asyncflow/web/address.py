@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from urllib.parse import quote, urlencode
 
 from asyncflow.engine.moments import moment
 from asyncflow.errors import InvalidInput
 
 
+@lru_cache(maxsize=4096)
 def segment(text: str) -> str:
     """A value as one segment of an address."""
     return quote(text, safe="")

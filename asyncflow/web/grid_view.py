@@ -74,6 +74,7 @@ class Row:
     """A line with its cells, one per column; None = the task was not in that run."""
 
     line: Line
+    depth: int  #: how far it is indented, at most 9
     cells: list[Cell | None]
 
 
@@ -157,7 +158,7 @@ def rows(
             alone = not lines[number].is_group and not any(part.mapped for part in several)
             target = path + tails[number] if alone else f"{path}?task={segment(lines[number].id)}"
             table[number][place] = _cell(several, target, now)
-    return [Row(line=line, cells=found) for line, found in zip(lines, table, strict=True)]
+    return [Row(line=line, depth=min(line.depth, 9), cells=found) for line, found in zip(lines, table, strict=True)]
 
 
 def _cell(parts: Sequence[Part], path: str, now: datetime) -> Cell:
