@@ -29,6 +29,9 @@ log = logging.getLogger(__name__)
 _MOMENT = timedelta(microseconds=1)
 #: Seconds between two questions to a store that is in trouble.
 RETRY = 5.0
+#: With more tries than this to write about, sensors are being woken or begun by the thousand: that goes first,
+#: and the logs follow after so many seconds.
+CROWD, PAUSE = 200, 1.0
 
 
 class Lookout:
@@ -103,6 +106,8 @@ class Lookout:
     async def _write(self) -> None:
         try:
             while self._lines:
+                if len(self._lines) > CROWD:
+                    await anyio.sleep(PAUSE)
                 acts, self._lines = self._lines, []
                 await anyio.to_thread.run_sync(_write_all, self._logs, acts)
         finally:
