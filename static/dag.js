@@ -11,7 +11,8 @@
     if (!links.length) return;
     let current = grid.querySelector("a[tabindex='0']");
     links.forEach((link) => { link.tabIndex = -1; });
-    current = current || grid.querySelector("tbody td a") || links[0];
+    const newest = Array.from(grid.querySelectorAll("tbody tr"), (row) => row.querySelectorAll("td a")).find((found) => found.length);
+    current = current || (newest && newest[newest.length - 1]) || links[0];
     current.tabIndex = 0;
   }
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from asyncflow.core.models import DagRun
 from asyncflow.web import views
@@ -165,15 +166,16 @@ def _chart(
         # a task may land before its interval ends (a run by hand): that is the bottom line
         return round(height - _MARGIN - (height - 2 * _MARGIN) * max(0.0, value) / top, 1)
 
+    dates = _dates(tuple(run.logical_date or run.run_after for run in runs))
     dots = [
         Dot(
             x=place * STEP + STEP / 2,
             y=y(value),
             state=state,
-            title=f"{_date(run)} · {kind.text(value)} · {state.replace('_', ' ')}",
+            title=f"{dates[place]} · {kind.text(value)} · {state.replace('_', ' ')}",
             href=path,
         )
-        for place, (run, value, state, path) in enumerate(zip(runs, values, states, paths, strict=True))
+        for place, (value, state, path) in enumerate(zip(values, states, paths, strict=True))
         if value is not None
     ]
     median, p95 = (quantile(known, 0.5), quantile(known, 0.95)) if known else (0.0, 0.0)
@@ -200,8 +202,10 @@ def _path(dots: Sequence[Dot]) -> str:
     return text
 
 
-def _date(run: DagRun) -> str:
-    return views.moment_text((run.logical_date or run.run_after).isoformat())
+@lru_cache(maxsize=8)
+def _dates(moments: tuple[datetime, ...]) -> list[str]:
+    """Said once for all the charts of a page."""
+    return [views.moment_text(moment.isoformat()) for moment in moments]
 
 
 def new_versions(runs: Sequence[DagRun], numbers: Mapping[str, int]) -> list[tuple[float, str]]:

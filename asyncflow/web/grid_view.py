@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from itertools import groupby
 from typing import Protocol
 
@@ -164,7 +165,7 @@ def rows(
 def _cell(parts: Sequence[Part], path: str, now: datetime) -> Cell:
     if len(parts) == 1 and parts[0].many == 1:
         part = parts[0]
-        title = views.badge(None if part.state == "none" else part.state).label
+        title = _label(part.state)
         if part.try_number > 1:
             title += f" · try {part.try_number}"
         if part.started_at is not None:
@@ -174,14 +175,19 @@ def _cell(parts: Sequence[Part], path: str, now: datetime) -> Cell:
     return Cell(state, path, title)
 
 
+@cache
+def _label(state: str) -> str:
+    return views.badge(None if state == "none" else state).label
+
+
 def gravest(parts: Sequence[Part]) -> tuple[str, str]:
     """The state that several instances show as one, and how many are in which; ("none", "") for none of them."""
     ranked = sorted(parts, key=lambda part: _RANK[part.state])
     if not ranked:
         return "none", ""
     if len(ranked) == 1 and ranked[0].many == 1:
-        return ranked[0].state, ranked[0].state.replace("_", " ") if ranked[0].state != "none" else "no status"
-    return ranked[0].state, ", ".join(f"{part.many} {part.state.replace('_', ' ')}" for part in ranked)
+        return ranked[0].state, _label(ranked[0].state)
+    return ranked[0].state, ", ".join(f"{part.many} {_label(part.state)}" for part in ranked)
 
 
 def version_numbers(newest_first: Sequence[str]) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""The pages of a DAG over a real store: a DAG with a group and a mapped task, and runs of it."""
+"""The pages of a DAG over a real server: a DAG with a group and a mapped task, and runs of it."""
 
 from __future__ import annotations
 
@@ -8,19 +8,18 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import anyio
 import httpx
 
+from asyncflow.config import Settings
 from asyncflow.core.commands import Journal, SaveRun, SaveTask, SaveTry, Write
 from asyncflow.core.messages import Parsed
 from asyncflow.core.models import DagRun, TaskInstance, TaskKey
 from asyncflow.core.specs import DagSpec, TaskGroupSpec, TaskSpec
 from asyncflow.core.states import RunState, RunType, TaskState
 from asyncflow.core.timetable import CronIntervalTimetable
-from asyncflow.engine.clock import SystemClock
-from asyncflow.engine.dag_pages import DagPages
-from asyncflow.store.database import Store
+from asyncflow.engine.assembly import Server, assemble
 from asyncflow.web.app import make_app
-from tests.web.fake_actions import FakeActions
 
 DAY0 = datetime(2026, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -53,6 +52,7 @@ def a_spec(dag_id: str = "etl", **changed: Any) -> DagSpec:
         "tasks": tasks,
         "groups": {"load": group},
         "file": "etl.py",
+        "start_date": DAY0,
         **changed,
     }
     return DagSpec(dag_id=dag_id, **given)
@@ -104,24 +104,13 @@ def a_try(ti: TaskInstance, number: int, **changed: Any) -> SaveTry:
     return SaveTry(key=TaskKey(*ti.key), try_number=number, **given)
 
 
-class _Actions(FakeActions):
-    """With any number of planned runs, one a day."""
-
-    async def next_runs(self, dag_id: str, count: int = 1) -> list[dict[str, Any]]:
-        today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-        days = [today + n * DAY for n in range(count)]
-        return [{"logical_date": day.isoformat(), "run_after": (day + DAY).isoformat()} for day in days]
-
-
 class DagHome:
-    """A store with the DAG `etl`, and a browser for its pages."""
+    """A server with the DAG `etl`, and a browser for its pages."""
 
-    def __init__(self, store: Store) -> None:
-        self.store = store
-        self.datasets: dict[str, Any] = {"dataset_condition": None, "datasets": {}}
-        self.actions = _Actions()
-        self.actions.dag_pages = DagPages(store, SystemClock(), lambda spec: self.datasets)
-        self._app = make_app(self.actions)
+    def __init__(self, server: Server) -> None:
+        self.store = server.store
+        self.pages = server.actions.dag_pages
+        self._app = make_app(server.actions)
 
     async def save(self, spec: DagSpec, version: str = "v1", *, at: datetime = DAY0, source: str = SOURCE) -> None:
         parsed = Parsed(host_id="h", file=spec.file, source=source, seconds=0.25)
@@ -149,7 +138,9 @@ class DagHome:
 
 @asynccontextmanager
 async def dag_home(folder: Path) -> AsyncIterator[DagHome]:
-    async with await Store.open(folder / "asyncflow.db") as store:
-        home = DagHome(store)
+    settings = Settings(home=folder, dags=folder / "dags")
+    async with anyio.create_task_group() as tasks, assemble(settings, tasks, scheduling=False) as server:
+        home = DagHome(server)
         await home.save(a_spec())
         yield home
+        tasks.cancel_scope.cancel()

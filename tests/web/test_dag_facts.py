@@ -42,7 +42,7 @@ async def test_every_page_has_the_head_with_its_tab(home: DagHome, page: str) ->
 
 async def test_the_head_says_which_datasets_a_dag_waits_for(home: DagHome) -> None:
     datasets = {"s3://a": "2026-01-02T00:00:00+00:00", "s3://b": None}
-    home.datasets = {"dataset_condition": "s3://a and s3://b", "datasets": datasets}
+    home.pages.datasets = lambda spec: {"dataset_condition": "s3://a and s3://b", "datasets": datasets}
     text = await home.page("/dags/etl/details")
     assert "waits for s3://a and s3://b" in text
     assert "1 of 2 datasets updated" in text
