@@ -111,6 +111,12 @@ LINE = """INSERT INTO journal (at, event, dag_id, run_id, task_id, map_index, tr
 VALUES (?,?,?,?,'',-1,0,?,?,'scheduler')"""
 
 
+NEXT = f"""UPDATE dag SET next_logical_date = last.start, next_interval_start = last.start,
+next_interval_end = last.start + {DAY}, next_run_after = last.start + {DAY}
+FROM (SELECT dag_id, max(data_interval_end) AS start FROM dag_run GROUP BY dag_id) AS last
+WHERE last.dag_id = dag.dag_id"""
+
+
 class Instance(NamedTuple):
     """What is stored of one task instance."""
 
@@ -194,6 +200,7 @@ def put_runs(home: Path, size: Size, now: datetime) -> dict[str, int]:
             db.execute(LINE, (run[11] or run[10], f"run.{state}", dag_id, run_id, "queued", state))
             counts["runs"] += 1
             counts["task instances"] += len(tis)
+        db.execute(NEXT)
         db.execute("COMMIT")
         db.execute("ANALYZE")
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -23,6 +23,7 @@ from asyncflow.core.specs import DagSpec
 from asyncflow.core.states import RunState, RunType, TaskState
 from asyncflow.core.timetable import CustomTimetable, DagRunInfo, DataInterval
 from asyncflow.core.world import World
+from asyncflow.engine.amends import AmendActions
 from asyncflow.engine.backfills import BackfillActions
 from asyncflow.engine.changes import Changes
 from asyncflow.engine.clearing import ClearingActions
@@ -51,7 +52,7 @@ MISSED_LIMIT = 1000
 ROWS_AT_ONCE = 50
 
 
-class Actions(CredentialActions, DatasetActions, BackfillActions, ClearingActions, RecordActions):
+class Actions(CredentialActions, DatasetActions, BackfillActions, ClearingActions, RecordActions, AmendActions):
     """Reads from the store, changes through the scheduler."""
 
     def __init__(
@@ -68,11 +69,12 @@ class Actions(CredentialActions, DatasetActions, BackfillActions, ClearingAction
         variable_changed: Callable[[str], None],
         connection_changed: Callable[[str], None],
         changes: Changes,
+        folder: Path,
     ) -> None:
         #: what the pages of one DAG read
         self.dag_pages = DagPages(store, clock, lambda spec: dataset_fields(spec, scheduler.world))
         #: what the others read
-        self.pages = Pages(store=store, scheduler=scheduler, clock=clock, changes=changes, logs=logs)
+        self.pages = Pages(store=store, scheduler=scheduler, clock=clock, changes=changes, logs=logs, folder=folder)
         self._store = store
         self._scheduler = scheduler
         self._files = files

@@ -101,6 +101,7 @@ class Server:
             variable_changed=self.loader.variable_changed,
             connection_changed=self.loader.connection_changed,
             changes=self.changes,
+            folder=settings.dags,
         )
         self.requests = TaskRequests(
             store=store,

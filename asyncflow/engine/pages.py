@@ -18,7 +18,6 @@ from asyncflow.core.models import DagRun, TaskInstance, TaskKey
 from asyncflow.core.specs import DagSpec
 from asyncflow.core.states import FINISHED, FINISHED_RUN, RunState, TaskState
 from asyncflow.core.timetable import CustomTimetable, DataInterval, TimetableSpec
-from asyncflow.core.world import World
 from asyncflow.engine.changes import Changes, Named
 from asyncflow.engine.clock import Clock
 from asyncflow.engine.hiding import hide_secrets
@@ -27,6 +26,23 @@ from asyncflow.engine.scheduler import Scheduler
 from asyncflow.errors import NotFound
 from asyncflow.store.database import JournalLine, Store, StoredImportError, StoredTry, StoredXCom
 from asyncflow.store.pages import BriefRun, ListedDag, RunSearch, Tried
+
+__all__ = [
+    "BARS",
+    "MOST_MISSED",
+    "SORTS",
+    "STATUSES",
+    "BriefRun",
+    "DagCard",
+    "DagPage",
+    "DagQuery",
+    "DagRow",
+    "InstancePage",
+    "Pages",
+    "RunPage",
+    "RunSearch",
+    "StoredTry",
+]
 
 #: bars of a DAG in the list
 BARS = 14
@@ -170,8 +186,11 @@ SORTS: dict[str, Callable[[DagRow], Any]] = {
 class Pages:
     """Reads for `/`, `/runs`, `/search` and the pages of runs and task instances. Errors are of `asyncflow.errors`."""
 
-    def __init__(self, *, store: Store, scheduler: Scheduler, clock: Clock, changes: Changes, logs: Path) -> None:
+    def __init__(
+        self, *, store: Store, scheduler: Scheduler, clock: Clock, changes: Changes, logs: Path, folder: Path
+    ) -> None:
         self.changes = changes
+        self.folder = folder  #: where DAG files are looked for
         self._store = store
         self._scheduler = scheduler
         self._clock = clock
@@ -225,6 +244,10 @@ class Pages:
             raise NotFound("DAG", dag_id, self._cards)
         await self._complete(rows)
         return rows[0]
+
+    async def run_states(self, dag_id: str) -> dict[str, int]:
+        """How many runs of a DAG are in each state; zeros are left out."""
+        return (await self._store.run_state_counts()).get(dag_id, {})
 
     async def _rows(self) -> list[DagRow]:
         listed = await self._store.listed_dags()
@@ -408,12 +431,10 @@ class Pages:
         """Where the log of a try is, or will be."""
         return log_path(self._logs, *key, try_number)
 
-    # ---- notes ------------------------------------------------------------------------------------------------------
-
     @property
-    def world(self) -> World:
-        """The scheduler's memory; only to be read."""
-        return self._scheduler.world
+    def healthy(self) -> bool:
+        """Whether the database takes what the scheduler writes."""
+        return self._scheduler.store_trouble is None
 
 
 class _Ahead:

@@ -56,3 +56,9 @@ def choice(params: Mapping[str, str], name: str, accepted: tuple[str, ...]) -> s
 def date(params: Mapping[str, str], name: str) -> datetime | None:
     """A moment of the address as aware UTC. Raises InvalidInput for what is no date."""
     return moment(params.get(name), name)
+
+
+def task_path(dag_id: str, run_id: str, task_id: str, map_index: int = -1, page: str = "") -> str:
+    """Where the pages of a task instance are."""
+    path = f"{run_path(dag_id, run_id)}/tasks/{segment(task_id)}{page}"
+    return f"{path}?map_index={map_index}" if map_index >= 0 else path

@@ -9,30 +9,68 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from asyncflow.errors import AsyncflowError, Conflict, InvalidInput, NotFound
-from asyncflow.web import dag_routes, dags, health, runs, tasks
+from asyncflow.web import (
+    change_pages,
+    dag_actions,
+    dag_list,
+    dag_routes,
+    health,
+    preferences,
+    run_list,
+    run_pages,
+    search,
+    task_pages,
+)
+from asyncflow.web.events import Live, events
+from asyncflow.web.once import Once
 from asyncflow.web.ports import Actions
 from asyncflow.web.security import Guard
 from asyncflow.web.templating import STATIC, page
 
 ROUTES: Sequence[BaseRoute] = (
-    Route("/", dags.index, name="dags"),
-    Route("/dags/table", dags.table, name="dags_table"),
+    Route("/", dag_list.index, name="dags"),
+    Route("/list/table", dag_list.table, name="dags_table"),
+    Route("/list/selected", dag_actions.selected_form, name="selected_form"),
+    Route("/list/selected", dag_actions.selected, methods=["POST"], name="selected"),
+    Route("/events", events, name="events"),
+    Route("/search", search.show, name="search"),
+    Route("/search/results", search.results, name="search_results"),
+    Route("/runs", run_list.index, name="runs"),
+    Route("/runs/table", run_list.table, name="runs_table"),
     *dag_routes.ROUTES,
-    Route("/dags/{dag_id}/pause", dags.pause, methods=["POST"], name="pause"),
-    Route("/dags/{dag_id}/unpause", dags.unpause, methods=["POST"], name="unpause"),
-    Route("/dags/{dag_id}/trigger", dags.trigger, methods=["POST"], name="trigger"),
+    Route("/preferences", preferences.save, methods=["POST"], name="preferences"),
+    Route("/dags/{dag_id}/pause", dag_actions.pause, methods=["POST"], name="pause"),
+    Route("/dags/{dag_id}/unpause", dag_actions.unpause_form, name="unpause_form"),
+    Route("/dags/{dag_id}/unpause", dag_actions.unpause, methods=["POST"], name="unpause"),
+    Route("/dags/{dag_id}/trigger", dag_actions.trigger_form, name="trigger_form"),
+    Route("/dags/{dag_id}/trigger", dag_actions.trigger, methods=["POST"], name="trigger"),
+    Route("/dags/{dag_id}/delete", dag_actions.delete_form, name="delete_form"),
+    Route("/dags/{dag_id}/delete", dag_actions.delete, methods=["POST"], name="delete"),
     # run ids may hold any character of an address, a slash too: the longer paths come first
-    Route("/dags/{dag_id}/runs/{run_id:path}/tasks/{task_id}/log", tasks.log, name="log"),
-    Route("/dags/{dag_id}/runs/{run_id:path}/tasks/{task_id}/log/text", tasks.log_text, name="log_text"),
-    Route("/dags/{dag_id}/runs/{run_id:path}/tasks/{task_id}", tasks.show, name="task"),
-    Route("/dags/{dag_id}/runs/{run_id:path}/instances", runs.instances, name="run_instances"),
-    Route("/dags/{dag_id}/runs/{run_id:path}", runs.show, name="run"),
+    Route("/dags/{dag_id}/runs/{run_id:path}/tasks/{task_id}/log", task_pages.log, name="log"),
+    Route("/dags/{dag_id}/runs/{run_id:path}/tasks/{task_id}/log/head", task_pages.log_head, name="log_head"),
+    Route("/dags/{dag_id}/runs/{run_id:path}/tasks/{task_id}/log/more", task_pages.log_more, name="log_more"),
+    Route("/dags/{dag_id}/runs/{run_id:path}/tasks/{task_id}/log/text", task_pages.log_text, name="log_text"),
+    Route("/dags/{dag_id}/runs/{run_id:path}/tasks/{task_id}/details", task_pages.details, name="task_details"),
+    Route("/dags/{dag_id}/runs/{run_id:path}/tasks/{task_id}", task_pages.show, name="task"),
+    Route("/dags/{dag_id}/runs/{run_id:path}/instances", run_pages.instances, name="run_instances"),
+    Route("/dags/{dag_id}/runs/{run_id:path}/journal", run_pages.journal, name="journal"),
+    Route("/dags/{dag_id}/runs/{run_id:path}/log", task_pages.run_log, name="run_log"),
+    Route("/dags/{dag_id}/runs/{run_id:path}/note", run_pages.note_form, name="note_form"),
+    Route("/dags/{dag_id}/runs/{run_id:path}/note", run_pages.note, methods=["POST"], name="note"),
+    Route("/dags/{dag_id}/runs/{run_id:path}/clear", change_pages.clear_form, name="clear_form"),
+    Route("/dags/{dag_id}/runs/{run_id:path}/clear", change_pages.clear, methods=["POST"], name="clear"),
+    Route("/dags/{dag_id}/runs/{run_id:path}/mark", change_pages.mark_form, name="mark_form"),
+    Route("/dags/{dag_id}/runs/{run_id:path}/mark", change_pages.mark, methods=["POST"], name="mark"),
+    Route("/dags/{dag_id}/runs/{run_id:path}", run_pages.show, name="run"),
+    Route("/undo", change_pages.undo, methods=["POST"], name="undo"),
     Route("/health", health.health, name="health"),
     Mount("/static", StaticFiles(directory=STATIC), name="static"),
 )
@@ -42,10 +80,12 @@ def make_app(actions: Actions) -> Starlette:
     """The application over one set of actions."""
     app = Starlette(
         routes=ROUTES,
-        middleware=[Middleware(Guard)],
+        middleware=[Middleware(Guard), Middleware(GZipMiddleware, minimum_size=1000, compresslevel=4)],
         exception_handlers={AsyncflowError: _sentence, HTTPException: _http_error},
     )
     app.state.actions = actions
+    app.state.once = Once()
+    app.state.live = Live(actions.pages.changes, lambda: actions.pages.healthy)
     return app
 
 

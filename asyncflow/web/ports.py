@@ -1,40 +1,7 @@
-"""The actions that pages call; `engine.actions.Actions` has them all, answers are JSON-able."""
+"""What the pages call: the actions of the engine, their one door to it."""
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from asyncflow.engine.actions import Actions
 
-from asyncflow.engine.dag_pages import DagPages
-
-Row = dict[str, Any]
-
-
-class Actions(Protocol):
-    """What the pages need of the engine. Errors are those of `asyncflow.errors`."""
-
-    @property
-    def dag_pages(self) -> DagPages: ...
-    async def list_dags(self) -> list[Row]: ...
-    async def get_dag(self, dag_id: str) -> Row: ...
-    async def pause_dag(self, dag_id: str) -> Row: ...
-    async def unpause_dag(self, dag_id: str) -> Row: ...
-    async def next_runs(self, dag_id: str, count: int = 1) -> list[Row]: ...
-    async def trigger_dag(
-        self, dag_id: str, *, conf: dict[str, Any] | str | None = None, triggered_by: str = "cli"
-    ) -> Row: ...
-    async def list_import_errors(self) -> list[Row]: ...
-    async def list_runs(self, dag_id: str | None = None, *, limit: int = 100, offset: int = 0) -> list[Row]: ...
-    async def get_run(self, dag_id: str, run_id: str) -> Row: ...
-    async def get_task_instance(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> Row: ...
-    async def read_log(
-        self,
-        dag_id: str,
-        run_id: str,
-        task_id: str,
-        map_index: int = -1,
-        *,
-        try_number: int | None = None,
-        offset: int = 0,
-        limit: int = 1_000_000,
-    ) -> Row: ...
-    async def health(self) -> Row: ...
+__all__ = ["Actions"]

@@ -52,6 +52,9 @@ class Guard:
             sentence = f"This server answers for localhost only, not for {name!r}."
             await PlainTextResponse(sentence, 421)(scope, receive, send)
             return
+        live = getattr(scope["app"].state, "live", None)
+        if live is not None:  # before anything is read: a page must hear of what changes while it is made
+            scope.setdefault("state", {})["mark"] = str(live.mark)
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import urlencode
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from asyncflow import __version__
-from asyncflow.web import views
+from asyncflow.web import i18n, preferences, views
+from asyncflow.web.address import segment
 from asyncflow.web.security import FIELD, form_token, keep_token
+
+#: name of a section -> (address, key after "g"): the bar at the top of every page
+SECTIONS = {"DAGs": ("/", "d"), "Runs": ("/runs", "r")}
 
 
 def _folder(name: str) -> Path:
@@ -34,24 +40,99 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    env.globals.update(version=__version__, form_field=FIELD, segment=_segment)
-    env.filters.update(moment=views.moment_text, duration=views.duration_text, segment=_segment)
+    env.globals.update(
+        version=__version__,
+        form_field=FIELD,
+        segment=segment,
+        sections=SECTIONS,
+        languages=i18n.LANGUAGES,
+        themes=preferences.THEMES,
+        zones=preferences.ZONES,
+        glyph=views.glyph,
+    )
+    env.filters.update(moment=_moment, duration=_duration, relative=_relative, segment=segment, iso=_iso)
     return env
 
 
-def _segment(text: str) -> str:
-    """A value as one segment of an address."""
-    return quote(text, safe="")
+def _when(value: str | datetime | None) -> datetime | None:
+    return datetime.fromisoformat(value) if isinstance(value, str) and value else value or None
+
+
+@pass_context
+def _moment(context: Context, value: str | datetime | None) -> str:
+    """A moment in the zone of the page; "" for none."""
+    when = _when(value)
+    return preferences.moment_text(when, context["zone"]) if when else ""
+
+
+@pass_context
+def _duration(context: Context, seconds: float | None) -> str:
+    """Seconds in the reader's language; "" for none."""
+    return str(context["_"].duration(seconds))
+
+
+@pass_context
+def _relative(context: Context, value: str | datetime | None) -> str:
+    """How long from now, or ago; "" for none."""
+    when = _when(value)
+    return str(context["_"].relative(when, context["now"])) if when else ""
+
+
+def _iso(value: str | datetime | None) -> str:
+    """For the machine: the `datetime` of a `<time>`."""
+    return value.isoformat() if isinstance(value, datetime) else value or ""
 
 
 _env = _environment()
 
 
+def language(request: Request) -> i18n.Language:
+    """The reader's."""
+    return i18n.Language(preferences.preferences(request).language)
+
+
+def render(request: Request, name: str, context: dict[str, Any]) -> str:
+    """A template with what every page has: language, zone, the form token, where the reader is."""
+    wishes = preferences.preferences(request)
+    return _env.get_template(name).render(
+        {
+            "_": i18n.Language(wishes.language),
+            "wishes": wishes,
+            "zone": wishes.zone_of(context.get("dag_zone")),
+            "now": datetime.now(UTC),
+            "here": request.url.path + (f"?{request.url.query}" if request.url.query else ""),
+            "form_token": form_token(request),
+            "section": "DAGs" if "head" in context else "",
+            "stream": _stream(request, _topics(context)),
+            **context,
+        }
+    )
+
+
+def _topics(context: dict[str, Any]) -> dict[str, str]:
+    """What a page wants to hear of; the pages of a DAG hear of the DAG."""
+    head = context.get("head")
+    topics: dict[str, str] = context.get("topics") or ({"dag": head.dag_id} if head else {})
+    return topics
+
+
+def _stream(request: Request, topics: dict[str, str]) -> str:
+    """Address of the page's event stream: what changed after this request began comes through it."""
+    return f"/events?{urlencode({'since': getattr(request.state, 'mark', ''), **topics})}"
+
+
 def page(request: Request, name: str, /, *, status_code: int = 200, **context: Any) -> Response:
     """A whole page."""
-    html = _env.get_template(name).render(form_token=form_token(request), **context)
-    response = HTMLResponse(html, status_code=status_code)
+    response = HTMLResponse(render(request, name, context), status_code=status_code)
     keep_token(request, response)
+    return response
+
+
+def dialog(request: Request, name: str, /, **context: Any) -> Response:
+    """A page that is a dialog over another page when a script asks for it."""
+    layout = "bare.html" if request.headers.get("HX-Request") else "base.html"
+    response = page(request, name, layout=layout, **context)
+    response.headers["Vary"] = "HX-Request"
     return response
 
 
@@ -60,12 +141,16 @@ def fragment(request: Request, name: str, /, **context: Any) -> Response:
 
     The page says what it has in `?have=`, the fingerprint that the fragment carries in its own polling address.
     """
-    rendered = _env.get_template(name).render(form_token=form_token(request), **context)
     if request.query_params.get("have") == context["fingerprint"]:
         return Response(status_code=204)
-    response = HTMLResponse(rendered)
+    response = HTMLResponse(render(request, name, context))
     keep_token(request, response)
     return response
+
+
+def bare(request: Request, name: str, /, **context: Any) -> Response:
+    """One fragment, as it is."""
+    return HTMLResponse(render(request, name, context))
 
 
 def unchanged() -> Response:

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from asyncflow.web import address
+from asyncflow.web.i18n import Language
+
 #: glyph of a state: colour is never the only sign (WCAG 1.4.1)
 _GLYPHS = {
     "success": "✓",
@@ -21,6 +24,7 @@ _GLYPHS = {
     "skipped": "»",
     "removed": "−",
     "restarting": "↻",
+    "awaiting_input": "✋",
     "none": "○",
 }
 _ACTIVE_RUN = ("queued", "running")
@@ -96,6 +100,11 @@ class TaskLine:
     duration: str
     why: str
     has_log: bool
+
+
+def glyph(state: str | None) -> str:
+    """The sign that a state has beside its colour."""
+    return _GLYPHS.get(state or "none", "?")
 
 
 def badge(state: str | None, count: int | None = None) -> Badge:
@@ -237,3 +246,32 @@ def relative_text(when: datetime, now: datetime) -> str:
 
 def _parse(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Links:
+    """Links to the pages before and after one, None where there is none."""
+
+    previous: str | None
+    next: str | None
+    words: str  #: what part is shown
+
+
+def links(params: Mapping[str, str], offset: int, limit: int, shown: int, count: int | None, _: Language) -> Links:
+    """Where the other pages of a list are. `count` None: not known, and `shown` is one more when there are more."""
+    number = offset // limit + 1
+    more = offset + shown < count if count is not None else shown > limit
+    last = offset + min(shown, limit)
+    words = _("{first} to {last}", first=f"{min(offset + 1, last):,}", last=f"{last:,}")
+    if count is not None:
+        words = _("{first} to {last} of {n}", first=f"{min(offset + 1, last):,}", last=f"{last:,}", n=f"{count:,}")
+    return Links(
+        previous=(address.query(params, page=number - 1 if number > 2 else None) or "?") if number > 1 else None,
+        next=address.query(params, page=number + 1) if more else None,
+        words=words,
+    )
+
+
+def lasted(start: datetime | None, end: datetime | None, now: datetime) -> float | None:
+    """Seconds from start to end, or until now while it has not ended; None before the start."""
+    return None if start is None else ((end or now) - start).total_seconds()

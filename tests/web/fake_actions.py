@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
+from asyncflow.engine.changes import Changes
 from asyncflow.errors import Conflict, InvalidInput, NotFound
 
 Row = dict[str, Any]
@@ -152,6 +154,7 @@ class FakeActions:
         self.errors: list[Row] = []
         self.logs: dict[tuple[str, int], str] = {("extract", 1): "hello\n", ("load", 1): "one\n", ("load", 2): "two\n"}
         self.why = ""
+        self.pages: Any = SimpleNamespace(changes=Changes(), healthy=True)
         self.datasets: list[Row] = [a_dataset()]
         self.events: list[Row] = [an_event()]
         self.calls: list[tuple[str, Row]] = []

@@ -1,0 +1,171 @@
+"""Clear and mark: which task instances it would touch is shown first, and can be undone for ten minutes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from starlette.datastructures import FormData, ImmutableMultiDict
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from asyncflow.errors import InvalidInput
+from asyncflow.web import address, run_view
+from asyncflow.web.once import new_key
+from asyncflow.web.ports import Actions
+from asyncflow.web.preferences import local_path
+from asyncflow.web.security import checked_form
+from asyncflow.web.templating import dialog, language
+
+#: the scopes that a form can tick, in the order in which they are shown
+CLEAR_SCOPES = ("upstream", "downstream", "past", "future", "only_failed", "only_running")
+MARK_SCOPES = ("upstream", "downstream", "past", "future")
+RUN_SCOPES = ("only_failed", "only_running")
+STATES = ("success", "failed", "skipped")
+_LISTED = 20
+
+Fields = Mapping[str, Any]
+
+
+def _actions(request: Request) -> Actions:
+    actions: Actions = request.app.state.actions
+    return actions
+
+
+class Wish:
+    """What a form asks for: task instances of a run (all, when none is named) and how far it reaches."""
+
+    def __init__(self, request: Request, fields: ImmutableMultiDict[str, Any] | FormData, verb: str) -> None:
+        self.dag_id, self.run_id = request.path_params["dag_id"], request.path_params["run_id"]
+        self.verb = verb
+        self.picks = [str(text) for text in fields.getlist("ti")]
+        try:
+            self.instances = [run_view.picked(text) for text in self.picks]
+        except ValueError:
+            raise InvalidInput("ti= in the address names a task instance as `map index:task id`.") from None
+        self.state = str(fields.get("state", ""))
+        if verb == "mark" and self.state not in STATES:
+            raise InvalidInput(f"state={self.state!r} in the address: accepted are {', '.join(STATES)}.")
+        scopes = CLEAR_SCOPES if verb == "clear" else MARK_SCOPES
+        self.offered = scopes if self.picks else RUN_SCOPES if verb == "clear" else ()
+        self.scopes: dict[str, Any] = {name: bool(fields.get(name)) for name in self.offered}
+
+    async def carry_out(self, actions: Actions, *, dry_run: bool) -> list[tuple[str, str, str, int]]:
+        """The task instances that are (or with `dry_run` would be) touched."""
+        touched: dict[tuple[str, str, str, int], None] = {}
+        for rows in [await self._one(actions, *part, dry_run=dry_run) for part in self._parts()]:
+            touched.update(dict.fromkeys((row[0], row[1], row[2], int(row[3])) for row in rows["tasks"]))
+        return list(touched)
+
+    def _parts(self) -> list[tuple[list[str] | None, list[int] | None]]:
+        """(task ids, map indexes) to act on, one after the other; copies of mapped tasks by task."""
+        if not self.instances:
+            return [(None, None)]
+        plain = [task_id for task_id, index in self.instances if index < 0]
+        copies: dict[str, list[int]] = {}
+        for task_id, index in self.instances:
+            if index >= 0:
+                copies.setdefault(task_id, []).append(index)
+        parts: list[tuple[list[str] | None, list[int] | None]] = [
+            ([task_id], found) for task_id, found in copies.items()
+        ]
+        return [(plain, None), *parts] if plain else parts
+
+    async def _one(
+        self, actions: Actions, task_ids: list[str] | None, indexes: list[int] | None, *, dry_run: bool
+    ) -> dict[str, Any]:
+        if self.verb == "clear":
+            return await actions.clear_tasks(
+                self.dag_id, task_ids=task_ids, run_id=self.run_id, map_indexes=indexes, dry_run=dry_run, **self.scopes
+            )
+        if task_ids is None:
+            return await actions.mark_run(self.dag_id, self.run_id, self.state, dry_run=dry_run)
+        found: list[Any] = []
+        for task_id in task_ids:
+            answer = await actions.mark_tasks(
+                self.dag_id, self.run_id, task_id, self.state, map_indexes=indexes, dry_run=dry_run, **self.scopes
+            )
+            found += answer["tasks"]
+        return {"tasks": found}
+
+
+async def clear_form(request: Request) -> Response:
+    """What clearing would touch."""
+    return await _preview(request, Wish(request, request.query_params, "clear"))
+
+
+async def mark_form(request: Request) -> Response:
+    """What marking would touch."""
+    return await _preview(request, Wish(request, request.query_params, "mark"))
+
+
+async def _preview(request: Request, wish: Wish) -> Response:
+    actions = _actions(request)
+    touched = await wish.carry_out(actions, dry_run=True)
+    dag = await actions.dag_pages.dag(wish.dag_id)
+    return dialog(
+        request,
+        "dialogs/change.html",
+        wish=wish,
+        path=address.run_path(wish.dag_id, wish.run_id),
+        count=len(touched),
+        listed=_listed(wish, touched[:_LISTED]),
+        runs=len({key[1] for key in touched}),
+        version=dag.version,
+        words=scope_words(language(request)),
+        once=new_key(),
+        section="Runs",
+    )
+
+
+def _listed(wish: Wish, keys: Sequence[tuple[str, str, str, int]]) -> list[str]:
+    """The first of them in words; those of other runs and DAGs say so."""
+    names = []
+    for dag_id, run_id, task_id, map_index in keys:
+        name = f"{task_id}[{map_index}]" if map_index >= 0 else task_id
+        where = "" if dag_id == wish.dag_id else f"{dag_id}, "
+        names.append(name if (dag_id, run_id) == (wish.dag_id, wish.run_id) else f"{name} ({where}{run_id})")
+    return names
+
+
+def scope_words(_: Any) -> dict[str, str]:
+    """What the boxes of the form say."""
+    return {
+        "upstream": _("Upstream: tasks before them"),
+        "downstream": _("Downstream: tasks after them"),
+        "past": _("Past: earlier runs, too"),
+        "future": _("Future: later runs, too"),
+        "only_failed": _("Only what failed"),
+        "only_running": _("Only what is running"),
+    }
+
+
+async def clear(request: Request) -> Response:
+    """Clear, and back to the run."""
+    return await _carry_out(request, "clear")
+
+
+async def mark(request: Request) -> Response:
+    """Mark, and back to the run."""
+    return await _carry_out(request, "mark")
+
+
+async def _carry_out(request: Request, verb: str) -> Response:
+    form, actions = await checked_form(request), _actions(request)
+    wish = Wish(request, form, verb)
+
+    async def act() -> str:
+        name = await actions.remember(await wish.carry_out(actions, dry_run=True) or [(wish.dag_id, wish.run_id)])
+        done = await wish.carry_out(actions, dry_run=False)
+        said = "cleared" if verb == "clear" else "marked"
+        return address.run_path(wish.dag_id, wish.run_id) + address.query({}, done=said, n=len(done), undo=name)
+
+    return RedirectResponse(await request.app.state.once.answer(form, act), status_code=303)
+
+
+async def undo(request: Request) -> Response:
+    """Bring back what was before a clear or a mark."""
+    form = await checked_form(request)
+    answer = await _actions(request).undo(str(form.get("name", "")))
+    back = local_path(str(form.get("back", ""))).partition("?")[0]
+    return RedirectResponse(f"{back}{address.query({}, done='undone', n=answer['count'])}", status_code=303)

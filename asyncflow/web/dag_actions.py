@@ -1,0 +1,259 @@
+"""What people do to DAGs: trigger, pause, unpause, delete, one or many. Each asks first, showing what it will touch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from asyncflow.core.specs import DagSpec
+from asyncflow.core.states import RunType
+from asyncflow.engine.pages import RunSearch
+from asyncflow.errors import AsyncflowError, InvalidInput
+from asyncflow.web import dag_list_view, params_view
+from asyncflow.web.address import dag_path, run_path, segment
+from asyncflow.web.once import new_key
+from asyncflow.web.ports import Actions
+from asyncflow.web.preferences import local_path
+from asyncflow.web.security import checked_form
+from asyncflow.web.templating import dialog
+
+#: confs of earlier manual runs that are offered, from how many runs
+_RECENT, _LOOKED_AT = 20, 60
+#: DAGs that one click acts on, at most
+_MOST = 1000
+
+
+def _actions(request: Request) -> Actions:
+    actions: Actions = request.app.state.actions
+    return actions
+
+
+async def _once(request: Request, form: FormData, act: Any) -> Response:
+    return RedirectResponse(await request.app.state.once.answer(form, act), status_code=303)
+
+
+# ---- trigger --------------------------------------------------------------------------------------------------------
+
+
+async def trigger_form(request: Request) -> Response:
+    """The form; `?conf=` fills it."""
+    return await _trigger_page(request, _conf(request.query_params.get("conf", "")), {}, "")
+
+
+async def _trigger_page(
+    request: Request, conf: dict[str, Any], entered: dict[str, str], error: str, status: int = 200
+) -> Response:
+    actions, dag_id = _actions(request), request.path_params["dag_id"]
+    dag = await actions.dag_pages.dag(dag_id)
+    others = {name: value for name, value in conf.items() if name not in dag.spec.params}
+    return dialog(
+        request,
+        "dialogs/trigger.html",
+        status_code=status,
+        dag=dag,
+        path=dag_path(dag_id),
+        fieldsets=params_view.sections(dag.spec.params, conf),
+        others=msgspec.json.format(msgspec.json.encode(others)).decode() if others else "",
+        recent=await _recent(actions, dag_id),
+        entered=entered,
+        error=error,
+        once=new_key(),
+        dag_zone=dag.spec.timezone,
+        section="DAGs",
+    )
+
+
+async def _recent(actions: Actions, dag_id: str) -> list[tuple[str, str]]:
+    """(address, JSON) of the confs that manual runs were made with, newest first."""
+    runs = await actions.pages.runs(RunSearch(dag_ids=[dag_id], run_types=[RunType.MANUAL]), limit=_LOOKED_AT)
+    texts = dict.fromkeys(msgspec.json.encode(run.conf).decode() for run in runs if run.conf)
+    path = f"{dag_path(dag_id)}/trigger"
+    return [(f"{path}?conf={segment(text)}", text) for text in list(texts)[:_RECENT]]
+
+
+def _conf(text: str) -> dict[str, Any]:
+    if not text.strip():
+        return {}
+    try:
+        return msgspec.json.decode(text, type=dict[str, Any])
+    except msgspec.DecodeError as error:
+        raise InvalidInput(f"The configuration is not a JSON object: {error}.") from None
+
+
+def _merged(spec: DagSpec, form: FormData) -> dict[str, Any]:
+    """The conf that a form describes: its fields, then the JSON below them."""
+    several = {name: [str(one) for one in form.getlist(name)] for name in form}
+    fields = params_view.values(spec.params, dict(form), several)
+    return fields | _conf(str(form.get("conf", "")))
+
+
+async def trigger(request: Request) -> Response:
+    """Start a run and show it; a form with a mistake comes back with a sentence."""
+    form = await checked_form(request)
+    actions, dag_id = _actions(request), request.path_params["dag_id"]
+    spec = (await actions.dag_pages.dag(dag_id)).spec
+    conf: dict[str, Any] = {}
+
+    async def act() -> str:
+        if form.get("unpause"):
+            await actions.unpause_dag(dag_id)
+        run = await actions.trigger_dag(
+            dag_id,
+            run_id=str(form.get("run_id", "")).strip() or None,
+            logical_date=str(form.get("logical_date", "")).strip() or None,
+            conf=conf,
+            note=str(form.get("note", "")).strip() or None,
+            triggered_by="ui",
+        )
+        return run_path(dag_id, run["run_id"])
+
+    try:
+        conf = _merged(spec, form)
+        return await _once(request, form, act)
+    except AsyncflowError as error:
+        entered = {name: str(value) for name, value in form.items()}
+        return await _trigger_page(request, conf, entered, str(error), 400)
+
+
+# ---- pause and unpause ----------------------------------------------------------------------------------------------
+
+
+async def pause(request: Request) -> Response:
+    """Pause, then back to where the form was."""
+    form = await checked_form(request)
+    await _actions(request).pause_dag(request.path_params["dag_id"])
+    return _back(request, form)
+
+
+async def unpause(request: Request) -> Response:
+    """Unpause; when intervals were missed and the form does not say what of them, ask first."""
+    form = await checked_form(request)
+    actions, dag_id = _actions(request), request.path_params["dag_id"]
+    choice: Any = str(form.get("missed", "")) or None
+    if choice is None and await actions.missed_runs(dag_id):
+        return await unpause_form(request)
+    start, end = (str(form.get(name, "")).strip() or None for name in ("start", "end"))
+    bounds = {"start": start, "end": end} if choice == "range" else {}
+    await actions.unpause_dag(dag_id, missed=choice, **bounds)
+    return _back(request, form)
+
+
+async def unpause_form(request: Request) -> Response:
+    """The intervals that were missed, and what to do with them."""
+    actions, dag_id = _actions(request), request.path_params["dag_id"]
+    dag = await actions.dag_pages.dag(dag_id)
+    missed = await actions.missed_runs(dag_id)
+    back = (await request.form()).get("from") if request.method == "POST" else request.query_params.get("from")
+    return dialog(
+        request,
+        "dialogs/unpause.html",
+        dag=dag,
+        path=dag_path(dag_id),
+        missed=missed,
+        back=back or "dag",
+        dag_zone=dag.spec.timezone,
+        section="DAGs",
+    )
+
+
+def _back(request: Request, form: FormData) -> Response:
+    """To the list or to the DAG's page: the form names which, and nothing else is followed."""
+    dag_id = request.path_params["dag_id"]
+    if form.get("from") == "list":
+        return RedirectResponse(f"{_list_address(request)}#dag-{segment(dag_id)}", status_code=303)
+    return RedirectResponse(dag_path(dag_id), status_code=303)
+
+
+def _list_address(request: Request) -> str:
+    """The list as it was filtered: where the browser says it came from, if that is the list."""
+    came_from = local_path(request.headers.get("referer", "").partition(request.url.netloc)[2])
+    return came_from if came_from.startswith("/?") else "/"
+
+
+# ---- delete ---------------------------------------------------------------------------------------------------------
+
+
+async def delete_form(request: Request) -> Response:
+    """What deleting would take away."""
+    actions, dag_id = _actions(request), request.path_params["dag_id"]
+    dag = await actions.dag_pages.dag(dag_id)
+    counts = await actions.pages.run_states(dag_id)
+    return dialog(
+        request,
+        "dialogs/delete.html",
+        dag=dag,
+        path=dag_path(dag_id),
+        runs=sum(counts.values()),
+        running=counts.get("running", 0),
+        once=new_key(),
+        section="DAGs",
+    )
+
+
+async def delete(request: Request) -> Response:
+    """Delete a DAG's history."""
+    form = await checked_form(request)
+
+    async def act() -> str:
+        await _actions(request).delete_dag(request.path_params["dag_id"])
+        return "/"
+
+    return await _once(request, form, act)
+
+
+# ---- many -----------------------------------------------------------------------------------------------------------
+
+_VERBS = ("pause", "unpause", "trigger", "delete")
+
+
+async def selected_form(request: Request) -> Response:
+    """The DAGs that were selected, before anything is done to them."""
+    params = request.query_params
+    verb = _verb(params.get("do", ""))
+    if params.get("all"):
+        chosen = await _actions(request).pages.matching_dags(dag_list_view.query(params))
+    else:
+        chosen = params.getlist("dag_id")
+    return dialog(request, "dialogs/selected.html", verb=verb, chosen=chosen[:_MOST], once=new_key(), section="DAGs")
+
+
+def _verb(text: str) -> str:
+    if text not in _VERBS:
+        raise InvalidInput(f"do={text!r}: accepted are {', '.join(_VERBS)}.")
+    return text
+
+
+async def selected(request: Request) -> Response:
+    """Do it; what could not be done is said, the rest is done."""
+    form = await checked_form(request)
+    actions, verb = _actions(request), _verb(str(form.get("do", "")))
+    failures: list[str] = []
+
+    async def act() -> str:
+        for dag_id in form.getlist("dag_id"):
+            try:
+                await _do(actions, verb, str(dag_id))
+            except AsyncflowError as error:
+                failures.append(str(error))
+        return "/"
+
+    answer = await _once(request, form, act)
+    if failures:
+        done = len(form.getlist("dag_id")) - len(failures)
+        return dialog(request, "dialogs/failures.html", status_code=409, failures=failures, done=done, section="DAGs")
+    return answer
+
+
+async def _do(actions: Actions, verb: str, dag_id: str) -> None:
+    if verb == "pause":
+        await actions.pause_dag(dag_id)
+    elif verb == "unpause":
+        await actions.unpause_dag(dag_id)
+    elif verb == "trigger":
+        await actions.trigger_dag(dag_id, triggered_by="ui")
+    else:
+        await actions.delete_dag(dag_id)

@@ -1,0 +1,241 @@
+"""What the list of DAGs shows: rows, filters as links, why a DAG is idle. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import urlencode
+
+from asyncflow.engine.pages import BARS, MOST_MISSED, SORTS, STATUSES, BriefRun, DagPage, DagQuery, DagRow
+from asyncflow.errors import InvalidInput
+from asyncflow.web import address
+from asyncflow.web.i18n import Language
+from asyncflow.web.views import Links, links
+
+#: a tab of the list -> what it says
+TABS = {
+    "all": "All",
+    "active": "Active",
+    "paused": "Paused",
+    "running": "Running",
+    "failed": "Failed",
+    "broken": "Broken",
+}
+#: column -> (what its head says, the sort it asks for)
+COLUMNS = (
+    ("DAG", "name"),
+    ("Owner", "owner"),
+    ("Runs", "failed"),
+    ("Schedule", "schedule"),
+    ("Last run", "last"),
+    ("Next run", "next"),
+)
+#: sorts that begin with the most, or the latest
+_FALLING_FIRST = frozenset({"failed", "running", "last"})
+_RUN_STATES = ("queued", "running", "success", "failed")
+#: states of task instances in the order of Airflow's list
+_TASK_STATES = (
+    *("success", "running", "failed", "upstream_failed", "skipped", "up_for_retry", "up_for_reschedule", "queued"),
+    *("none", "scheduled", "deferred", "removed", "restarting"),
+)
+LIMITS = (25, 50, 100)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Circle:
+    """How many there are in a state, and where they are listed."""
+
+    state: str
+    count: int
+    href: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bar:
+    """One of the last runs."""
+
+    state: str
+    height: int  #: 1 to 10
+    href: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One DAG."""
+
+    dag_id: str
+    name: str
+    path: str
+    description: str
+    owner: str
+    tags: tuple[str, ...]
+    paused: bool
+    broken: bool
+    schedule: str
+    schedule_words: str
+    next_run: datetime | None
+    last_run: BriefRun | None
+    last_path: str
+    runs: tuple[Circle, ...]
+    tasks: tuple[Circle, ...]
+    bars: tuple[Bar, ...]
+    idle: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """A link that changes what is listed."""
+
+    name: str
+    label: str
+    href: str
+    current: bool
+    count: int | None = None
+    falling: bool = False
+
+
+def query(params: Mapping[str, str]) -> DagQuery:
+    """What an address asks for. Raises InvalidInput for what there is not."""
+    status, sort = params.get("status") or "all", params.get("sort") or "name"
+    if status not in STATUSES:
+        raise InvalidInput(f"status={status!r} in the address: accepted are {', '.join(STATUSES)}.")
+    if sort not in SORTS:
+        raise InvalidInput(f"sort={sort!r} in the address: accepted are {', '.join(SORTS)}.")
+    limit = address.number(params, "limit", 50, least=1, most=LIMITS[-1])
+    return DagQuery(
+        text=params.get("q", "").strip(),
+        tags=tuple(tag for tag in params.get("tags", "").split(",") if tag),
+        owner=params.get("owner", ""),
+        status=status,
+        sort=sort,
+        descending=params.get("order") == "falling",
+        limit=limit,
+        offset=(address.number(params, "page", 1, least=1) - 1) * limit,
+    )
+
+
+def lines(rows: Sequence[DagRow], now: datetime, _: Language) -> list[Line]:
+    """The rows of one page."""
+    return [_line(row, now, _) for row in rows]
+
+
+def _line(row: DagRow, now: datetime, _: Language) -> Line:
+    dag, card, last = row.dag, row.card, row.last_run
+    path = address.dag_path(dag.dag_id)
+    shown = next((run for run in row.recent), None)
+    run_path = address.run_path(dag.dag_id, shown.run_id) if shown else ""
+    return Line(
+        dag_id=dag.dag_id,
+        name=card.name,
+        path=path,
+        description=card.description,
+        owner=card.owner,
+        tags=card.tags,
+        paused=dag.paused,
+        broken=dag.broken,
+        schedule=card.schedule,
+        schedule_words=card.schedule_words,
+        next_run=dag.next_run_after,
+        last_run=last,
+        last_path=address.run_path(dag.dag_id, last.run_id) if last else "",
+        runs=tuple(
+            Circle(state=state, count=row.run_states.get(state, 0), href=_runs_path(dag.dag_id, state))
+            for state in _RUN_STATES
+        ),
+        tasks=tuple(
+            Circle(state=state, count=row.task_states[state], href=f"{run_path}?state={state}")
+            for state in _TASK_STATES
+            if row.task_states.get(state)
+        ),
+        bars=_bars(row.recent, now, _),
+        idle=idle(row, now, _),
+    )
+
+
+def _runs_path(dag_id: str, state: str) -> str:
+    return f"/runs?{urlencode({'dag_id': dag_id, 'state': state})}"
+
+
+def _bars(recent: Sequence[BriefRun], now: datetime, _: Language) -> tuple[Bar, ...]:
+    """Oldest first; the longest that has ended fills the row."""
+    runs = list(recent[:BARS])[::-1]
+    seconds = [((run.ended_at or now) - run.started_at).total_seconds() if run.started_at else 0.0 for run in runs]
+    longest = max((lasted for run, lasted in zip(runs, seconds, strict=True) if run.ended_at), default=0.0) or 1.0
+    return tuple(
+        Bar(
+            state=run.state.value,
+            height=min(10, max(1, round(10 * lasted / longest))),
+            href=address.run_path(run.dag_id, run.run_id),
+            title=f"{run.run_id}: {_.state(run.state)}, {_.duration(lasted)}",
+        )
+        for run, lasted in zip(runs, seconds, strict=True)
+    )
+
+
+def idle(row: DagRow, now: datetime, _: Language) -> str:
+    """Why nothing of a DAG runs now, in a few words; "" when something does."""
+    dag, states = row.dag, row.run_states
+    broken = ""
+    if dag.broken:
+        place = f":{dag.error_line}" if dag.error_line else ""
+        broken = _("{file} cannot be loaded; the last good version runs", file=f"{dag.file}{place}")
+    if dag.paused:
+        words = _("paused")
+        if row.missed:
+            number = f"{row.missed}+" if row.missed >= MOST_MISSED else row.missed
+            words += ", " + _("{n} runs missed" if row.missed > 1 else "{n} run missed", n=number)
+    elif states.get("running") or states.get("queued"):
+        full = states.get("running", 0) >= row.card.max_active_runs and states.get("queued")
+        words = (
+            _("{n} runs wait: {most} may run at once", n=states["queued"], most=row.card.max_active_runs)
+            if full
+            else ""
+        )
+    elif dag.next_run_after is not None:
+        words = _("next {time}", time=_.relative(dag.next_run_after, now)) if dag.next_run_after > now else _("due now")
+    elif row.card.by_datasets:
+        words = _("waits for datasets")
+    elif row.card.end_date is not None and row.card.end_date <= now:
+        words = _("its end date has passed")
+    else:
+        words = _("runs when triggered")
+    return "; ".join(part for part in (broken, words) if part)
+
+
+def tabs(page: DagPage, params: Mapping[str, str]) -> list[Choice]:
+    """The tabs above the list; "Broken" only when something is."""
+    current = params.get("status") or "all"
+    return [
+        Choice(
+            name=name,
+            label=label,
+            href=address.query(params, status=None if name == "all" else name, page=None) or "/",
+            current=name == current,
+            count=page.statuses[name],
+        )
+        for name, label in TABS.items()
+        if name != "broken" or page.statuses[name]
+    ]
+
+
+def columns(asked: DagQuery, params: Mapping[str, str]) -> list[Choice]:
+    """The heads of the columns that sort: a second click turns the order round."""
+    heads = []
+    for label, sort in COLUMNS:
+        current = sort == asked.sort
+        falling = not asked.descending if current else sort in _FALLING_FIRST
+        href = address.query(
+            params,
+            sort=None if sort == "name" and not falling else sort,
+            order="falling" if falling else None,
+            page=None,
+        )
+        heads.append(Choice(name=sort, label=label, href=href or "/", current=current, falling=asked.descending))
+    return heads
+
+
+def paging(page: DagPage, asked: DagQuery, params: Mapping[str, str], _: Language) -> Links:
+    """Links to the pages before and after."""
+    return links(params, asked.offset, asked.limit, len(page.rows), page.matching, _)

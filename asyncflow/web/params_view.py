@@ -1,0 +1,154 @@
+"""A form for the params of a DAG, made from their JSON schemas, and the values that come back from it. Pure.
+
+As Airflow's trigger form: a text field unless the schema says number, boolean, date, enum, list or object; `title`,
+`description`, `examples`, `values_display` and `section` are shown; a blank field is null where the schema allows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from asyncflow.core.specs import ParamSpec
+from asyncflow.errors import InvalidInput
+
+#: what the names of the form's fields begin with
+PREFIX = "param."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """One param as a form field."""
+
+    name: str  #: of the field
+    label: str
+    kind: str  #: text, area, number, check, choice, several, lines, json, date, time, datetime
+    value: str
+    help: str
+    required: bool
+    choices: tuple[tuple[str, str, bool], ...] = ()  #: (value, label, chosen)
+    examples: tuple[str, ...] = ()
+    least: str = ""
+    most: str = ""
+    step: str = ""
+    pattern: str = ""
+
+
+_FORMATS = {"date": "date", "time": "time", "date-time": "datetime", "multiline": "area"}
+
+
+def sections(params: Mapping[str, ParamSpec], conf: Mapping[str, Any]) -> list[tuple[str, list[Field]]]:
+    """(section, its fields), in the order of the params; those of no section first under ""."""
+    found: dict[str, list[Field]] = {"": []}
+    for name, param in params.items():
+        found.setdefault(str(param.schema.get("section", "")), []).append(_field(name, param, conf))
+    return [(section, fields) for section, fields in found.items() if fields]
+
+
+def _types(schema: Mapping[str, Any]) -> tuple[str, ...]:
+    kind = schema.get("type", ())
+    return (kind,) if isinstance(kind, str) else tuple(kind)
+
+
+def _kind(schema: Mapping[str, Any], value: Any) -> str:
+    types = [kind for kind in _types(schema) if kind != "null"]
+    if "enum" in schema:
+        return "choice"
+    kind = types[0] if types else _guess(value)
+    if kind == "array":
+        if "examples" in schema:
+            return "several"
+        items = schema.get("items", {}).get("type", "string") if isinstance(schema.get("items", {}), dict) else ""
+        return "lines" if items == "string" and all(isinstance(one, str) for one in value or ()) else "json"
+    if kind == "string":
+        return _FORMATS.get(str(schema.get("format", "")), "text")
+    return {"boolean": "check", "integer": "number", "number": "number", "object": "json"}.get(kind, "text")
+
+
+def _guess(value: Any) -> str:
+    kinds = ((bool, "boolean"), (int, "integer"), (float, "number"), (list, "array"), (dict, "object"))
+    return next((name for kind, name in kinds if isinstance(value, kind)), "string")
+
+
+def _field(name: str, param: ParamSpec, conf: Mapping[str, Any]) -> Field:
+    schema = param.schema
+    value = conf.get(name, param.value if param.has_value else None)
+    kind = _kind(schema, param.value if param.has_value else value)
+    nullable = "null" in _types(schema) or (not _types(schema) and "const" not in schema)
+    options = schema.get("enum") if kind == "choice" else schema.get("examples") if kind == "several" else None
+    display = schema.get("values_display") or {}
+    chosen = value if kind == "several" and isinstance(value, list) else [value]
+    return Field(
+        name=f"{PREFIX}{name}",
+        label=str(schema.get("title") or name),
+        kind=kind,
+        value=_text(value, kind),
+        help=str(param.description or schema.get("description") or schema.get("description_md") or ""),
+        required=not nullable and kind not in ("check", "several", "lines", "json") and schema.get("minLength", 1) > 0,
+        choices=tuple((_text(one, ""), str(display.get(one, one)), one in chosen) for one in options or ()),
+        examples=tuple(str(one) for one in schema.get("examples", ())) if kind == "text" else (),
+        least=_text(schema.get("minimum"), ""),
+        most=_text(schema.get("maximum"), ""),
+        step="1" if "integer" in _types(schema) else "any",
+        pattern=str(schema.get("pattern", "")),
+    )
+
+
+def _text(value: Any, kind: str) -> str:
+    if value is None:
+        return ""
+    if kind == "lines":
+        return "\n".join(value)
+    if kind == "datetime" and isinstance(value, str):
+        return value[:16]
+    return value if isinstance(value, str) and kind != "json" else msgspec.json.encode(value).decode()
+
+
+def values(
+    params: Mapping[str, ParamSpec], form: Mapping[str, Any], several: Mapping[str, Sequence[str]]
+) -> dict[str, Any]:
+    """What the fields of a form say, for params that differ from their default. Raises InvalidInput.
+
+    `several`: all values of the fields with more than one.
+    """
+    found = {}
+    for name, param in params.items():
+        field = f"{PREFIX}{name}"
+        kind = _kind(param.schema, param.value)
+        if field not in form and kind not in ("check", "several"):
+            continue
+        value = _value(name, param, kind, str(form.get(field, "")), several.get(field, ()))
+        if not param.has_value or value != param.value:
+            found[name] = value
+    return found
+
+
+def _value(name: str, param: ParamSpec, kind: str, text: str, several: Sequence[str]) -> Any:
+    if kind == "check":
+        return bool(text)
+    if kind == "several":
+        return list(several)
+    if kind == "lines":
+        return [line.strip() for line in text.splitlines() if line.strip()]
+    if kind == "choice":
+        return next((one for one in param.schema["enum"] if _text(one, "") == text), text)
+    if kind in ("number", "json"):
+        return _json(name, text)
+    if not text and (param.value is None or "null" in _types(param.schema)):
+        return None
+    if kind == "datetime" and len(text) == len("2026-01-01T00:00"):
+        same = isinstance(param.value, str) and param.value[:16] == text
+        return param.value if same else f"{text}:00+00:00"
+    return text.replace("\r\n", "\n")
+
+
+def _json(name: str, text: str) -> Any:
+    if not text.strip():
+        return None
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError as error:
+        raise InvalidInput(f"Param {name!r}: {text!r} is not JSON ({error}).") from None

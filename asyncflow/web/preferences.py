@@ -1,0 +1,93 @@
+"""How a reader wants pages: language, theme, time zone. Kept in cookies; nothing of it is secret."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from asyncflow.web import i18n
+from asyncflow.web.security import checked_form
+
+LANGUAGE, THEME, ZONE, KEYS = "asyncflow_language", "asyncflow_theme", "asyncflow_zone", "asyncflow_keys"
+#: set by app.js: the IANA name of the browser's own zone
+BROWSER_ZONE = "asyncflow_browser_zone"
+
+THEMES = {"system": "System", "light": "Light", "dark": "Dark"}
+ZONES = {"utc": "UTC", "browser": "Browser", "dag": "DAG"}
+_A_YEAR = 365 * 86400
+
+
+@dataclass(frozen=True, slots=True)
+class Preferences:
+    """What a request asks for."""
+
+    language: str
+    theme: str
+    zone: str  #: a key of ZONES
+    browser_zone: str  #: "" while it is not known
+    keys: bool  #: whether single letters are shortcuts (WCAG 2.1.4: they can be turned off)
+
+    def zone_of(self, dag_zone: str | None) -> ZoneInfo:
+        """The zone in which moments are shown on a page; `dag_zone` is that of the page's DAG, if it has one."""
+        name = {"browser": self.browser_zone, "dag": dag_zone}.get(self.zone)
+        return _zone(name) if name else _zone("UTC")
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """Equal for readers who get the same text."""
+        return self.language, self.zone, self.browser_zone
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: the name of a folder, or one too long
+        return ZoneInfo("UTC")
+
+
+def preferences(request: Request) -> Preferences:
+    """What the cookies of a request say."""
+    cookies = request.cookies
+    theme, zone = cookies.get(THEME, ""), cookies.get(ZONE, "")
+    return Preferences(
+        language=i18n.chosen(cookies.get(LANGUAGE), request.headers.get("accept-language", "")),
+        theme=theme if theme in THEMES else "system",
+        zone=zone if zone in ZONES else "utc",
+        browser_zone=cookies.get(BROWSER_ZONE, "")[:64],
+        keys=cookies.get(KEYS) != "off",
+    )
+
+
+def moment_text(when: datetime, zone: ZoneInfo) -> str:
+    """`2024-01-31 10:00:00 UTC`, with the zone's short name at that moment."""
+    return f"{when.astimezone(zone):%Y-%m-%d %H:%M:%S %Z}"
+
+
+async def save(request: Request) -> Response:
+    """Take over what the form says, then back to the page it was on."""
+    form = await checked_form(request)
+    response = RedirectResponse(local_path(str(form.get("back", ""))), status_code=303)
+    secure = request.url.scheme == "https"
+    for field, cookie, accepted in (
+        ("language", LANGUAGE, i18n.LANGUAGES),
+        ("theme", THEME, THEMES),
+        ("zone", ZONE, ZONES),
+        ("keys", KEYS, ("on", "off")),
+    ):
+        value = form.get(field)
+        if value in accepted:
+            response.set_cookie(cookie, str(value), max_age=_A_YEAR, samesite="lax", secure=secure)
+    return response
+
+
+def local_path(text: str) -> str:
+    """An address on this server, "/" for any other: a form may not lead elsewhere."""
+    parts = urlsplit(text.replace("\\", "/"))
+    if parts.scheme or parts.netloc or not parts.path.startswith("/") or parts.path.startswith("//"):
+        return "/"
+    return f"{parts.path}?{parts.query}" if parts.query else parts.path

@@ -1,0 +1,66 @@
+"""All runs of all DAGs, the latest first, with filters in the address."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from asyncflow.core.states import RunState, RunType
+from asyncflow.engine.pages import RunSearch
+from asyncflow.web import address, views
+from asyncflow.web.ports import Actions
+from asyncflow.web.templating import fingerprint, fragment, language, page
+
+_LIMIT = 50
+_STATES = tuple(state.value for state in RunState)
+_TYPES = tuple(kind.value for kind in RunType)
+
+
+async def index(request: Request) -> Response:
+    """The whole page."""
+    return page(request, "runs/index.html", **await _list(request))
+
+
+async def table(request: Request) -> Response:
+    """The list alone, for a page that was told of a change."""
+    return fragment(request, "runs/_table.html", **await _list(request))
+
+
+async def _list(request: Request) -> dict[str, Any]:
+    actions: Actions = request.app.state.actions
+    params = {name: text for name, text in request.query_params.items() if name != "have"}
+    offset = (address.number(params, "page", 1, least=1) - 1) * _LIMIT
+    runs = await actions.pages.runs(await search(actions, params), limit=_LIMIT + 1, offset=offset)
+    now = actions.pages.now()
+    links = views.links(params, offset, _LIMIT, len(runs), None, language(request))
+    shown = [(run, views.lasted(run.started_at, run.ended_at, now)) for run in runs[:_LIMIT]]
+    return {
+        "section": "Runs",
+        "topics": {"runs": "1"},
+        "runs": shown,
+        "links": links,
+        "params": params,
+        "states": _STATES,
+        "types": _TYPES,
+        "query": address.query(params),
+        "fingerprint": fingerprint(shown, links),
+    }
+
+
+async def search(actions: Actions, params: Mapping[str, str]) -> RunSearch:
+    """What the address asks for: `dag` is a part of the id or name, `dag_id` the whole id."""
+    dag_ids: list[str] | None = [params["dag_id"]] if params.get("dag_id") else None
+    if dag_ids is None and params.get("dag", "").strip():
+        dag_ids = await actions.pages.dag_ids_with(params["dag"].strip())
+    state, kind = address.choice(params, "state", _STATES), address.choice(params, "type", _TYPES)
+    return RunSearch(
+        dag_ids=dag_ids,
+        states=[RunState(state)] if state else None,
+        run_types=[RunType(kind)] if kind else None,
+        due_from=address.date(params, "from"),
+        due_to=address.date(params, "to"),
+        run_id=params.get("run", "").strip() or None,
+    )

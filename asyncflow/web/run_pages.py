@@ -1,0 +1,117 @@
+"""The page of one run: its times, its task instances, what happened to it; and the merged log of its tries."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from asyncflow.core.models import DagRun
+from asyncflow.core.states import TaskState
+from asyncflow.engine.pages import RunPage
+from asyncflow.web import address, run_view, views
+from asyncflow.web.ports import Actions
+from asyncflow.web.security import checked_form
+from asyncflow.web.templating import dialog, fingerprint, fragment, language, page
+
+_LIMIT = 100
+_LINES = 200
+
+
+def _actions(request: Request) -> Actions:
+    actions: Actions = request.app.state.actions
+    return actions
+
+
+def _where(request: Request) -> tuple[str, str]:
+    return request.path_params["dag_id"], request.path_params["run_id"]
+
+
+async def show(request: Request) -> Response:
+    """The whole page."""
+    return page(request, "runs/show.html", **await _run(request))
+
+
+async def instances(request: Request) -> Response:
+    """State and task instances alone, for a page that was told of a change."""
+    return fragment(request, "runs/_instances.html", **await _run(request))
+
+
+async def _run(request: Request) -> dict[str, Any]:
+    actions, params, _ = _actions(request), dict(request.query_params), language(request)
+    params.pop("have", None)
+    state = address.choice(params, "state", tuple(state.value for state in TaskState)) or ""
+    offset = (address.number(params, "page", 1, least=1) - 1) * _LIMIT
+    found = await actions.pages.run(
+        *_where(request), state=state, text=params.get("task", "").strip(), limit=_LIMIT, offset=offset
+    )
+    now = actions.pages.now()
+    lines = run_view.lines(found, now)
+    undo = params.get("undo", "")
+    return {
+        **_frame(found.run, found),
+        "lines": lines,
+        "counts": run_view.counts(found, params),
+        "links": views.links(params, offset, _LIMIT, len(lines), found.matching, _),
+        "params": params,
+        "query": address.query(params),
+        "state": state,
+        "seconds": views.lasted(found.run.started_at, found.run.ended_at, now),
+        "older": found.older,
+        "newer": found.newer,
+        "undo": undo if undo and await actions.can_undo(undo) else "",
+        "said": run_view.said(params, _),
+        "fingerprint": fingerprint(lines, found.states, found.run, undo),
+    }
+
+
+def _frame(run: DagRun, found: RunPage) -> dict[str, Any]:
+    """What every page of a run has."""
+    return {
+        "section": "Runs",
+        "topics": {"dag": run.dag_id, "run": run.run_id},
+        "dag_zone": found.spec.timezone,
+        "run": run,
+        "path": address.run_path(run.dag_id, run.run_id),
+        "newest": found.version,
+        "conf": msgspec.json.format(msgspec.json.encode(run.conf)).decode() if run.conf else "",
+        "run_params": run_view.params(found.spec, run),
+        "active": views.is_active(run.state),
+    }
+
+
+async def journal(request: Request) -> Response:
+    """What happened, line by line."""
+    actions, where, params = _actions(request), _where(request), request.query_params
+    found = await actions.pages.run(*where, limit=0)
+    after = address.number(params, "after", 0, most=2**62)
+    lines = await actions.pages.journal(*where, after=after, limit=_LINES + 1)
+    more = address.query({}, after=lines[_LINES - 1].seq) if len(lines) > _LINES else None
+    return page(request, "runs/journal.html", lines=lines[:_LINES], more=more, after=after, **_frame(found.run, found))
+
+
+async def note_form(request: Request) -> Response:
+    """The note of a run or, with `?task=`, of a task instance."""
+    actions, params = _actions(request), request.query_params
+    found = await actions.pages.run(*_where(request), limit=0)
+    text, task_id = found.run.note, params.get("task", "")
+    map_index = address.number(params, "map_index", -1, least=-1)
+    if task_id:
+        text = (await actions.pages.instance(run_view.key(found.run, task_id, map_index))).ti.note
+    return dialog(
+        request, "dialogs/note.html", note=text or "", task_id=task_id, map_index=map_index, **_frame(found.run, found)
+    )
+
+
+async def note(request: Request) -> Response:
+    """Keep it."""
+    form = await checked_form(request)
+    where, task_id = _where(request), str(form.get("task", ""))
+    map_index = int(str(form.get("map_index", "-1")))
+    await _actions(request).set_note(*where, str(form.get("note", "")), task_id=task_id or None, map_index=map_index)
+    path = address.run_path(*where)
+    if task_id:
+        path = address.task_path(*where, task_id, map_index)
+    return RedirectResponse(path, status_code=303)

@@ -1,0 +1,176 @@
+// What scripts add to pages that work without them: dialogs in place, keys, the clock, the state of the live stream.
+"use strict";
+
+(() => {
+  const root = document.documentElement;
+  const $ = (selector, from = document) => from.querySelector(selector);
+  const say = (text) => { const said = $("#said"); if (said) said.textContent = text; };
+
+  // ---- the reader's own zone, for the next page; and this one, when it was made without ------------------------------
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone || "";
+  const known = document.cookie.split("; ").find((part) => part.startsWith("asyncflow_browser_zone="));
+  if (zone && known !== `asyncflow_browser_zone=${encodeURIComponent(zone)}`) {
+    document.cookie = `asyncflow_browser_zone=${encodeURIComponent(zone)}; path=/; max-age=31536000; samesite=lax`;
+    if (document.cookie.includes("asyncflow_zone=browser") && document.cookie.includes("asyncflow_browser_zone=")) location.reload();
+  }
+
+  // ---- clock, and how long ago things were ---------------------------------------------------------------------------
+  const clock = $("#clock");
+  const relative = new Intl.RelativeTimeFormat(root.lang, { style: "narrow", numeric: "always" });
+  const UNITS = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
+  function tick() {
+    const now = Date.now();
+    if (clock) clock.textContent = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", timeZone: clock.dataset.zone }).format(now);
+    document.querySelectorAll("time.ago").forEach((time) => {
+      const seconds = (Date.parse(time.dateTime) - now) / 1000;
+      const [unit, size] = UNITS.find(([, many]) => Math.abs(seconds) >= many) || UNITS[3];
+      time.textContent = relative.format(Math.trunc(seconds / size), unit);
+    });
+  }
+  setInterval(tick, 10000);
+
+  // ---- the live stream: a dot that turns red when it is silent ---------------------------------------------------------
+  const live = $("#live"), pulse = $("#pulse");
+  const mark = (bad) => pulse && pulse.classList.toggle("bad", bad);
+  if (live) {
+    live.addEventListener("htmx:sse:error", () => mark(true));
+    live.addEventListener("htmx:sse:after:connection", () => mark(false));
+    live.addEventListener("health", (event) => mark(event.detail.data === "bad"));
+  }
+
+  // ---- dialogs: what the link or form leads to, in place ----------------------------------------------------------------
+  const dialog = $("#dialog");
+  let opener = null;
+  async function show(address, from) {
+    const answer = await fetch(address, { headers: { "HX-Request": "true" }, credentials: "same-origin" });
+    if (!answer.ok && !(answer.headers.get("content-type") || "").includes("html")) { location.href = address; return; }
+    dialog.innerHTML = await answer.text();
+    const title = $("h1, h2", dialog);
+    if (title) { title.id = "dialog-title"; dialog.setAttribute("aria-labelledby", "dialog-title"); }
+    htmx.process(dialog);
+    if (!dialog.open) { opener = from; dialog.showModal(); }
+    const first = $("[autofocus]", dialog) || $("input:not([type=hidden]), select, textarea, button:not(.close)", dialog);
+    if (first) first.focus();
+  }
+  function get(form, submitter) {
+    const fields = new URLSearchParams(new FormData(form, submitter));
+    return `${form.getAttribute("action") || location.pathname}?${fields}`;
+  }
+  document.addEventListener("click", (event) => {
+    if (event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
+    const link = event.target.closest("a[data-dialog]");
+    if (link && dialog) { event.preventDefault(); show(link.href, link); }
+    if (event.target.closest("[data-close]") && dialog.open) { event.preventDefault(); dialog.close(); }
+  });
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    const inside = form.closest("#dialog");
+    if (form.method === "dialog") return;
+    if (form.method === "get" && (inside || form.matches("[data-dialog-form]"))) {
+      event.preventDefault();
+      show(get(form, event.submitter), event.submitter);
+    } else if (form.matches("[data-dialog-form]") && !inside) {
+      event.preventDefault(); // a switch that asks first: its question is at the same address
+      show(form.action, event.submitter);
+    } else if (form.method === "post") {
+      if (form.dataset.sent) { event.preventDefault(); return; } // a double click
+      form.dataset.sent = "1";
+      setTimeout(() => { delete form.dataset.sent; }, 5000);
+    }
+  });
+  document.addEventListener("change", (event) => {
+    const form = event.target.form;
+    if (form && form.matches("#dialog form[data-preview]")) show(get(form), null);
+    if (event.target.matches("[data-all]")) {
+      document.querySelectorAll("td.pick input").forEach((box) => { box.checked = event.target.checked; });
+    }
+  });
+  if (dialog) dialog.addEventListener("close", () => { dialog.innerHTML = ""; if (opener && opener.isConnected) opener.focus(); });
+
+  // ---- keys ----------------------------------------------------------------------------------------------------------
+  const rows = () => Array.from(document.querySelectorAll("tr[data-href]"));
+  function walk(step) {
+    const all = rows();
+    if (!all.length) return;
+    const at = all.findIndex((row) => row.classList.contains("at"));
+    const next = all[Math.max(0, Math.min(all.length - 1, at < 0 ? 0 : at + step))];
+    all.forEach((row) => row.classList.toggle("at", row === next));
+    const link = $("td.name a, a", next);
+    if (link) link.focus({ preventScroll: true });
+    next.scrollIntoView({ block: "nearest" });
+  }
+  function act(key) {
+    const row = $("tr.at");
+    const target = (row && $(`[data-key="${key}"]`, row)) || $(`main [data-key="${key}"]`);
+    if (!target) return false;
+    target.click();
+    return true;
+  }
+  let before = "";
+  document.addEventListener("keydown", (event) => {
+    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") {
+      event.preventDefault();
+      $("#find").focus();
+      $("#find").select();
+      return;
+    }
+    const typing = event.target.closest("input:not([type=checkbox]), textarea, select, [contenteditable]");
+    if (event.key === "Escape" && typing) { typing.blur(); return; }
+    if (event.key === "ArrowDown" && typing && typing.id === "find") { const link = $("#found a"); if (link) { event.preventDefault(); link.focus(); } return; }
+    if (event.target.closest("#found") && (event.key === "ArrowDown" || event.key === "ArrowUp")) {
+      const links = Array.from(document.querySelectorAll("#found a"));
+      const to = links[links.indexOf(event.target) + (event.key === "ArrowDown" ? 1 : -1)];
+      event.preventDefault();
+      (to || $("#find")).focus();
+      return;
+    }
+    if (typing || event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+    if (root.dataset.keys === "off" || (dialog && dialog.open) || $("#keys").open) return;
+    if (before === "g") {
+      before = "";
+      const section = $(`[data-go="${event.key}"]`);
+      if (section) { event.preventDefault(); section.click(); }
+      return;
+    }
+    if (event.key === "g") { before = "g"; setTimeout(() => { before = ""; }, 1500); return; }
+    if (event.key === "?") { event.preventDefault(); $("#keys").showModal(); return; }
+    if (event.target.closest("table.grid")) return;
+    if (event.key === "j" || event.key === "k") { event.preventDefault(); walk(event.key === "j" ? 1 : -1); return; }
+    if (event.key === "x") {
+      const box = $("tr.at td.pick input");
+      if (box) { box.click(); event.preventDefault(); }
+      return;
+    }
+    if (act(event.key)) event.preventDefault();
+  });
+
+  // ---- logs: end, wrap, times ------------------------------------------------------------------------------------------
+  const log = () => $("#log");
+  let following = true;
+  function follow() { const box = log(); if (box && following && box.dataset.live) box.scrollTop = box.scrollHeight; }
+  document.addEventListener("scroll", (event) => {
+    const box = event.target;
+    if (box.id !== "log") return;
+    following = box.scrollHeight - box.scrollTop - box.clientHeight < 40;
+    const sign = $("#following");
+    if (sign) sign.hidden = following;
+  }, true);
+  document.addEventListener("htmx:after:swap", () => {
+    const box = log();
+    if (!box) return;
+    const lines = box.querySelectorAll(".line");
+    for (let at = 0; at < lines.length - 20000; at += 1) lines[at].remove();
+    follow();
+  });
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-log]");
+    if (!button || !log()) return;
+    if (button.dataset.log === "end") { following = true; log().scrollTop = log().scrollHeight; }
+    else { log().classList.toggle(button.dataset.log); button.setAttribute("aria-pressed", log().classList.contains(button.dataset.log)); }
+  });
+
+  tick();
+  follow();
+  if (location.hash && log()) { following = false; const line = document.getElementById(location.hash.slice(1)); if (line) line.scrollIntoView({ block: "center" }); }
+  window.asyncflowSay = say;
+})();

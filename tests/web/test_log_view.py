@@ -1,0 +1,86 @@
+"""A log as HTML."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from asyncflow.engine.logs import Window
+from asyncflow.web.log_view import merged, render
+
+
+def html(text: str, **how: str) -> str:
+    return str(render(text.encode(), 0, **how).html)
+
+
+def shown(text: str) -> str:
+    """What a reader sees of lines."""
+    return re.sub(r"<[^>]+>", "", html(text))
+
+
+@pytest.mark.parametrize(
+    "text", ["<script>alert(1)</script>", '" onload="x', "&amp;", "::group::<img src=x>", "\x1b[31m<b>\x1b[0m"]
+)
+def test_nothing_of_a_log_is_markup(text: str) -> None:
+    tags = set(re.findall(r"<(\w+)", html(text)))
+    assert tags <= {"div", "a", "span", "details", "summary"}
+    assert 'onload="' not in html(text)
+
+
+def test_a_line_is_named_by_its_byte() -> None:
+    text = html("é\nb\n")
+    assert 'id="b0"' in text
+    assert 'id="b3"' in text
+    assert 'href="?at=7#b0"' in html("a\n", link="?at=7")
+
+
+def test_a_line_without_a_level_has_that_of_the_line_before() -> None:
+    found = re.findall(r'class="(line[^"]*)"', html("[2026-01-01T00:00:00.000+0000] {a.py:1} ERROR - no\nTraceback\n"))
+    assert found == ["line error", "line error"]
+    assert 'class="line warning"' in html("more\n", level="warning")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("\x1b[31mred\x1b[0m plain", '<span class="a31">red</span> plain'),
+        ("\x1b[1;32mx\x1b[22my\x1b[39mz", '<span class="a1 a32">x</span><span class="a32">y</span>z'),
+        ("\x1b[38;5;9mx", ">x<"),
+        ("\x1b[2K\x1b]0;title\x07x", ">x<"),
+        ("10%\r50%\r100%", ">100%\n"),
+        ("bell\x07", "bell\n"),
+    ],
+)
+def test_terminal_codes_become_classes_or_nothing(text: str, expected: str) -> None:
+    assert expected in html(text).replace("</a>", ">").replace("x\n", "x<")
+
+
+def test_groups_fold_and_are_always_closed() -> None:
+    text = html("::group::Setup\none\n::endgroup::\ntwo\n::endgroup::\n::group::\nthree\n")
+    assert text.count("<details") == text.count("</details>") == 2
+    assert "<summary>Setup</summary>" in text
+    assert "<summary>group</summary>" in text
+
+
+def test_what_is_searched_for_is_marked_in_any_case() -> None:
+    assert "a <mark>B&lt;</mark> c <mark>b&lt;</mark>" in html("a B< c b<", find="b<")
+
+
+def test_a_long_pause_is_said() -> None:
+    text = html("[2026-01-01T00:00:00.000+0000] {a:1} INFO - a\n[2026-01-01T00:01:30.000+0000] {a:1} INFO - b\n")
+    assert '<div class="gap">90 s</div>' in text
+    assert "gap" not in html("[2026-01-01T00:00:00] a\n[9999-99-99T00:01:30] b\n")
+
+
+def test_logs_are_merged_by_time_and_a_line_stays_behind_its_head() -> None:
+    first = b"[2026-01-01T00:00:01.000+0000] {a:1} INFO - a1\n more\n[2026-01-01T00:00:03.000+0000] {a:1} INFO - a3\n"
+    second = b"[2026-01-01T00:00:02.000+0000] {a:1} WARNING - b2\n"
+    lines = merged([("a", "/a", Window(first, 0, 9)), ("b", "/b", Window(second, 0, 9))])
+    assert [(line.name, str(line.html)[-4:]) for line in lines] == [
+        ("a", "- a1"),
+        ("", "more"),
+        ("b", "- b2"),
+        ("a", "- a3"),
+    ]
+    assert [line.name for line in merged([("b", "/b", Window(second + first, 0, 9))], "warning")] == ["b"]

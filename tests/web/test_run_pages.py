@@ -1,0 +1,358 @@
+"""The pages of runs and task instances, and what people do there."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from asyncflow.core.commands import SaveTry, SaveXComs
+from asyncflow.core.models import TaskInstance, TaskKey
+from asyncflow.core.specs import ExpandSpec, LiteralInput, ParamSpec, TaskSpec
+from asyncflow.core.states import RunState, TaskState
+from tests.web.conftest import DAY0, RUN, RUN_PATH, Site, a_dag, a_run, a_ti, once_in, token_in
+
+LOAD = f"{RUN_PATH}/tasks/load"
+
+
+def confirm(site: Site, path: str, **fields: Any) -> Any:
+    """Look at a dialog, then send its form."""
+    page = site.get(path)
+    assert page.status_code == 200, page.text
+    hidden = re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', page.text.split('method="post"')[-1])
+    data: dict[str, Any] = {}
+    for name, value in hidden:
+        data.setdefault(name, []).append(value)
+    return site.post(path.partition("?")[0], {**data, **fields})
+
+
+# ---- run ----------------------------------------------------------------------------
+
+
+def test_a_run_shows_its_three_times_and_what_failed_first(site: Site) -> None:
+    text = site.text(RUN_PATH)
+    assert "2026-01-01 00:00:00 UTC</time> – <time" in text
+    assert text.index('id="ti--1:load"') < text.index('id="ti--1:extract"')
+    assert "1 failed" in text
+    assert "2/2" in text
+
+
+def test_instances_are_chosen_by_state_and_name(site: Site) -> None:
+    assert 'id="ti--1:extract"' not in site.text(f"{RUN_PATH}?state=failed")
+    assert 'id="ti--1:load"' not in site.text(f"{RUN_PATH}?task=extr")
+    assert "No task instance matches." in site.text(f"{RUN_PATH}?task=none")
+
+
+def test_a_run_links_the_runs_beside_it(site: Site) -> None:
+    site.store(a_run(1))
+    assert 'data-key="]"' in site.text(RUN_PATH)
+    assert 'data-key="["' in site.text("/dags/etl/runs/scheduled__2026-01-02T00%3A00%3A00%2B00%3A00")
+
+
+def test_conf_and_params_are_shown(empty: Site) -> None:
+    empty.add(a_dag(params={"n": ParamSpec(value=1), "m": ParamSpec(value="x")}))
+    empty.store(a_run(conf={"n": 2}))
+    text = empty.text(RUN_PATH)
+    assert "<dt>n *</dt><dd><code>2</code>" in text
+    assert "<dt>m</dt><dd><code>&#34;x&#34;</code>" in text
+
+
+def test_what_waits_says_why(site: Site) -> None:
+    run = site.ask(site.server.actions.trigger_dag, "report", run_id="mine", triggered_by="cli")
+    text = site.text(f"/dags/report/runs/{run['run_id']}")
+    assert "The DAG &#39;report&#39; is paused." in text
+    assert "The DAG &#39;report&#39; is paused." in site.text("/dags/report/runs/mine/tasks/load")
+
+
+def test_events_of_a_run_are_listed(site: Site) -> None:
+    site.ask(site.server.actions.mark_tasks, "etl", RUN, "load", "success")
+    text = site.text(f"{RUN_PATH}/journal")
+    assert "run.created" in text
+    assert "task.success" in text
+    seq = re.findall(r'id="line-(\d+)"', text)[-1]
+    assert "Nothing more." in site.text(f"{RUN_PATH}/journal?after={seq}")
+
+
+def test_a_run_id_may_have_a_slash(empty: Site) -> None:
+    empty.add(a_dag())
+    run = a_run(run_id="manual/1 <x>")
+    empty.store(run, a_ti(run, "load"))
+    assert "manual/1 &lt;x&gt;" in empty.text("/dags/etl/runs/manual%2F1%20%3Cx%3E")
+    assert "load" in empty.text("/dags/etl/runs/manual%2F1%20%3Cx%3E/tasks/load/log")
+
+
+# ---- task instance ------------------------------------------------------------------
+
+
+def test_tries_are_compared(site: Site) -> None:
+    key = TaskKey("etl", RUN, "load")
+    tried = {"key": key, "started_at": DAY0, "ended_at": DAY0 + timedelta(seconds=3)}
+    site.ask(
+        site.server.store.commit,
+        [
+            SaveTry(
+                try_number=1, token="a", state=TaskState.UP_FOR_RETRY, exit_code=1, cpu_seconds=1.5,
+                peak_rss_kb=51200, error="ValueError: <no>", **tried
+            ),
+            SaveTry(try_number=2, token="b", state=TaskState.FAILED, signal=9, reason="out of memory", **tried),
+            SaveXComs(key=key, values={"return_value": '"<rows>"'}),
+        ],
+    )  # fmt: skip
+    text = site.text(LOAD)
+    assert "ValueError: &lt;no&gt;" in text
+    assert "signal 9" in text
+    assert "50 MB" in text
+    assert "1.50 s" in text
+    assert "out of memory" in text
+    assert "&lt;rows&gt;" in text
+
+
+def test_a_task_instance_shows_its_neighbours_and_the_command(site: Site) -> None:
+    text = site.text(LOAD)
+    assert f'<a href="{RUN_PATH}/tasks/extract">extract</a>' in text
+    assert "asyncflow test etl load 2026-01-01T00:00:00+00:00" in text
+
+
+def test_a_copy_of_a_mapped_task_keeps_its_index(empty: Site) -> None:
+    empty.add(a_dag(tasks={"load": TaskSpec(task_id="load", is_mapped=True)}))
+    run = a_run()
+    copies = [a_ti(run, "load", map_index=n, rendered_map_index="Rome" if n else None) for n in range(2)]
+    empty.store(run, *copies)
+    text = empty.text(f"{LOAD}/log?map_index=1")
+    assert "<h1>load[Rome]</h1>" in text
+    assert f'href="{LOAD}?map_index=1"' in text
+    assert "2 copies" in text
+    assert "--map-index 1" in empty.text(f"{LOAD}?map_index=1")
+
+
+# ---- clear and mark -----------------------------------------------------------------
+
+
+def test_clearing_shows_first_what_it_touches(site: Site) -> None:
+    text = site.text(f"{RUN_PATH}/clear?ti=-1:extract&downstream=1")
+    assert "This touches 2 task instances." in text
+    assert "version v1" in text
+    assert "This touches 1 task instance." in site.text(f"{RUN_PATH}/clear?ti=-1:extract")
+    assert site.states() == {"extract": "success", "load": "failed"}
+
+
+def test_a_dialog_is_bare_for_scripts_and_a_page_without(site: Site) -> None:
+    page, bare = site.get(f"{RUN_PATH}/clear"), site.get(f"{RUN_PATH}/clear", **{"HX-Request": "true"})
+    assert "<html" in page.text
+    assert "<html" not in bare.text
+    assert page.headers["vary"] == bare.headers["vary"]
+
+
+def test_clear_then_undo(site: Site) -> None:
+    before = site.run()
+    answer = confirm(site, f"{RUN_PATH}/clear?ti=-1:extract&downstream=1")
+    assert answer.status_code == 303
+    assert site.states() == {"extract": "none", "load": "none"}
+    page = site.get(answer.headers["location"])
+    assert "2 task instances were cleared." in page.text
+    name = page.text.split('name="name" value="')[1].split('"')[0]
+    undone = site.post("/undo", {"form_token": token_in(page), "name": name, "back": RUN_PATH})
+    assert undone.headers["location"] == f"{RUN_PATH}?done=undone&n=2"
+    assert "2 task instances are what they were." in site.text(undone.headers["location"])
+    assert site.run() == before
+    again = site.post("/undo", {"form_token": token_in(page), "name": name})
+    assert again.status_code == 409
+
+
+def test_a_form_that_is_sent_twice_acts_once(site: Site) -> None:
+    page = site.get(f"{RUN_PATH}/clear?ti=-1:load")
+    data = {"form_token": token_in(page), "once": once_in(page), "ti": "-1:load"}
+    first, second = (site.post(f"{RUN_PATH}/clear", data) for _ in range(2))
+    assert first.headers["location"] == second.headers["location"]
+    assert site.run()["clear_number"] == 1
+
+
+@pytest.mark.parametrize("state", ["success", "failed", "skipped"])
+def test_mark(site: Site, state: str) -> None:
+    answer = confirm(site, f"{RUN_PATH}/mark?state={state}&ti=-1:extract&ti=-1:load&upstream=1")
+    assert answer.status_code == 303
+    assert set(site.states().values()) == {state}
+
+
+def test_a_run_is_cancelled(site: Site) -> None:
+    site.ask(site.server.actions.trigger_dag, "report", run_id="mine")
+    assert "Cancel the run" in site.text("/dags/report/runs/mine")
+    confirm(site, "/dags/report/runs/mine/mark?state=failed")
+    assert site.run("mine", "report")["state"] == "failed"
+
+
+def test_several_copies_are_cleared_together(empty: Site) -> None:
+    expand = ExpandSpec(inputs={"x": LiteralInput(length=3)})
+    tasks = {"load": TaskSpec(task_id="load", is_mapped=True, expand=expand), "end": TaskSpec(task_id="end")}
+    empty.add(a_dag(tasks=tasks))
+    run = a_run()
+    copies = [a_ti(run, "load", map_index=n) for n in range(3)]
+    empty.store(run, a_ti(run, "end"), *copies)
+    confirm(empty, f"{RUN_PATH}/clear?ti=0:load&ti=2:load&ti=-1:end")
+    rows = {(row["task_id"], row["map_index"]): row["state"] for row in empty.run()["tasks"]}
+    assert rows == {("load", 0): None, ("load", 1): "success", ("load", 2): None, ("end", -1): None}
+
+
+def test_past_runs_are_named(site: Site) -> None:
+    run = a_run(1)
+    site.store(run, a_ti(run, "extract"), a_ti(run, "load"))
+    text = site.text("/dags/etl/runs/scheduled__2026-01-02T00%3A00%3A00%2B00%3A00/clear?ti=-1:load&past=1")
+    assert "They are in 2 runs." in text
+    assert "load (scheduled__2026-01-01T00:00:00+00:00)" in text
+
+
+# ---- notes --------------------------------------------------------------------------
+
+
+def test_notes(site: Site) -> None:
+    assert confirm(site, f"{RUN_PATH}/note", note=" late <b> ").headers["location"] == RUN_PATH
+    assert "late &lt;b&gt;</blockquote>" in site.text(RUN_PATH)
+    assert confirm(site, f"{RUN_PATH}/note?task=load", note="mine").headers["location"] == LOAD
+    assert "mine" in site.text(f"{RUN_PATH}/note?task=load")
+    assert "mine" in site.text(RUN_PATH)
+
+
+# ---- trigger ------------------------------------------------------------------------
+
+
+def test_trigger_leads_to_the_new_run(site: Site) -> None:
+    data = {"conf": '{"a": 1}', "run_id": "mine", "note": "hello", "logical_date": "2026-02-01"}
+    answer = confirm(site, "/dags/etl/trigger", **data)
+    assert answer.headers["location"] == "/dags/etl/runs/mine"
+    run = site.run("mine")
+    assert (run["conf"], run["note"], run["triggered_by"]) == ({"a": 1}, "hello", "ui")
+    assert run["logical_date"] == "2026-02-01T00:00:00+00:00"
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"conf": "nonsense"}, "is not a JSON object"),
+        ({"run_id": RUN}, "already has the run"),
+        ({"run_id": "a b"}, "letters"),
+    ],
+)
+def test_a_mistake_comes_back_with_what_was_entered(site: Site, fields: dict[str, str], sentence: str) -> None:
+    answer = confirm(site, "/dags/etl/trigger", note="keep me", **fields)
+    assert answer.status_code == 400
+    assert sentence in answer.text
+    assert 'value="keep me"' in answer.text
+    assert list(fields.values())[0] in answer.text
+
+
+def test_params_make_the_form(empty: Site) -> None:
+    empty.add(
+        a_dag(params={"n": ParamSpec(value=3, schema={"type": "integer", "minimum": 1}), "on": ParamSpec(value=True)})
+    )
+    text = empty.text("/dags/etl/trigger")
+    assert 'type="number" name="param.n" value="3"' in text
+    answer = confirm(empty, "/dags/etl/trigger", **{"param.n": "5", "run_id": "mine"})
+    assert answer.status_code == 303
+    assert empty.run("mine")["conf"] == {"n": 5, "on": False}
+    assert "Earlier configurations" in empty.text("/dags/etl/trigger")
+    answer = confirm(empty, "/dags/etl/trigger", **{"param.n": "0"})
+    assert "0 is less than the minimum of 1" in answer.text
+
+
+def test_a_paused_dag_may_be_turned_on_with_the_trigger(site: Site) -> None:
+    assert "Unpause the DAG" in site.text("/dags/report/trigger")
+    confirm(site, "/dags/report/trigger", unpause="1", run_id="mine")
+    assert not site.ask(site.server.actions.get_dag, "report")["paused"]
+
+
+# ---- logs ---------------------------------------------------------------------------
+
+LINE = "[2026-01-02T00:00:0{n}.000+0000] {{task.py:1}} {level} - {text}\n"
+
+
+def line(text: str, n: int = 0, level: str = "INFO") -> str:
+    return LINE.format(n=n, level=level, text=text)
+
+
+def test_a_log_shows_the_last_try_and_links_every_try(site: Site) -> None:
+    site.log("one <b>\n", "load", 1)
+    site.log("two\n", "load", 2)
+    text = site.text(f"{LOAD}/log")
+    assert "two" in text
+    assert f'href="{LOAD}/log?try=1"' in text
+    assert "one &lt;b&gt;" in site.text(f"{LOAD}/log?try=1")
+
+
+def test_a_log_that_is_not_there_is_said(site: Site) -> None:
+    assert "No log yet." in site.text(f"{LOAD}/log")
+    assert site.text(f"{LOAD}/log/text") == ""
+
+
+def test_lines_below_the_level_are_hidden(site: Site) -> None:
+    site.log(line("calm") + line("loud", level="ERROR") + "Traceback\n")
+    text = site.text(f"{RUN_PATH}/tasks/extract/log?level=error")
+    assert "calm" not in text
+    assert "Traceback" in text
+    assert "1 line below this level is hidden." in text
+
+
+def test_a_search_leads_to_the_part_of_the_file(site: Site) -> None:
+    path = site.log("x" * 99 + "\n")
+    path.write_text(("x" * 99 + "\n") * 10_000 + "here is the Needle\n" + ("y" * 99 + "\n") * 10_000 + "needle two\n")
+    text = site.text(f"{RUN_PATH}/tasks/extract/log?q=needle")
+    assert "here is the <mark>Needle</mark>" in text
+    following = re.search(r'href="([^"]+)" data-key="n"', text)
+    assert following is not None
+    text = site.text(f"{RUN_PATH}/tasks/extract/log{following[1].replace('&amp;', '&')}")
+    assert "<mark>needle</mark> two" in text
+    assert "Not found." in site.text(f"{RUN_PATH}/tasks/extract/log?q=nothing")
+
+
+def test_a_long_log_shows_its_end_and_links_the_rest(site: Site) -> None:
+    site.log("first\n" + ("x" * 99 + "\n") * 5000 + "last\n")
+    text = site.text(f"{RUN_PATH}/tasks/extract/log")
+    assert "last" in text
+    assert ">first" not in text
+    start = re.search(r'href="(\?[^"]*at=0[^"]*)"', text)
+    assert start is not None
+    assert "first" in site.text(f"{RUN_PATH}/tasks/extract/log{start[1].replace('&amp;', '&')}")
+
+
+def test_the_file_is_sent_as_it_is_and_in_ranges(site: Site) -> None:
+    site.log("\x1b[31mred\x1b[0m\n")
+    address = f"{RUN_PATH}/tasks/extract/log/text"
+    assert site.get(address).content == b"\x1b[31mred\x1b[0m\n"
+    assert site.get(address, Range="bytes=5-7").content == b"red"
+    assert "attachment" in site.get(f"{address}?download=1").headers["content-disposition"]
+
+
+def running(site: Site) -> TaskInstance:
+    """A run whose extract is at work."""
+    run = a_run(1, state=RunState.RUNNING, ended_at=None)
+    ti = a_ti(run, "extract", state=TaskState.RUNNING, ended_at=None, token="t")
+    site.store(run, ti)
+    return ti
+
+
+def test_a_log_that_grows_sends_what_is_new(site: Site) -> None:
+    ti = running(site)
+    path = site.log("one\n", run_id=ti.run_id)
+    text = site.text(f"/dags/etl/runs/{ti.run_id}/tasks/extract/log")
+    assert "log=1&amp;task=extract" in text
+    address = text.split('id="log-more" hx-get="')[1].split('"')[0].replace("&amp;", "&")
+    assert site.get(address).status_code == 204
+    path.write_text("one\ntwo\nhal")
+    more = site.text(address)
+    assert "two" in more
+    assert "hal" not in more
+    assert "from=8" in more
+
+
+def test_the_logs_of_a_run_are_merged_by_time(site: Site) -> None:
+    for task_id, number in (("extract", 1), ("load", 2)):
+        tried = {"key": TaskKey("etl", RUN, task_id), "started_at": DAY0, "state": TaskState.SUCCESS}
+        site.ask(site.server.store.commit, [SaveTry(try_number=number, token=task_id, **tried)])
+    site.log(line("first", 1) + line("third", 3, "ERROR"))
+    site.log(line("second", 2) + "  of load\n", "load", 2)
+    text = site.text(f"{RUN_PATH}/log")
+    assert [text.index(word) for word in ("first", "second", "of load", "third")] == sorted(
+        text.index(word) for word in ("first", "second", "of load", "third")
+    )
+    assert "second" not in site.text(f"{RUN_PATH}/log?level=error")
