@@ -137,6 +137,13 @@ class Actions(CredentialActions, DatasetActions, BackfillActions, ClearingAction
             raise NotFound("DAG", dag_id, [d.spec.dag_id for d in await self._store.load_dags()])
         return dag
 
+    async def _live(self, dag_id: str) -> StoredDag:
+        """A DAG that is to be changed or run: the scheduler knows it, unless its file is gone."""
+        dag = await self._stored(dag_id)
+        if dag.active:
+            await self._files.ready(dag_id)
+        return dag
+
     async def get_dag(self, dag_id: str) -> dict[str, Any]:
         """One DAG with its tasks, groups and params."""
         dag = await self._stored(dag_id)
@@ -154,7 +161,7 @@ class Actions(CredentialActions, DatasetActions, BackfillActions, ClearingAction
 
     async def pause_dag(self, dag_id: str) -> dict[str, Any]:
         """Start no new scheduled runs and no new tasks of a DAG."""
-        await self._stored(dag_id)
+        await self._live(dag_id)
         await self._scheduler.do(lambda world, now: world.set_paused(dag_id, True, now))
         return {"dag_id": dag_id, "paused": True}
 
@@ -169,7 +176,7 @@ class Actions(CredentialActions, DatasetActions, BackfillActions, ClearingAction
 
         "range": those with a logical date from `start` to `end`, both included.
         """
-        dag = await self._stored(dag_id)
+        dag = await self._live(dag_id)
         if missed not in (None, "none", "latest", "all", "range"):
             raise InvalidInput(f"missed={missed!r}: accepted are none, latest, all and range.")
         intervals = await self._missed(dag) if missed else []

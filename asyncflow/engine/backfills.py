@@ -142,6 +142,7 @@ class BackfillActions:
             raise NotFound("DAG", dag_id, [d.spec.dag_id for d in await self._store.load_dags()])
         if not dag.active:
             raise Conflict(f"DAG {dag_id!r} is not in the DAG folder any more, so it cannot run.")
+        await self._files.ready(dag_id)
         return dag
 
     async def _dates(self, dag: StoredDag, options: BackfillOptions) -> list[BackfillDate]:

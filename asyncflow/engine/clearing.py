@@ -202,6 +202,7 @@ class ClearingActions:
         self, dag_id: str, run_id: str | None, start: str | None, end: str | None, *, past: bool, future: bool
     ) -> list[str]:
         """The run ids an action is about, oldest first, each loaded into the scheduler's world."""
+        await self._files.ready(dag_id)
         dates = moment(start, "start"), moment(end, "end")
         if run_id is not None:
             run, _ = await self._run(dag_id, run_id)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+import anyio
 import msgspec
 
 from asyncflow.core.messages import ImportFailure, Parsed
@@ -56,6 +57,10 @@ def _date(run: DagRun | None) -> datetime | None:
     return run.logical_date if run is not None else None
 
 
+#: Seconds an action waits for the import of its DAG's file at most.
+PATIENCE = 60.0
+
+
 class RememberSource(Protocol):
     """Tells the executor the text of a version that this server has not imported itself."""
 
@@ -92,11 +97,25 @@ class DagFiles:
         self._seen: set[str] = set()  #: files with an import error or a good import in this server's life
         self._stored: dict[str, StoredDag] = {}  #: active DAGs as the store had them at the start
         self._contested: dict[str, set[str]] = {}  #: dag_ids a file builds that another file has
+        self._scheduled: set[str] = set()  #: DAGs that the scheduler has been told of
+        self._under_way = 0  #: imports that are being taken over
+        self._looked = False  #: the first look at the folder is over
+        self._moved = anyio.Event()  #: set, and replaced, when one of these three changes
 
     def owner(self, dag_id: str) -> LoadedFile | None:
         """The loaded file that a DAG comes from; None before its first load or after its file went away."""
         file = self._file_of.get(dag_id)
         return self._files.get(file) if file is not None else None
+
+    async def ready(self, dag_id: str) -> None:
+        """Return when the scheduler knows this DAG, or when no import is left that could tell it."""
+        with anyio.move_on_after(PATIENCE):
+            while dag_id not in self._scheduled and (self._under_way or not self._looked):
+                await self._moved.wait()
+
+    def _has_moved(self) -> None:
+        self._moved.set()
+        self._moved = anyio.Event()
 
     def remember(self, dags: Iterable[StoredDag]) -> None:
         """What the store knew at the start: the DAGs whose files have not been looked at yet."""
@@ -104,6 +123,14 @@ class DagFiles:
 
     async def loaded(self, result: LoadResult) -> None:
         """Take over one import, good or bad."""
+        self._under_way += 1
+        try:
+            await self._loaded(result)
+        finally:
+            self._under_way -= 1
+            self._has_moved()
+
+    async def _loaded(self, result: LoadResult) -> None:
         parsed, now = result.parsed, self._clock.now()
         self._seen.add(result.file)
         if parsed.error is not None:
@@ -207,6 +234,8 @@ class DagFiles:
                 world.put_dag(spec, version, paused=paused, last_run=last[dag_id], taken=taken[dag_id], now=when)
 
         await self._scheduler.do(decide)
+        self._scheduled = (self._scheduled - set(dropped)) | after.dag_ids
+        self._has_moved()
 
     def _offer(self, dag_ids: Iterable[str]) -> None:
         """These dag_ids are free: files that wanted one of them are loaded again."""
@@ -223,6 +252,7 @@ class DagFiles:
         dag_ids = sorted(before.dag_ids) if before else []
         for dag_id in dag_ids:
             self._file_of.pop(dag_id, None)
+        self._scheduled -= set(dag_ids)
 
         def decide(world: World, when: datetime) -> None:
             for dag_id in dag_ids:
@@ -239,3 +269,5 @@ class DagFiles:
         for file in await self._store.known_files():
             if file not in self._seen:
                 await self.gone(file)
+        self._looked = True
+        self._has_moved()
