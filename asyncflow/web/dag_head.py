@@ -49,7 +49,6 @@ class Head:
     schedule: str
     schedule_words: str
     next_run: str | None  #: ISO text
-    next_run_words: str
     waits_for: str  #: the datasets that its next run waits for, as a condition
     datasets: tuple[views.DatasetLine, ...]
     datasets_words: str
@@ -76,7 +75,6 @@ def head(pages: DagPages, dag: StoredDag, tab: str) -> Head:
         schedule=spec.schedule_text,
         schedule_words=timetable.describe(spec.timetable),
         next_run=None if due is None else due.isoformat(),
-        next_run_words="" if due is None else views.relative_text(due, pages.now()),
         waits_for=condition or "",
         datasets=datasets,
         datasets_words=views.datasets_words(condition, datasets),
