@@ -291,7 +291,7 @@ class Actions(CredentialActions, DatasetActions, BackfillActions, ClearingAction
         triggered_by: str = "cli",
     ) -> dict[str, Any]:
         """Make a manual run; it starts at once unless the DAG is paused or full."""
-        dag = await self._stored(dag_id)
+        dag = await self._live(dag_id)
         if not dag.active:
             raise Conflict(f"DAG {dag_id!r} is not in the DAG folder any more, so it cannot run.")
         values = _conf(conf)

@@ -13,6 +13,7 @@ from asyncflow.core.specs import DagSpec, MarkerSpec
 from asyncflow.core.states import RunState, TaskState
 from asyncflow.core.world import World
 from asyncflow.engine.moments import moment
+from asyncflow.engine.files import DagFiles
 from asyncflow.engine.scheduler import Scheduler
 from asyncflow.errors import InvalidInput, NotFound
 from asyncflow.store.database import Store, StoredDag
@@ -57,6 +58,7 @@ class ClearingActions:
 
     _store: Store
     _scheduler: Scheduler
+    _files: DagFiles
     _stored: Callable[[str], Awaitable[StoredDag]]
     _run: Callable[[str, str], Awaitable[tuple[DagRun, list[TaskInstance]]]]
 
