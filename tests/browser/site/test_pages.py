@@ -1,0 +1,55 @@
+"""Every page, in both themes and three widths: nothing to stumble over, nothing that sticks out."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.acceptance.server import ServeProcess
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+
+
+@pytest.fixture(scope="session")
+def addresses(server: ServeProcess) -> list[str]:
+    """A page of each kind, of a DAG with common names and of one with long and hostile ones."""
+    found = ["/", "/?status=failed", "/runs", "/search?q=e", "/nowhere", "/list/selected?do=pause&dag_id=etl"]
+    for dag_id, task_id in (("etl", "load"), ("x" * 200, "y" * 200)):
+        run_id = quote(server.run_to_end(dag_id)["run_id"], safe="")
+        run = f"/dags/{dag_id}/runs/{run_id}"
+        found += [f"/dags/{dag_id}/{name}" for name in ("trigger", "unpause", "delete")]
+        found += [run, f"{run}/journal", f"{run}/log", f"{run}/note", f"{run}/clear?ti=-1:{task_id}"]
+        found += [f"{run}/mark?state=failed", f"{run}/tasks/{task_id}", f"{run}/tasks/{task_id}/log"]
+    return found
+
+
+def violations(page: Page, axe: str) -> list[str]:
+    """What axe-core finds on the page as it is now."""
+    page.evaluate(axe)
+    found = page.evaluate("axe.run({resultTypes: ['violations']})")["violations"]
+    return [f"{it['id']}: {'; '.join(node['html'][:160] for node in it['nodes'][:2])}" for it in found]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1024, 1600])
+def test_no_page_breaks(
+    chromium: Browser, server: ServeProcess, addresses: list[str], axe: str, theme: str, width: int
+) -> None:
+    context = chromium.new_context(
+        base_url=server.address,
+        viewport={"width": width, "height": 900},
+        color_scheme=theme,  # type: ignore[arg-type]
+        bypass_csp=True,  # axe is put in by the test
+    )
+    wrong = []
+    page = context.new_page()
+    for address in addresses:
+        page.goto(address)
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        if wide > width:
+            wrong.append(f"{address[:60]}: {wide} px wide")
+        wrong += [f"{address[:60]}: {text}" for text in violations(page, axe)]
+    context.close()
+    assert not wrong, "\n".join(dict.fromkeys(wrong))
