@@ -12,8 +12,8 @@ from asyncflow.core.models import DagRun, TaskInstance, TaskKey
 from asyncflow.core.specs import DagSpec, MarkerSpec
 from asyncflow.core.states import RunState, TaskState
 from asyncflow.core.world import World
-from asyncflow.engine.moments import moment
 from asyncflow.engine.files import DagFiles
+from asyncflow.engine.moments import moment
 from asyncflow.engine.scheduler import Scheduler
 from asyncflow.errors import InvalidInput, NotFound
 from asyncflow.store.database import Store, StoredDag
