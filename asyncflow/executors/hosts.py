@@ -59,6 +59,7 @@ log = logging.getLogger(__name__)
 LAUNCH_TIMEOUT = 60.0
 IMPORT_GRACE = 1.5
 RECONNECT_GRACE = 2.0
+LAST_WORDS = 0.5
 
 #: seconds until the triggers of a process that died are started again, and how often
 TRIGGER_DELAY, TRIGGER_DEATHS = 0.5, 3
@@ -461,16 +462,22 @@ class HostPool:
         if host is None:
             return
         host.exited, host.status = True, status
-        if host.connection is None:
+        if self._tasks is None or (host.connection is None and host.connected.is_set()):
             self._gone(host)
-        elif self._tasks is not None:
-            # Its last words may still be in the socket; a process it left behind may hold the socket open for ever.
+        else:
             self._tasks.start_soon(self._await_last_words, host)
 
     async def _await_last_words(self, host: Host) -> None:
-        await anyio.sleep(0.5)
+        """What a host that has ended said last may still be in its socket, or the socket not yet be taken up."""
+        with anyio.move_on_after(LAST_WORDS):
+            await host.connected.wait()
+        if host.connection is None:
+            if not host.gone:
+                self._gone(host)
+            return
+        await anyio.sleep(LAST_WORDS)
         if not host.gone and host.connection is not None:
-            host.connection.close()
+            host.connection.close()  # a process it left behind may hold it open for ever
 
     def _forget(self, host: Host) -> None:
         for key in [key for key, kept in self._kept.items() if kept is host]:
