@@ -62,7 +62,7 @@ def nodes(lines: Sequence[Line]) -> list[Node]:
         if line.is_group and line.is_open:
             stack.append((line, []))
             continue
-        node = Node(line.id, _width(line.label, line.operator), _HEIGHT)
+        node = Node(line.id, _width(_label(line), _small(line, "success")), _HEIGHT)
         (stack[-1][1] if stack else found).append(node)
     while stack:
         _close(stack, found)
@@ -118,7 +118,7 @@ def shapes(
                 y=round(box.y, 1),
                 width=round(box.width, 1),
                 height=round(box.height, 1),
-                label=_cut(line.label + (" [ ]" if line.mapped else ""), box.width - _STRIPE - 12, 1.0),
+                label=_cut(_label(line), box.width - _STRIPE - 12, 1.0),
                 small=_cut(_small(line, badge.label if run else ""), box.width - _STRIPE - 12, 0.82),
                 title=f"{line.id} · {line.operator or 'task group'} · {title or badge.label}",
                 href=_href(line, run, toggles),
@@ -129,6 +129,11 @@ def shapes(
             )
         )
     return found
+
+
+def _label(line: Line) -> str:
+    folded = "▸ " if line.is_group and not line.is_open else ""
+    return folded + line.label + (" [ ]" if line.mapped else "")
 
 
 def _small(line: Line, state: str) -> str:

@@ -103,7 +103,9 @@ async def test_long_names_are_cut_and_whole_in_the_title(home: DagHome) -> None:
 
 async def test_the_drawing_is_not_sent_again_while_nothing_changes(home: DagHome) -> None:
     await home.add(a_run(0, state=RunState.RUNNING, ended_at=None))
-    address = (await home.page("/dags/etl/graph")).split('id="dag-graph" hx-get="')[1].split('"')[0].replace("&amp;", "&")
+    address = (
+        (await home.page("/dags/etl/graph")).split('id="dag-graph" hx-get="')[1].split('"')[0].replace("&amp;", "&")
+    )
     assert (await home.get(address)).status_code == 204
     await home.add(a_run(1, state=RunState.RUNNING, ended_at=None))
     assert (await home.get(address)).status_code == 200
