@@ -45,7 +45,7 @@ class Settings:
     )
     start_mode: str = _setting("fork", 'How task processes start: "fork" (fast) or "spawn" (a fresh interpreter).')
     max_hosts: int = _setting(128, "How many DAG hosts may stay alive while nothing of theirs runs.")
-    host_idle_timeout: float = _setting(60.0, "Seconds after which a DAG host that had nothing to do is stopped.")
+    host_idle_timeout: float = _setting(30.0, "Seconds after which a DAG host that had nothing to do is stopped.")
     parse_concurrency: int = _setting(2, "How many DAG files are imported at once.", "dag_processor.parsing_processes")
     dagbag_import_timeout: float = _setting(
         30.0, "Seconds the import of a DAG file may take.", "core.dagbag_import_timeout"
