@@ -21,7 +21,11 @@ from asyncflow.operators.environments import Environment
 _TOOL = """#!/bin/sh
 echo "$(basename "$0") $*" >> "{log}"
 for last in "$@"; do :; done
-case "$*" in *broken*) echo "no such package"; exit 1;; *" -r "*) ;; *) mkdir -p "$last/bin"; cp "$0" "$last/bin/python";; esac
+case "$*" in
+  *broken*) echo "no such package"; exit 1;;
+  *" -r "*) ;;
+  *) mkdir -p "$last/bin"; cp "$0" "$last/bin/python";;
+esac
 """
 
 
