@@ -179,6 +179,7 @@ async def _running(home: Path) -> Any:
     async with anyio.create_task_group() as tasks, assemble(settings, tasks, scheduling=False) as server:
         tasks.start_soon(server.scheduler.run)
         await server.restore()
+        await server.files.forget_missing()  # the folder has been looked at: actions wait for that
         yield server
         tasks.cancel_scope.cancel()
 
