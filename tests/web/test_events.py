@@ -1,0 +1,183 @@
+"""The live stream."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import anyio
+import anyio.lowlevel
+import pytest
+
+from asyncflow.engine.changes import Changes
+from asyncflow.web import events
+from asyncflow.web.events import Live, Tab, topics_of
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+class Listener:
+    """Reads a stream; `told` are the topics that have come, in order."""
+
+    def __init__(self, live: Live, since: str = "", log: Path | None = None, **params: str) -> None:
+        self.tab = Tab(topics=topics_of(params), log=log)
+        self._stream = live.stream(self.tab, since)
+        self.told: list[str] = []
+        self.last_id = ""
+
+    async def next(self) -> str:
+        """The next part of the stream."""
+        with anyio.fail_after(3):
+            text = await anext(self._stream)
+        self.told += re.findall(r"^event: (.+)$", text, re.MULTILINE)
+        self.last_id = (re.findall(r"^id: (.+)$", text, re.MULTILINE) or [self.last_id])[-1]
+        return text
+
+    async def silent(self) -> bool:
+        """Whether nothing comes for a while."""
+        with anyio.move_on_after(0.15) as scope:
+            await self._stream.__anext__()
+        return scope.cancelled_caught
+
+    async def close(self) -> None:
+        await self._stream.aclose()  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def changes() -> Changes:
+    return Changes()
+
+
+@pytest.fixture
+def live(changes: Changes) -> Live:
+    return Live(changes, lambda: True)
+
+
+async def test_a_tab_hears_of_what_it_shows(live: Live, changes: Changes) -> None:
+    tab = Listener(live, str(changes.mark), dag="etl", run="r1")
+    await tab.next()
+    changes.noted("other")
+    changes._note(changes.mark, frozenset({("etl", "r1")}))
+    await tab.next()
+    await tab.next()
+    assert tab.told == ["dag", "run"]
+    assert await tab.silent()
+
+
+@pytest.mark.parametrize(
+    ("params", "name", "told"),
+    [
+        ({"dags": "1"}, ("etl", "r"), {"dags"}),
+        ({"dags": "1"}, ("", ""), {"dags"}),
+        ({"runs": "1"}, ("etl", "r"), {"runs"}),
+        ({"runs": "1"}, ("etl", ""), set()),
+        ({"dag": "etl"}, ("etl", "r"), {"dag"}),
+        ({"dag": "etl"}, ("etl2", "r"), set()),
+        ({"dag": "etl", "run": "r"}, ("etl", ""), {"dag", "run"}),
+        ({"dag": "etl", "run": "r"}, ("etl", "s"), {"dag"}),
+        ({"run": "r"}, ("etl", "r"), set()),
+    ],
+)
+def test_topics(params: dict[str, str], name: tuple[str, str], told: set[str]) -> None:
+    assert {topic for topic, about in topics_of(params).items() if about(frozenset({name}))} == told
+
+
+async def test_what_happened_while_the_page_was_made_is_told(live: Live, changes: Changes) -> None:
+    mark = str(changes.mark)
+    changes.noted("etl")
+    tab = Listener(live, mark, dag="etl")
+    await tab.next()
+    await tab.next()
+    assert tab.told == ["dag"]
+
+
+async def test_a_tab_that_comes_back_hears_only_what_it_missed(live: Live, changes: Changes) -> None:
+    first = Listener(live, str(changes.mark), dag="etl", dags="1")
+    await first.next()
+    changes.noted("etl")
+    await first.next()
+    await first.next()
+    await first.close()
+    again = Listener(live, first.last_id, dag="etl", dags="1")
+    await again.next()
+    assert await again.silent()
+
+
+async def test_after_a_restart_everything_counts_as_changed(live: Live) -> None:
+    tab = Listener(live, str(Changes().mark), dag="etl", dags="1")
+    await tab.next()
+    await tab.next()
+    await tab.next()
+    assert sorted(tab.told) == ["dag", "dags"]
+
+
+async def test_many_changes_are_one_event(live: Live, changes: Changes) -> None:
+    tab = Listener(live, str(changes.mark), dag="etl")
+    await tab.next()
+    for _ in range(1000):
+        changes.noted("etl")
+    await tab.next()
+    for _ in range(1000):
+        changes.noted("etl")
+    assert await tab.silent(), "the second comes when the pace allows"
+    assert len(tab.tab.pending) <= 1
+
+
+async def test_a_log_that_rests_is_silent(live: Live, tmp_path: Path, changes: Changes) -> None:
+    log = tmp_path / "a.log"
+    tab = Listener(live, str(changes.mark), log=log)
+    await tab.next()
+    assert await tab.silent()
+
+
+async def test_growth_of_a_log_comes_soon(live: Live, tmp_path: Path, changes: Changes) -> None:
+    log = tmp_path / "a.log"
+    tab = Listener(live, str(changes.mark), log=log)
+    await tab.next()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(tab.next)
+        await anyio.lowlevel.checkpoint()
+        log.write_text("line\n")
+    assert tab.told == ["log"]
+
+
+async def test_a_silent_stream_gives_signs_of_life(
+    live: Live, changes: Changes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "HEARTBEAT", 0.02)
+    tab = Listener(live, str(changes.mark), dag="etl")
+    await tab.next()
+    assert await tab.next() == ":\n\n"
+
+
+async def test_trouble_and_its_end_are_told(changes: Changes) -> None:
+    well = False
+    live = Live(changes, lambda: well)
+    tab = Listener(live, str(changes.mark), dag="etl")
+    await tab.next()
+    assert "data: bad" in await tab.next()
+    well = True
+    changes.noted("etl")
+    assert "event: dag" in await tab.next()
+    assert "data: good" in await tab.next()
+
+
+async def test_a_stream_that_ends_is_forgotten(live: Live, changes: Changes) -> None:
+    tab = Listener(live, "", dags="1")
+    await tab.next()
+    assert live.open_tabs == 1
+    await tab.close()
+    assert live.open_tabs == 0
+    changes.noted("etl")
+
+
+async def test_with_many_tabs_each_hears_less_often_of_whole_lists(live: Live) -> None:
+    assert live._pace("dags") == 1.0
+    live._tabs.extend(Tab(topics={}) for _ in range(200))
+    assert live._pace("dags") == 4.0
+    assert live._pace("run") == 0.1

@@ -1,0 +1,81 @@
+"""Words in the reader's language."""
+
+from __future__ import annotations
+
+import ast
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from asyncflow.core.states import RunState, RunType, TaskState
+from asyncflow.web import dag_list_view, preferences, templating
+from asyncflow.web.i18n import LANGUAGES, Language, words
+from asyncflow.web.templating import STATIC
+
+ROOT = STATIC.parent
+_TEXT = r"""("(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')"""
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def said() -> set[str]:
+    """Every text that a template or a page gives to the reader's language."""
+    found: set[str] = set()
+    for path in [*ROOT.glob("templates/**/*.html"), *Path(templating.__file__).parent.glob("*.py")]:
+        text = path.read_text()
+        for one in re.findall(rf"\b_\(\s*{_TEXT}", text):
+            found.add(ast.literal_eval(one))
+        for one, many in re.findall(rf"\b_\.n\(\s*{_TEXT},\s*{_TEXT}", text):
+            found |= {ast.literal_eval(one), ast.literal_eval(many)}
+    return found
+
+
+def named() -> set[str]:
+    """Texts that reach the language by a name: states, columns, choices."""
+    states = {str(state).replace("_", " ") for state in (*TaskState, *RunState, *RunType) if state != "none"}
+    columns = {label for label, _ in dag_list_view.COLUMNS} | set(dag_list_view.TABS.values())
+    choices = {*preferences.ZONES.values(), *preferences.THEMES.values(), *templating.SECTIONS}
+    return states | columns | choices | {f"{{n}} {unit}" for unit in ("s", "min", "h", "d")}
+
+
+@pytest.mark.parametrize("code", [code for code in LANGUAGES if code != "en"])
+def test_every_text_is_translated_with_the_same_blanks(code: str) -> None:
+    known = words(code)
+    assert sorted((said() | named()) - known.keys()) == []
+    blanks = re.compile(r"\{\w+\}")
+    wrong = {text for text, there in known.items() if set(blanks.findall(text)) != set(blanks.findall(there))}
+    assert wrong == set()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "english", "korean"),
+    [
+        (None, "", ""),
+        (0.4, "0.40 s", "0.40초"),
+        (59.97, "60.0 s", "60.0초"),
+        (200, "3 min 20 s", "3분 20초"),
+        (7200, "2 h", "2시간"),
+        (276000, "3 d 4 h", "3일 4시간"),
+    ],
+)
+def test_durations(seconds: float | None, english: str, korean: str) -> None:
+    assert (Language("en").duration(seconds), Language("ko").duration(seconds)) == (english, korean)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "english", "korean"),
+    [(0.5, "now", "지금"), (7300, "in 2 h", "2시간 후"), (-90, "1 min ago", "1분 전"), (86400 * 3, "in 3 d", "3일 후")],
+)
+def test_how_far_away(seconds: float, english: str, korean: str) -> None:
+    then = NOW + timedelta(seconds=seconds)
+    assert (Language("en").relative(then, NOW), Language("ko").relative(then, NOW)) == (english, korean)
+
+
+def test_one_and_many() -> None:
+    english = Language("en")
+    assert [english.n("{n} copy", "{n} copies", n) for n in (0, 1, 2000)] == ["0 copies", "1 copy", "2,000 copies"]
+
+
+def test_an_unknown_text_stays_english() -> None:
+    assert Language("ko")("No such text {n}", n=1) == "No such text 1"
