@@ -7,6 +7,7 @@ its reader threads. Prints median and p95 in milliseconds, and the size over the
 from __future__ import annotations
 
 import argparse
+import gc
 import statistics
 import sys
 import time
@@ -49,6 +50,8 @@ async def measure(home: Path, repeat: int) -> None:
     async with anyio.create_task_group() as tasks, assemble(settings, tasks, scheduling=False) as server:
         tasks.start_soon(server.scheduler.run)
         await server.restore()
+        await server.actions.pages.learn()
+        gc.freeze()  # as `asyncflow serve` does
         transport = httpx.ASGITransport(app=make_app(server.actions))
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
             newest = await server.actions.pages.dag_row("big")

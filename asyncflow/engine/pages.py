@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import anyio
 import msgspec
 
 from asyncflow.core import timetable
@@ -46,6 +47,8 @@ __all__ = [
 
 #: bars of a DAG in the list
 BARS = 14
+#: DAGs whose runs are read again one by one; for more, all are read
+_FEW = 200
 #: definitions decoded before the event loop gets its turn
 _AT_ONCE = 50
 #: missed intervals that are counted at most
@@ -200,6 +203,11 @@ class Pages:
         #: states of task instances by the number of a finished run; forgotten when anything changes in it
         self._states: dict[int, dict[str, int]] = {}
         self._numbers: dict[Named, int] = {}
+        #: counts of runs by state and newest run, by DAG; true but for the DAGs in `_stale` (None: for all)
+        self._run_states: dict[str, dict[str, int]] = {}
+        self._last_runs: dict[str, BriefRun | None] = {}
+        self._stale: set[str] | None = None
+        self._looking = anyio.Lock()
         changes.listen(self._forget)
 
     def now(self) -> datetime:
@@ -208,6 +216,8 @@ class Pages:
 
     def _forget(self, names: frozenset[Named]) -> None:
         for name in names:
+            if self._stale is not None:
+                self._stale.add(name[0])
             number = self._numbers.pop(name, None)
             if number is not None:
                 self._states.pop(number, None)
@@ -247,22 +257,44 @@ class Pages:
 
     async def run_states(self, dag_id: str) -> dict[str, int]:
         """How many runs of a DAG are in each state; zeros are left out."""
-        return (await self._store.run_state_counts()).get(dag_id, {})
+        return (await self._store.run_state_counts([dag_id])).get(dag_id, {})
 
     async def _rows(self) -> list[DagRow]:
         listed = await self._store.listed_dags()
         await self._learn(listed)
-        counts = await self._store.run_state_counts()
-        last = {run.dag_id: run for run in await self._store.newest_runs()}
+        await self._look_again()
         return [
             DagRow(
                 dag=dag,
                 card=self._cards[dag.dag_id],
-                run_states=counts.get(dag.dag_id, {}),
-                last_run=last.get(dag.dag_id),
+                run_states=self._run_states.get(dag.dag_id, {}),
+                last_run=self._last_runs.get(dag.dag_id),
             )
             for dag in listed
         ]
+
+    async def _look_again(self) -> None:
+        """Read the runs of DAGs where something has changed since they were last read; at first, of all."""
+        async with self._looking:  # who comes second must not be answered from what the first is about to replace
+            stale, self._stale = self._stale, set()
+            everything = stale is None or len(stale) > _FEW
+            try:
+                if everything:
+                    self._run_states = await self._store.run_state_counts()
+                    self._last_runs = {run.dag_id: run for run in await self._store.newest_runs()}
+                elif stale:
+                    counts = await self._store.run_state_counts(sorted(stale))
+                    last = {run.dag_id: run for run in await self._store.recent_runs(sorted(stale), 1)}
+                    for dag_id in stale:
+                        self._run_states[dag_id] = counts.get(dag_id, {})
+                        self._last_runs[dag_id] = last.get(dag_id)
+            except BaseException:
+                self._stale = None
+                raise
+
+    async def learn(self) -> None:
+        """Have the cards of all DAGs ready before anybody asks."""
+        await self._learn(await self._store.listed_dags())
 
     async def _learn(self, listed: Sequence[ListedDag]) -> None:
         """Make the cards of DAGs that are new, or have a new version."""

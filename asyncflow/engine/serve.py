@@ -7,6 +7,7 @@ SIGTERM and SIGINT end it; task processes go on under their hosts and a later se
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
 import signal
 import socket
@@ -87,6 +88,9 @@ async def _load(server: Server) -> None:
     async def after_first_look() -> None:
         await server.files.forget_missing()
         server.launcher.give_up_waiting()
+        await server.actions.pages.learn()
+        # What is in memory now stays there: a collector that walks through it again and again stops the loop for 40 ms.
+        gc.freeze()
         server.outbox.folder_looked_at()
 
     await server.loader.run(after_first_look)

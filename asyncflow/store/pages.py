@@ -94,9 +94,9 @@ def recent_runs(db: sqlite3.Connection, dag_ids: Sequence[str], limit: int) -> l
     return _BRIEF.load(db.execute(SQL["page_recent_runs"], {"dag_ids": json.dumps(dag_ids), "limit": limit}))
 
 
-def run_state_counts(db: sqlite3.Connection) -> dict[str, dict[str, int]]:
+def run_state_counts(db: sqlite3.Connection, dag_ids: Sequence[str] | None) -> dict[str, dict[str, int]]:
     found: dict[str, dict[str, int]] = {}
-    for dag_id, state, count in db.execute(SQL["run_counts"], {"dag_ids": None}):
+    for dag_id, state, count in db.execute(SQL["run_counts"], {"dag_ids": names_json(dag_ids)}):
         found.setdefault(dag_id, {})[state] = count
     return found
 
@@ -186,9 +186,9 @@ class PageReads(Database):
         """The newest `limit` runs of each DAG, newest first."""
         return await self._read(recent_runs, dag_ids, limit)
 
-    async def run_state_counts(self) -> dict[str, dict[str, int]]:
-        """By DAG and state: how many runs; zeros are left out."""
-        return await self._read(run_state_counts)
+    async def run_state_counts(self, dag_ids: Sequence[str] | None = None) -> dict[str, dict[str, int]]:
+        """By DAG (of these, or of all) and state: how many runs; zeros are left out."""
+        return await self._read(run_state_counts, dag_ids)
 
     async def task_states(self, runs: Sequence[int]) -> dict[int, dict[str, int]]:
         """By a run's number and state: how many task instances."""

@@ -32,7 +32,7 @@ from asyncflow.web.events import Live, events
 from asyncflow.web.once import Once
 from asyncflow.web.ports import Actions
 from asyncflow.web.security import Guard
-from asyncflow.web.templating import STATIC, page
+from asyncflow.web.templating import STATIC, page, prepare
 
 ROUTES: Sequence[BaseRoute] = (
     Route("/", dag_list.index, name="dags"),
@@ -78,6 +78,7 @@ ROUTES: Sequence[BaseRoute] = (
 
 def make_app(actions: Actions) -> Starlette:
     """The application over one set of actions."""
+    prepare()
     app = Starlette(
         routes=ROUTES,
         middleware=[Middleware(Guard), Middleware(GZipMiddleware, minimum_size=1000, compresslevel=4)],

@@ -86,6 +86,12 @@ def _iso(value: str | datetime | None) -> str:
 _env = _environment()
 
 
+def prepare() -> None:
+    """Compile all templates, so that no request waits for it."""
+    for name in _env.list_templates():
+        _env.get_template(name)
+
+
 def language(request: Request) -> i18n.Language:
     """The reader's."""
     return i18n.Language(preferences.preferences(request).language)

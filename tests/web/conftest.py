@@ -120,6 +120,7 @@ class Site:
         """A run that is over, with its task instances."""
         line = Journal(at=run.run_after, event="run.created", dag_id=run.dag_id, run_id=run.run_id, after="queued")
         self.ask(self.server.store.commit, [SaveRun(run=run), *(SaveTask(ti=ti) for ti in tis), line])
+        self.server.changes.noted(run.dag_id)
 
     def break_file(self, file: str, message: str, line: int | None = None) -> None:
         failure = ImportFailure(

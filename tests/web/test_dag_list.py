@@ -9,7 +9,7 @@ import pytest
 
 from asyncflow.core.states import RunState
 from asyncflow.core.timetable import NullTimetable
-from tests.web.conftest import DAY0, RUN_PATH, Site, a_dag, a_run, a_ti, once_in, token_in
+from tests.web.conftest import DAY0, RUN, RUN_PATH, Site, a_dag, a_run, a_ti, once_in, token_in
 
 
 def test_the_list_shows_each_dag_with_its_runs(site: Site) -> None:
@@ -82,6 +82,16 @@ def test_the_circles_lead_to_what_they_count(site: Site) -> None:
     text = site.text("/")
     assert 'href="/runs?dag_id=etl&amp;state=success"' in text
     assert f'href="{RUN_PATH}?state=failed"' in text
+
+
+def test_the_list_follows_what_changes(site: Site) -> None:
+    assert "1 success" in site.text("/")
+    site.ask(site.server.actions.mark_run, "etl", RUN, "failed")
+    assert 'title="1 failed"' in site.text("/")
+    site.ask(site.server.actions.trigger_dag, "report", run_id="mine")
+    assert 'href="/dags/report/runs/mine"' in site.text("/")
+    site.ask(site.server.actions.delete_dag, "report")
+    assert "mine" not in site.text("/")
 
 
 # ---- why nothing runs -------------------------------------------------------------------------
