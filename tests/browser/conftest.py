@@ -16,9 +16,10 @@ FLAGS = [
 ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
-    """The system's Chromium."""
+    """The system's Chromium. Ends with this package: while it lives, this thread has a running event loop, and no test
+    that wants one of its own could start it."""
     path = shutil.which("chromium")
     if path is None and not os.environ.get("CI"):  # where it is promised, its absence is a failure
         pytest.skip("Chromium is not installed: apt-get install chromium")

@@ -57,7 +57,7 @@ with DAG("x" * 200, start_date=datetime(2026, 1, 1), schedule=None, description=
 """
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServeProcess]:
     """A server with a few DAGs, one of which fails and one of which cannot be loaded."""
     with ServeProcess(tmp_path_factory.mktemp("site")) as started:

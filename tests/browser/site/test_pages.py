@@ -12,7 +12,7 @@ from tests.acceptance.server import ServeProcess
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def addresses(server: ServeProcess) -> list[str]:
     """A page of each kind, of a DAG with common names and of one with long and hostile ones."""
     found = ["/", "/?status=failed", "/runs", "/search?q=e", "/nowhere", "/list/selected?do=pause&dag_id=etl"]
