@@ -75,7 +75,7 @@ def mailing(root: Path, inbox: Inbox) -> ServeProcess:
 def test_a_late_run_is_recorded_and_told_once_also_after_a_restart(tmp_path: Path, inbox: Inbox) -> None:
     folder = tmp_path / "told"
     folder.mkdir()
-    start = datetime.now(UTC) - timedelta(days=1, seconds=-1)
+    start = datetime.now(UTC) - timedelta(hours=1)  # the next run is due tomorrow
     with mailing(tmp_path, inbox) as server:
         server.write("late.py", LATE.format(folder=str(folder), start=start.isoformat()))
         server.wait_for_dag("late")
