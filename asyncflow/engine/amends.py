@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 from asyncflow.core.models import DagRun, TaskInstance, TaskKey
 from asyncflow.core.world import World
 from asyncflow.engine.clock import Clock
+from asyncflow.engine.lookup import Lookup
 from asyncflow.engine.scheduler import Scheduler
 from asyncflow.errors import Conflict
-from asyncflow.store.database import Store
 
 #: how long what was done can be undone, for how many actions, and of how many task instances each
 UNDO_FOR = timedelta(minutes=10)
@@ -29,14 +29,12 @@ class Before(NamedTuple):
     tis: list[TaskInstance]
 
 
-class AmendActions:
+class AmendActions(Lookup):
     """Keyword arguments and answers are JSON values."""
 
-    _store: Store
     _scheduler: Scheduler
     _clock: Clock
     _load: Callable[..., Any]
-    _run: Callable[..., Any]
     _before: dict[str, Before]
 
     async def remember(self, keys: Sequence[Sequence[Any]]) -> str:

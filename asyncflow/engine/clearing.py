@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any, NamedTuple
@@ -12,11 +12,10 @@ from asyncflow.core.models import DagRun, TaskInstance, TaskKey
 from asyncflow.core.specs import DagSpec, MarkerSpec
 from asyncflow.core.states import RunState, TaskState
 from asyncflow.core.world import World
-from asyncflow.engine.files import DagFiles
+from asyncflow.engine.lookup import Lookup
 from asyncflow.engine.moments import moment
 from asyncflow.engine.scheduler import Scheduler
 from asyncflow.errors import InvalidInput, NotFound
-from asyncflow.store.database import Store, StoredDag
 
 
 class Clearing(NamedTuple):
@@ -53,14 +52,10 @@ def _list(one: Clearing, only: dict[str, bool], world: World, now: datetime) -> 
     return one.carry_out(world, now, dry_run=True, **only)
 
 
-class ClearingActions:
+class ClearingActions(Lookup):
     """Arguments and answers are JSON values."""
 
-    _store: Store
     _scheduler: Scheduler
-    _files: DagFiles
-    _stored: Callable[[str], Awaitable[StoredDag]]
-    _run: Callable[[str, str], Awaitable[tuple[DagRun, list[TaskInstance]]]]
 
     async def clear_tasks(
         self,

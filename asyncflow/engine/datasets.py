@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from asyncflow.core.datasets import names, words
 from asyncflow.core.specs import DagSpec
 from asyncflow.core.world import World
 from asyncflow.engine.jsonable import iso, struct_dict
+from asyncflow.engine.lookup import Lookup
 from asyncflow.engine.scheduler import Scheduler
 from asyncflow.errors import InvalidInput, NotFound
-from asyncflow.store.database import Store, StoredDag
+from asyncflow.store.database import StoredDag
 
 _LONGEST_URI = 3000
 
@@ -31,12 +31,10 @@ def dataset_fields(spec: DagSpec, world: World) -> dict[str, Any]:
     }
 
 
-class DatasetActions:
+class DatasetActions(Lookup):
     """Datasets, their events, what waits for them. Keyword arguments and answers are JSON values."""
 
-    _store: Store
     _scheduler: Scheduler
-    _stored: Callable[..., Any]
 
     async def list_datasets(self) -> list[dict[str, Any]]:
         """All datasets that a DAG in the folder names, or that were ever updated, by URI."""
