@@ -11,11 +11,12 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, Literal, NamedTuple, get_type_hints
 
 from asyncflow.errors import InvalidInput
 
 DEFAULT_HOME = "~/.asyncflow"
+_KEY = "AIRFLOW__CORE__FERNET_KEY"
 
 
 def _setting(default: Any, doc: str, airflow: str = "") -> Any:
@@ -144,6 +145,10 @@ class Settings:
         return self.run_dir / "server.sock"
 
     @property
+    def server_log(self) -> Path:
+        return self.home / "server.log"
+
+    @property
     def lock(self) -> Path:
         return self.run_dir / "server.lock"
 
@@ -155,36 +160,67 @@ class Settings:
         return self.concurrency or max(8, 4 * (os.cpu_count() or 1))
 
 
+class Origin(NamedTuple):
+    """Where the value of a setting came from."""
+
+    kind: Literal["command line", "environment", "file", "default"]
+    where: str = ""  #: the variable, or the file
+
+
 def load_settings(overrides: Mapping[str, Any] | None = None, environ: Mapping[str, str] | None = None) -> Settings:
     """The settings of this process: flags in `overrides` (None = not given), environment, toml, defaults.
 
     Raises InvalidInput, naming the setting, where it was set, and what it accepts.
     """
+    return load_with_origins(overrides, environ)[0]
+
+
+def load_with_origins(
+    overrides: Mapping[str, Any] | None = None, environ: Mapping[str, str] | None = None
+) -> tuple[Settings, dict[str, Origin]]:
+    """The same, and for each setting where it came from."""
     env = os.environ if environ is None else environ
     given = {k: v for k, v in (overrides or {}).items() if v is not None}
     home = Path(given.get("home") or env.get("ASYNCFLOW_HOME") or DEFAULT_HOME).expanduser().absolute()
-    toml = _read_toml(home / "asyncflow.toml")
+    file = home / "asyncflow.toml"
+    toml = _read_toml(file)
     hints = get_type_hints(Settings)
     values: dict[str, Any] = {}
+    origins: dict[str, Origin] = {}
     for item in fields(Settings):
-        name = item.name
-        if name in given:
-            values[name] = _convert(name, hints[name], given[name], "the command line")
-        elif (text := env.get(f"ASYNCFLOW_{name.upper()}")) is not None:
-            values[name] = _convert(name, hints[name], text, f"ASYNCFLOW_{name.upper()}")
-        elif (text := _airflow_variable(item.metadata["airflow"], env)) is not None:
-            values[name] = _convert(name, hints[name], text, "an AIRFLOW__ variable")
-        elif name in toml:
-            values[name] = _convert(name, hints[name], toml.pop(name), str(home / "asyncflow.toml"))
-        toml.pop(name, None)
+        found = _look_up(item.name, item.metadata["airflow"], given, env, toml, file)
+        origins[item.name] = found[1] if found else Origin("default")
+        if found:
+            values[item.name] = _convert(item.name, hints[item.name], found[0], _place(found[1]))
+        toml.pop(item.name, None)
     if toml:
-        raise InvalidInput(f"{home / 'asyncflow.toml'} has settings that do not exist: {', '.join(sorted(toml))}.")
+        raise InvalidInput(f"{file} has settings that do not exist: {', '.join(sorted(toml))}.")
     values["home"] = home
     # Without "..": paths below the folder are told by their beginning.
     values["dags"] = Path(os.path.abspath(values.get("dags", "dags")))
     settings = Settings(**values)
     _check(settings)
-    return settings
+    return settings, origins
+
+
+def _look_up(
+    name: str, airflow: str, given: Mapping[str, Any], env: Mapping[str, str], toml: Mapping[str, Any], file: Path
+) -> tuple[Any, Origin] | None:
+    """The value that counts, as it was written; None for the default."""
+    if name in given:
+        return given[name], Origin("command line")
+    for variable in (f"ASYNCFLOW_{name.upper()}", _airflow_variable(airflow)):
+        if variable and (text := env.get(variable)) is not None:
+            return text, Origin("environment", variable)
+    if name in toml:
+        return toml[name], Origin("file", str(file))
+    return None
+
+
+def _place(origin: Origin) -> str:
+    if origin.where.startswith("AIRFLOW__"):
+        return "an AIRFLOW__ variable"
+    return origin.where or f"the {origin.kind}"
 
 
 def _check(settings: Settings) -> None:
@@ -200,11 +236,22 @@ def _check(settings: Settings) -> None:
             raise InvalidInput(f"Setting {name}={getattr(settings, name)!r}: accepted are {', '.join(accepted)}.")
 
 
-def _airflow_variable(name: str, env: Mapping[str, str]) -> str | None:
-    if not name:
-        return None
-    section, key = name.split(".")
-    return env.get(f"AIRFLOW__{section.upper()}__{key.upper()}")
+def _airflow_variable(name: str) -> str:
+    """What Airflow calls the environment variable of "section.key"; "" for none."""
+    return f"AIRFLOW__{name.replace('.', '__').upper()}" if name else ""
+
+
+def shown_value(settings: Settings, name: str) -> Any:
+    """The value of a setting as it may be shown: that of a secret is hidden."""
+    value = getattr(settings, name)
+    return "***" if name.endswith("password") and value else value
+
+
+def unused_airflow_variables(environ: Mapping[str, str] | None = None) -> list[str]:
+    """Names of Airflow's settings that the environment holds and that mean nothing here."""
+    env = os.environ if environ is None else environ
+    known = {_airflow_variable(item.metadata["airflow"]) for item in fields(Settings)} | {_KEY}
+    return sorted(name for name in env if name.startswith("AIRFLOW__") and name not in known)
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
@@ -245,4 +292,4 @@ def secret_from_environment(kind: str, name: str) -> str | None:
 
 def secret_key_from_environment() -> str | None:
     """The key for Variables and Connections; not a setting, lest it be printed with them."""
-    return os.environ.get("ASYNCFLOW_SECRET_KEY") or os.environ.get("AIRFLOW__CORE__FERNET_KEY") or None
+    return os.environ.get("ASYNCFLOW_SECRET_KEY") or os.environ.get(_KEY) or None

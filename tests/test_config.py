@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from asyncflow.config import Settings, load_settings
+from asyncflow.config import Origin, Settings, load_settings, load_with_origins, unused_airflow_variables
 from asyncflow.errors import InvalidInput
 
 
@@ -69,3 +69,20 @@ def test_sequential_means_one_slot(home: Path) -> None:
     assert settings(home, flags={"executor": "sequential", "concurrency": 9}).slots == 1
     assert settings(home, flags={"concurrency": 9}).slots == 9
     assert settings(home).slots >= 8
+
+
+def test_each_value_says_where_it_came_from(home: Path) -> None:
+    home.mkdir()
+    (home / "asyncflow.toml").write_text("executor = 'sequential'\nport = 1\n")
+    environ = {"ASYNCFLOW_PORT": "2", "AIRFLOW__CORE__PARALLELISM": "4"}
+    origins = load_with_origins({"home": home, "host": "::1", "dags": None}, environ)[1]
+    assert origins["host"] == Origin("command line")
+    assert origins["port"] == Origin("environment", "ASYNCFLOW_PORT")
+    assert origins["concurrency"] == Origin("environment", "AIRFLOW__CORE__PARALLELISM")
+    assert origins["executor"] == Origin("file", str(home / "asyncflow.toml"))
+    assert origins["dags"] == Origin("default")
+
+
+def test_airflows_settings_that_mean_nothing_here_are_named() -> None:
+    environ = {"AIRFLOW__CELERY__BROKER_URL": "x", "AIRFLOW__CORE__PARALLELISM": "4", "AIRFLOW__CORE__FERNET_KEY": "k"}
+    assert unused_airflow_variables(environ) == ["AIRFLOW__CELERY__BROKER_URL"]

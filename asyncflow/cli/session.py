@@ -16,7 +16,7 @@ from typing import Any, Protocol, TypeVar
 
 import click
 
-from asyncflow.config import Settings, load_settings
+from asyncflow.config import Origin, Settings, load_with_origins
 from asyncflow.errors import (
     AsyncflowError,
     Conflict,
@@ -132,12 +132,13 @@ class Session:
         self._open = opener
         self._connection: Connection | None = None
         self._settings: Settings | None = None
+        self.origins: dict[str, Origin] = {}  #: where each of the settings came from, once they were asked for
 
     @property
     def settings(self) -> Settings:
         """Raises InvalidInput for a setting that cannot be understood."""
         if self._settings is None:
-            self._settings = load_settings(self.flags)
+            self._settings, self.origins = load_with_origins(self.flags)
         return self._settings
 
     def call(self, method: str, **params: Any) -> Any:

@@ -10,7 +10,7 @@ import click
 from asyncflow.cli.app import Group
 from asyncflow.cli.output import output_option, print_rows
 from asyncflow.cli.session import Session, pass_session, shared_options
-from asyncflow.config import Settings
+from asyncflow.config import shown_value
 from asyncflow.errors import NotFound
 
 
@@ -25,8 +25,8 @@ def config() -> None:
 @output_option
 @pass_session
 def list_settings(session: Session, output: str) -> None:
-    """List every setting, its value, and Airflow's name for it."""
-    print_rows(_rows(session.settings), output, columns=("name", "value", "airflow_name", "description"))
+    """List every setting, its value, where that came from, and Airflow's name for it."""
+    print_rows(_rows(session), output, columns=("name", "value", "source", "airflow_name", "description"))
 
 
 @config.command("get-value")
@@ -37,7 +37,7 @@ def list_settings(session: Session, output: str) -> None:
 def get_value(session: Session, section_or_name: str, key: str | None) -> None:
     """Print one setting, by its name or by Airflow's section and key."""
     wanted = f"{section_or_name}.{key}" if key else section_or_name
-    rows = _rows(session.settings)
+    rows = _rows(session)
     for row in rows:
         if wanted in (row["name"], row["airflow_name"]):
             click.echo(row["value"])
@@ -45,15 +45,13 @@ def get_value(session: Session, section_or_name: str, key: str | None) -> None:
     raise NotFound("setting", wanted, [name for row in rows for name in (row["name"], row["airflow_name"]) if name])
 
 
-def _shown(name: str, value: Any) -> Any:
-    return "***" if name.endswith("password") and value else value
-
-
-def _rows(settings: Settings) -> list[dict[str, Any]]:
+def _rows(session: Session) -> list[dict[str, Any]]:
+    settings = session.settings
     return [
         {
             "name": item.name,
-            "value": _shown(item.name, getattr(settings, item.name)),
+            "value": shown_value(settings, item.name),
+            "source": " ".join(session.origins[item.name]).strip(),
             "airflow_name": item.metadata["airflow"] or None,
             "description": item.metadata["doc"],
         }
