@@ -24,11 +24,17 @@ from asyncflow.core.live import LiveDag, LiveRun, Orders
 from asyncflow.core.machine import Machine
 from asyncflow.core.models import Backfill, BackfillDate, BackfillOptions, DagRun, TaskKey
 from asyncflow.core.past import run_before
-from asyncflow.core.states import FINISHED, BackfillState, Event, RunState, RunType, TaskState
+from asyncflow.core.states import FINISHED, BackfillState, Event, Reprocess, RunState, RunType, TaskState
 from asyncflow.core.timetable import run_id
 from asyncflow.errors import InvalidInput
 
 _BROKEN = frozenset({TaskState.FAILED, TaskState.UPSTREAM_FAILED})
+#: the states of runs that run again
+_AGAIN = {
+    Reprocess.NONE: frozenset[RunState](),
+    Reprocess.FAILED: frozenset({RunState.FAILED}),
+    Reprocess.COMPLETED: frozenset({RunState.FAILED, RunState.SUCCESS}),
+}
 _FINAL = {BackfillState.FAILING: BackfillState.FAILED, BackfillState.CANCELLING: BackfillState.CANCELLED}
 
 
@@ -45,6 +51,16 @@ class LiveBackfill:
     def is_waiting(self) -> bool:
         """Whether there are dates that have not had their turn."""
         return self.row.position < len(self.row.dates)
+
+    @property
+    def may_start(self) -> bool:
+        """Whether the next date may have its turn."""
+        return self.row.state is BackfillState.RUNNING and self.is_waiting and not self.row.paused
+
+    @property
+    def is_held(self) -> bool:
+        """Whether it would go on were it not paused."""
+        return self.row.state is BackfillState.RUNNING and self.is_waiting and self.row.paused
 
     def is_about(self, date: datetime | None) -> bool:
         """Whether a run of this date may still be needed."""
@@ -66,6 +82,7 @@ class Plan(NamedTuple):
     cleared: list[TaskKey]  #: what it resets first
     tasks: tuple[str, ...]  #: that it would run
     refused: str = ""  #: why it does nothing
+    left: tuple[DagRun, ...] = ()  #: runs of the range that it leaves alone
 
 
 def chosen_tasks(graph: DagGraph, regex: str, *, upstream: bool) -> tuple[str, ...]:
@@ -95,27 +112,54 @@ def plan(doing: Doing, dag: LiveDag, options: BackfillOptions, dates: Sequence[B
     past = [task_id for task_id, task in dag.graph.tasks.items() if task.depends_on_past]
     if options.run_backwards and past:
         raise InvalidInput(f"A backfill cannot go backwards over tasks that depend on the past: {', '.join(past)}.")
-    inside = [live for live in dag.runs.values() if _in_range(live, options)]
-    cleared = []
     tasks = tuple(dag.graph.tasks) if options.tasks is None else options.tasks
-    if options.reset:
-        cleared = clear(doing, dag, Selection([live.run.run_id for live in inside], tasks), states=None)
     ordered = tuple(reversed(dates)) if options.run_backwards else tuple(dates)
     existing = {live.run.logical_date: live.run for live in dag.runs.values() if live.run.logical_date is not None}
+    if options.reprocess is not None:
+        return _plan_again(doing, dag, Plan(ordered, existing, [], tasks), _AGAIN[options.reprocess])
+    inside = [live for live in dag.runs.values() if _in_range(live, options)]
+    cleared = []
+    if options.reset:
+        cleared = clear(doing, dag, Selection([live.run.run_id for live in inside], tasks), states=None)
     taken = {d.logical_date: existing[d.logical_date] for d in ordered if d.logical_date in existing}
     plan = Plan(ordered, taken, cleared, tasks)
     if not dates:
-        return plan._replace(refused="The schedule has no run between these dates.")
+        return plan._replace(refused=_NO_DATES)
     running = [live.run.run_id for live in inside if _is_running(live)]
     if running:
         names = ", ".join(running[:3])
         return plan._replace(
             refused=f"Runs in this range are running now ({names}): wait for them or choose other dates."
         )
-    busy = [fill.row.backfill_id for fill in doing.machine.backfills.values() if _overlap(fill, dag, ordered)]
-    if busy:
-        return plan._replace(refused=f"Backfill {busy[0]} is about some of these dates, too: wait for it or cancel it.")
-    return plan
+    return plan._replace(refused=_busy(doing.machine, dag, ordered))
+
+
+_NO_DATES = "The schedule has no run between these dates."
+
+
+def _plan_again(doing: Doing, dag: LiveDag, plan: Plan, again: frozenset[RunState]) -> Plan:
+    """Airflow 3's way: of the runs that are there, those in a state of `again` run again as a whole."""
+    there = plan.existing
+    found = (there.get(entry.logical_date) for entry in plan.dates)
+    left = tuple(run for run in found if run is not None and run.state not in again)
+    kept = {run.logical_date for run in left}
+    dates = tuple(entry for entry in plan.dates if entry.logical_date not in kept)
+    taken = {d.logical_date: there[d.logical_date] for d in dates if d.logical_date in there}
+    refused = _busy(doing.machine, dag, dates)
+    if not dates:
+        refused = "All runs between these dates are there already, and none of them is to run again."
+    if not plan.dates:
+        refused = _NO_DATES
+    cleared = []
+    if taken and not refused:
+        cleared = clear(doing, dag, Selection([run.run_id for run in taken.values()], plan.tasks), states=None)
+    return Plan(dates, taken, cleared, plan.tasks, refused, left)
+
+
+def _busy(machine: Machine, dag: LiveDag, dates: Sequence[BackfillDate]) -> str:
+    """Why another backfill is in the way; "" if none is."""
+    busy = [fill.row.backfill_id for fill in machine.backfills.values() if _overlap(fill, dag, dates)]
+    return f"Backfill {busy[0]} is about some of these dates, too: wait for it or cancel it." if busy else ""
 
 
 def _in_range(live: LiveRun, options: BackfillOptions) -> bool:
@@ -162,6 +206,18 @@ def cancel(machine: Machine, backfill_id: int, now: datetime, actor: str) -> boo
     return True
 
 
+def pause(machine: Machine, backfill_id: int, paused: bool, now: datetime, actor: str) -> bool:
+    """Let further dates wait, or go on with them; runs that are active go on. False if it starts none any more."""
+    fill = machine.backfills.get(backfill_id)
+    if fill is None or fill.row.state is not BackfillState.RUNNING:
+        return False
+    if fill.row.paused is not paused:
+        fill.row.paused = paused
+        machine.ledger.backfill_progress(_progress(fill.row))
+        _journal(machine, fill.row, "backfill.paused" if paused else "backfill.resumed", now, actor)
+    return True
+
+
 def advance(machine: Machine, now: datetime) -> bool:
     """Look at all backfills: note what has ended, start what may start. True if anything changed."""
     return any(_look(machine, fill, now) for fill in list(machine.backfills.values()))
@@ -175,11 +231,13 @@ def _look(machine: Machine, fill: LiveBackfill, now: datetime) -> bool:
         _note_end(machine, fill, dag, name)
     started = False
     limit = fill.row.options.max_active_runs or dag.spec.max_active_runs
-    while fill.row.state is BackfillState.RUNNING and fill.is_waiting and len(fill.active) < limit:
+    while fill.may_start and len(fill.active) < limit:
         _next(machine, fill, dag, now)
         started = True
     if started:
         return True
+    if not fill.active and fill.is_held:
+        return False
     if not fill.active:
         _end(machine, fill, _FINAL.get(fill.row.state, BackfillState.SUCCESS), fill.row.reason, now)
     elif all(_is_stuck(dag.runs[name]) for name in fill.active) and not _others_may_help(fill, dag):
@@ -209,6 +267,8 @@ def _next(machine: Machine, fill: LiveBackfill, dag: LiveDag, now: datetime) -> 
     live = dag.by_date.get(entry.logical_date)
     if live is None:
         live = _made(machine, fill, dag, entry, now)
+    elif row.options.reprocess is Reprocess.NONE:
+        return  # the schedule, or somebody, has made it meanwhile
     elif live.run.state is not RunState.RUNNING:
         _take_over(machine, fill, live, now)
     fill.active.add(live.run.run_id)  # one that the schedule has started meanwhile is only waited for
@@ -286,7 +346,7 @@ def _stop(machine: Machine, fill: LiveBackfill, state: BackfillState, reason: st
 
 def _end(machine: Machine, fill: LiveBackfill, state: BackfillState, reason: str, now: datetime) -> None:
     row = fill.row
-    row.state, row.reason, row.ended_at = state, reason, now
+    row.state, row.reason, row.ended_at, row.paused = state, reason, now, False
     del machine.backfills[row.backfill_id]
     machine.ledger.backfill_progress(_progress(row))
     _journal(machine, row, f"backfill.{state.value}", now, "scheduler")
@@ -294,7 +354,12 @@ def _end(machine: Machine, fill: LiveBackfill, state: BackfillState, reason: str
 
 def _progress(row: Backfill) -> SaveBackfillProgress:
     return SaveBackfillProgress(
-        backfill_id=row.backfill_id, state=row.state, position=row.position, ended_at=row.ended_at, reason=row.reason
+        backfill_id=row.backfill_id,
+        state=row.state,
+        position=row.position,
+        ended_at=row.ended_at,
+        reason=row.reason,
+        paused=row.paused,
     )
 
 

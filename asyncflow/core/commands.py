@@ -163,6 +163,7 @@ class SaveBackfillProgress(_Data, frozen=True, kw_only=True):
     position: int
     ended_at: datetime | None = None
     reason: str = ""
+    paused: bool = False
 
 
 class SaveSlaMiss(_Data, frozen=True, kw_only=True):

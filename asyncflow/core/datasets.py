@@ -293,6 +293,18 @@ class Board:
         waiting.since, waiting.queued = date, {}
         waiting.before, waiting.after = waiting.after, None
 
+    def waiters(self, uri: str) -> dict[str, bool]:
+        """By DAG that would have an update of a dataset in its queue: whether its condition would be met by it.
+
+        DAGs that are paused, or have an update of it queued already, are left out.
+        """
+        found = {}
+        for dag_id in self._by_uri.get(uri, ()):
+            waiting = self._waiting[dag_id]
+            if not waiting.paused and uri not in waiting.queued:
+                found[dag_id] = met(waiting.expression, {**waiting.queued, uri: True}, self._aliases)
+        return found
+
     def queue_of(self, dag_id: str) -> dict[str, datetime | None]:
         """What a DAG waits for: by dataset, since when its update is queued; None = not yet updated."""
         waiting = self._waiting.get(dag_id)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from asyncflow.core.states import BackfillState, RunState, RunType, TaskState
+from asyncflow.core.states import BackfillState, Reprocess, RunState, RunType, TaskState
 from asyncflow.core.timetable import DataInterval
 
 
@@ -130,6 +130,9 @@ class BackfillOptions(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=T
     tasks: tuple[str, ...] | None = None  #: only these
     pool: str | None = None  #: instead of the tasks' own
     max_active_runs: int | None = None  #: None: that of the DAG
+    #: which runs that are there already run again, whole, Airflow 3's word; the others are left alone.
+    #: None: Airflow 2's way, all are taken over, and what succeeded in them stays
+    reprocess: Reprocess | None = None
 
 
 class Backfill(msgspec.Struct, kw_only=True):
@@ -145,6 +148,7 @@ class Backfill(msgspec.Struct, kw_only=True):
     ended_at: datetime | None = None
     triggered_by: str = "cli"
     reason: str = ""
+    paused: bool = False  #: further dates wait until it is resumed
 
 
 class Pool(msgspec.Struct, kw_only=True, frozen=True):

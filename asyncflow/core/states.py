@@ -59,6 +59,14 @@ class BackfillState(StrEnum):
     CANCELLED = "cancelled"
 
 
+class Reprocess(StrEnum):
+    """Which of the runs that are there already a backfill runs again; Airflow 3's words."""
+
+    NONE = "none"
+    FAILED = "failed"
+    COMPLETED = "completed"  #: those that failed and those that succeeded
+
+
 class TriggerRule(StrEnum):
     """Which upstream outcomes let a task start. `TriggerRule("dummy")` and other legacy names give today's rule."""
 

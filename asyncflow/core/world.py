@@ -38,6 +38,7 @@ from asyncflow.core.models import (
     TaskKey,
 )
 from asyncflow.core.retry import DEFAULT_CAP
+from asyncflow.core.slots import PoolUse
 from asyncflow.core.specs import DagSpec
 from asyncflow.core.states import RunState, RunType, TaskState
 from asyncflow.core.timers import InstanceDue, PlannedRun
@@ -172,8 +173,27 @@ class World:
         self._machine.slots.pools.pop(name, None)
 
     def pool_usage(self) -> dict[str, dict[str, int]]:
-        """By pool: occupied, deferred, scheduled and open slots (-1 = without limit)."""
-        return self._machine.slots.usage()
+        """By pool: running, queued, occupied, deferred, scheduled and open slots (-1 = without limit)."""
+        slots = self._machine.slots
+        return {name: {**self._held(name), **usage} for name, usage in slots.usage().items()}
+
+    def _held(self, pool: str) -> dict[str, int]:
+        """Slots of a pool that running instances take, and those that are being started."""
+        tis = self._instances(self._machine.slots.holding(pool))
+        queued = sum(ti.pool_slots for ti in tis if ti.state is TaskState.QUEUED)
+        return {"running": sum(ti.pool_slots for ti in tis) - queued, "queued": queued}
+
+    def pool_use(self, pool: str, limit: int) -> PoolUse:
+        """Who takes slots of a pool, who is deferred in it, and who waits for slots: the first of each."""
+        slots = self._machine.slots
+        return PoolUse(
+            self._instances(slots.holding(pool)[:limit]),
+            self._instances(slots.deferred(pool)[:limit]),
+            self._instances(slots.waiting(pool, limit)),
+        )
+
+    def _instances(self, keys: Iterable[TaskKey]) -> list[TaskInstance]:
+        return [found[1] for key in keys if (found := self._machine.find(key)) is not None]
 
     # ---- runs -------------------------------------------------------------------------------------------------------
 
@@ -284,6 +304,10 @@ class World:
     def dataset_queue(self, dag_id: str) -> dict[str, datetime | None]:
         """The datasets in a DAG's schedule, each with the time since which its update is queued; None = awaited."""
         return self._machine.datasets.queue_of(dag_id)
+
+    def dataset_waiters(self, uri: str) -> dict[str, bool]:
+        """The DAGs for which an update of a dataset would be queued now, and whether a run would follow at once."""
+        return self._machine.datasets.waiters(uri)
 
     def _make_dataset_runs(self, now: datetime) -> bool:
         """Make the runs of DAGs that have all datasets they wait for; False if there was none to make."""
@@ -452,6 +476,10 @@ class World:
     def load_backfill(self, row: Backfill) -> None:
         """Go on with a backfill from the store; to be called before its runs are loaded."""
         backfill.resume(self._machine, row)
+
+    def pause_backfill(self, backfill_id: int, paused: bool, *, now: datetime, actor: str = "user") -> bool:
+        """Let its further dates wait, or go on with them. False if it starts none any more."""
+        return backfill.pause(self._machine, backfill_id, paused, now, actor)
 
     def cancel_backfill(self, backfill_id: int, *, now: datetime, actor: str = "user") -> bool:
         """Make no further runs; those that are active go on. False if it is not under way."""

@@ -434,3 +434,13 @@ def test_runs_take_the_events_one_after_the_other(steps: list[tuple[str, Any]], 
         assert run.logical_date == one.upto
         if all(what != "say" for what, _ in steps):  # else the spans are those of the datasets it waited for then
             assert (run.data_interval_start, run.data_interval_end) == (min(mine), max(mine))
+
+
+def test_it_is_known_beforehand_what_an_update_would_lead_to() -> None:
+    game = Board(consumer(), consumer("a", "one"), consumer("a", "asleep"))
+    game.world.set_paused("asleep", True, game.now)
+    assert game.world.dataset_waiters("a") == {"consumer": False, "one": True}
+    game.update("b")
+    assert game.world.dataset_waiters("a") == {"consumer": True, "one": True}
+    assert game.world.dataset_waiters("b") == {}
+    assert game.world.dataset_waiters("nothing") == {}

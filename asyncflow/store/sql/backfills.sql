@@ -1,11 +1,12 @@
 -- name: insert_backfill
 INSERT INTO backfill (
-  backfill_id, dag_id, state, options, dates, position, created_at, ended_at, triggered_by, reason)
+  backfill_id, dag_id, state, options, dates, position, created_at, ended_at, triggered_by, reason, paused)
 VALUES (
-  :backfill_id, :dag_id, :state, :options, :dates, :position, :created_at, :ended_at, :triggered_by, :reason);
+  :backfill_id, :dag_id, :state, :options, :dates, :position, :created_at, :ended_at, :triggered_by, :reason, :paused);
 
 -- name: update_backfill
-UPDATE backfill SET state = :state, position = :position, ended_at = :ended_at, reason = :reason
+UPDATE backfill SET state = :state, position = :position, ended_at = :ended_at, reason = :reason,
+  paused = :paused
 WHERE backfill_id = :backfill_id;
 
 -- name: active_backfills
