@@ -46,6 +46,14 @@ class Free(NamedTuple):
     on_loops: int = 0
 
 
+class PoolUse(NamedTuple):
+    """Who has to do with a pool, the first of each kind."""
+
+    holding: list[TaskInstance]  #: in the order of taking
+    deferred: list[TaskInstance]
+    waiting: list[TaskInstance]  #: in the order in which they get slots
+
+
 class _Entry(NamedTuple):
     order: tuple[bool, int, float, int, int]
     key: TaskKey
@@ -77,6 +85,7 @@ class Slots:
         self._in_pool: Counter[str] = Counter()
         self._holders: dict[str, dict[TaskKey, None]] = {}
         self._deferred_in_pool: Counter[str] = Counter()
+        self._deferred: dict[str, dict[TaskKey, None]] = {}
         self._in_dag: Counter[str] = Counter()
         self._in_task: Counter[tuple[str, str]] = Counter()
         self._in_task_of_run: Counter[tuple[str, str, str]] = Counter()
@@ -87,12 +96,10 @@ class Slots:
         """`number` (1 or -1) instances like `ti` come to or leave `state`."""
         if state is TaskState.DEFERRED:
             _shift(self._deferred_in_pool, ti.pool, number * ti.pool_slots)
+            _note(self._deferred, ti, number)
         if state in OCCUPYING:
             _shift(self._in_pool, ti.pool, number * ti.pool_slots)
-            if number > 0:
-                self._holders.setdefault(ti.pool, {})[ti.key] = None
-            else:
-                self._holders.get(ti.pool, {}).pop(ti.key, None)
+            _note(self._holders, ti, number)
             _shift(self._in_dag, ti.dag_id, number)
             _shift(self._in_task, (ti.dag_id, ti.task_id), number)
             _shift(self._in_task_of_run, (ti.dag_id, ti.run_id, ti.task_id), number)
@@ -108,6 +115,25 @@ class Slots:
     def holders(self, pool: str) -> list[str]:
         """Who takes slots of a pool: "dag_id.task_id", each once, in the order of taking."""
         return list(dict.fromkeys(f"{key.dag_id}.{key.task_id}" for key in self._holders.get(pool, ())))
+
+    def holding(self, pool: str) -> list[TaskKey]:
+        """Who takes slots of a pool, in the order of taking."""
+        return list(self._holders.get(pool, ()))
+
+    def deferred(self, pool: str) -> list[TaskKey]:
+        """Who is deferred in a pool, whether it takes slots or not."""
+        return list(self._deferred.get(pool, ()))
+
+    def waiting(self, pool: str, limit: int) -> list[TaskKey]:
+        """The first who wait for slots of a pool, in the order in which they would get them."""
+        entries = (
+            entry
+            for bucket, heap in self._heaps.items()
+            if bucket.pool == pool
+            for entry in heap
+            if self._waiting.get(entry.key, (bucket, 0))[1] == entry.order[-1]
+        )
+        return [entry.key for entry in heapq.nsmallest(limit, entries)]
 
     def usage(self) -> dict[str, dict[str, int]]:
         """By pool: `occupied` slots and `scheduled` slots that wait, and `open` ones (-1 = without limit)."""
@@ -192,6 +218,14 @@ class Slots:
         if bucket.per_run is not None and in_run >= bucket.per_run:
             return f"max_active_tis_per_dagrun={bucket.per_run} of the task is reached"
         return None
+
+
+def _note(keys: dict[str, dict[TaskKey, None]], ti: TaskInstance, number: int) -> None:
+    """An instance comes to or leaves those of its pool."""
+    if number > 0:
+        keys.setdefault(ti.pool, {})[ti.key] = None
+    else:
+        keys.get(ti.pool, {}).pop(ti.key, None)
 
 
 def _shift(counter: Counter[K], key: K, number: int) -> None:

@@ -22,6 +22,7 @@ import msgspec
 
 from asyncflow.core import alarms, amend, backfill, clearing, deferral, integrity, lateness, tries
 from asyncflow.core.calendar import restriction
+from asyncflow.core.census import Census, census
 from asyncflow.core.clearing import Doing, Selection
 from asyncflow.core.commands import Effects, Journal, SaveDatasetEvent, TriggerEndedFact, TryEndedFact, TryStartedFact
 from asyncflow.core.live import LiveDag, LiveRun
@@ -622,6 +623,16 @@ class World:
     def why(self, key: TaskKey, now: datetime) -> str:
         """One sentence why an instance does not run now; empty if it is not in memory."""
         return why(self._machine, key, now)
+
+    def census(self) -> Census:
+        """How many instances wait for what."""
+        return census(self._machine)
+
+    def instance_of(self, token: str) -> TaskKey | None:
+        """Whose try, or trigger, has this token; None for one that is over."""
+        machine = self._machine
+        found = machine.tokens.get(token)
+        return found[0] if found is not None else machine.triggers.get(token)
 
     def live_tokens(self) -> Collection[str]:
         """Tokens of the tries whose processes may exist, and of the triggers that wait."""

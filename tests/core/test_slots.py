@@ -55,7 +55,23 @@ def test_a_full_pool_does_not_hold_up_others() -> None:
     game.turn()
     assert launched(game) == ["a", "c"]
     usage = game.world.pool_usage()["small"]
-    assert usage == {"occupied": 1, "deferred": 0, "scheduled": 1, "open": 0}
+    assert usage == {"running": 0, "queued": 1, "occupied": 1, "deferred": 0, "scheduled": 1, "open": 0}
+
+
+def test_who_uses_a_pool_and_who_waits_is_known_in_order() -> None:
+    tasks = [a_task("late", pool="p"), a_task("first", pool="p", priority_weight=9), a_task("wide", pool="p")]
+    game = Game(a_dag(*tasks, a_task("other")))
+    game.world.put_pool(Pool(name="p", slots=1))
+    game.trigger()
+    game.turn()
+    use = game.world.pool_use("p", limit=2)
+    assert [[ti.task_id for ti in part] for part in use] == [["first"], [], ["late", "wide"]]
+    game.start("first")
+    assert game.world.pool_usage()["p"]["running"] == 1
+    game.end(game.token_of("first"), deferred())
+    game.turn()
+    use = game.world.pool_use("p", limit=1)
+    assert [[ti.task_id for ti in part] for part in use] == [["late"], ["first"], ["wide"]]
 
 
 def test_a_task_that_needs_many_slots_lets_smaller_ones_pass() -> None:
