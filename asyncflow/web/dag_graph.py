@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Sequence
-from typing import Any
 
-import anyio.to_process
-import anyio.to_thread
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -15,17 +11,11 @@ from asyncflow.core.models import DagRun
 from asyncflow.core.states import RunState
 from asyncflow.web import address, dag_tree, graph_view, views
 from asyncflow.web.dag_head import head
-from asyncflow.web.graph_layout import Layout, Node, layout
+from asyncflow.web.laying import laid_out
 from asyncflow.web.ports import Actions
 from asyncflow.web.templating import fingerprint, page, unchanged
 
 _RUNS_OFFERED = 25
-#: graphs that are kept as they were laid out
-_KEPT = 64
-#: the library keeps all threads waiting while it works: more boxes and arrows than this are for another process
-_IN_A_THREAD = 400
-
-_laid: OrderedDict[tuple[Any, ...], Layout] = OrderedDict()
 
 
 async def show(request: Request) -> Response:
@@ -56,7 +46,7 @@ async def _answer(request: Request, template: str) -> Response:
         return unchanged()
     down = address.choice(params, "dir", ("down", "right")) == "down"
     between = graph_view.edges(spec, lines)
-    laid = await _layout(tuple(graph_view.nodes(lines)), tuple(between), down)
+    laid = await laid_out(tuple(graph_view.nodes(lines)), tuple(between), down)
     kept = dict(params)
     toggles = {line.id: _link(kept, open=dag_tree.toggled(spec, is_open, line.id)) for line in lines if line.is_group}
     return page(
@@ -92,22 +82,3 @@ def run_choices(runs: Sequence[DagRun], run: DagRun | None) -> list[tuple[str, s
     if run is not None:
         offered.setdefault(run.run_id, run)
     return [(name, f"{name} · {known.state.value}") for name, known in offered.items()]
-
-
-async def _layout(nodes: tuple[Node, ...], between: tuple[tuple[str, str], ...], down: bool) -> Layout:
-    """Kept by what is drawn, so that a new version with the same shape is there at once."""
-    key = (nodes, between, down)
-    known = _laid.get(key)
-    if known is None:
-        run = anyio.to_thread.run_sync if len(nodes) + len(between) <= _IN_A_THREAD else anyio.to_process.run_sync
-        known = await run(_place, nodes, between, down)
-        _laid[key] = known
-        if len(_laid) > _KEPT:
-            _laid.popitem(last=False)
-    else:
-        _laid.move_to_end(key)
-    return known
-
-
-def _place(nodes: tuple[Node, ...], between: tuple[tuple[str, str], ...], down: bool) -> Layout:
-    return layout(nodes, between, down=down)

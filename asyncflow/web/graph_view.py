@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,11 +12,7 @@ from asyncflow.web.address import run_path, segment
 from asyncflow.web.dag_tree import Line
 from asyncflow.web.graph_layout import Arrow, Layout, Node, Point
 from asyncflow.web.grid_view import Part, gravest
-
-_LETTER = 7.9
-_STRIPE = 24.0
-_HEIGHT = 42.0
-_NARROWEST, _WIDEST = 96.0, 280.0
+from asyncflow.web.shapes import HEIGHT, STRIPE, box_width, cut, middle, path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +57,7 @@ def nodes(lines: Sequence[Line]) -> list[Node]:
         if line.is_group and line.is_open:
             stack.append((line, []))
             continue
-        node = Node(line.id, _width(_label(line), _small(line, "success")), _HEIGHT)
+        node = Node(line.id, box_width(_label(line), _small(line, "success")), HEIGHT)
         (stack[-1][1] if stack else found).append(node)
     while stack:
         _close(stack, found)
@@ -71,7 +66,7 @@ def nodes(lines: Sequence[Line]) -> list[Node]:
 
 def _close(stack: list[tuple[Line, list[Node]]], found: list[Node]) -> None:
     line, children = stack.pop()
-    node = Node(line.id, _width(line.label, "") + _STRIPE, _HEIGHT, tuple(children))
+    node = Node(line.id, box_width(line.label, "") + STRIPE, HEIGHT, tuple(children))
     (stack[-1][1] if stack else found).append(node)
 
 
@@ -118,8 +113,8 @@ def shapes(
                 y=round(box.y, 1),
                 width=round(box.width, 1),
                 height=round(box.height, 1),
-                label=_cut(_label(line), box.width - _STRIPE - 12, 1.0),
-                small=_cut(_small(line, badge.label if run else ""), box.width - _STRIPE - 12, 0.82),
+                label=cut(_label(line), box.width - STRIPE - 12, 1.0),
+                small=cut(_small(line, badge.label if run else ""), box.width - STRIPE - 12, 0.82),
                 title=f"{line.id} · {line.operator or 'task group'} · {title or badge.label}",
                 href=_href(line, run, toggles),
                 state=state,
@@ -146,20 +141,20 @@ def _href(line: Line, run: DagRun | None, toggles: Mapping[str, str]) -> str:
         return toggles[line.id]
     if run is None:
         return f"grid?task={segment(line.id)}"
-    path = run_path(run.dag_id, run.run_id)
-    return f"{path}?task={segment(line.id)}" if line.mapped else f"{path}/tasks/{segment(line.id)}"
+    place = run_path(run.dag_id, run.run_id)
+    return f"{place}?task={segment(line.id)}" if line.mapped else f"{place}/tasks/{segment(line.id)}"
 
 
 def arrows(spec: DagSpec, laid: Layout, *, down: bool) -> list[Link]:
     """The lines to draw."""
     return [
         Link(
-            path=_path(arrow.points, down),
+            path=path(arrow.points, down),
             head=arrow.head,
             source=arrow.source,
             target=arrow.target,
             label=_edge_label(spec, arrow),
-            at=_middle(arrow.points),
+            at=middle(arrow.points),
         )
         for arrow in laid.arrows
     ]
@@ -168,46 +163,3 @@ def arrows(spec: DagSpec, laid: Layout, *, down: bool) -> list[Link]:
 def _edge_label(spec: DagSpec, arrow: Arrow) -> str:
     task = spec.tasks.get(arrow.source)
     return task.edge_labels.get(arrow.target, "")[:60] if task else ""
-
-
-def _path(points: Sequence[Point], down: bool) -> str:
-    """A smooth line through the points, level where it leaves and arrives."""
-    text = f"M{points[0].x:g} {points[0].y:g}"
-    for a, b in zip(points, points[1:], strict=False):
-        if (a.x == b.x) if down else (a.y == b.y):
-            text += f"L{b.x:g} {b.y:g}"
-        elif down:
-            middle = (a.y + b.y) / 2
-            text += f"C{a.x:g} {middle:g} {b.x:g} {middle:g} {b.x:g} {b.y:g}"
-        else:
-            middle = (a.x + b.x) / 2
-            text += f"C{middle:g} {a.y:g} {middle:g} {b.y:g} {b.x:g} {b.y:g}"
-    return text
-
-
-def _middle(points: Sequence[Point]) -> Point:
-    half = len(points) // 2
-    a, b = points[half - 1], points[half]
-    return Point((a.x + b.x) / 2, (a.y + b.y) / 2)
-
-
-def _letters(text: str) -> float:
-    """Width of a text in Latin letters; those of East Asia are about twice as wide."""
-    return sum(1.75 if unicodedata.east_asian_width(letter) in "WF" else 1.0 for letter in text)
-
-
-def _width(label: str, operator: str) -> float:
-    wanted = max(_letters(label), _letters(operator) * 0.82 + 8) * _LETTER + _STRIPE + 14
-    return max(_NARROWEST, min(_WIDEST, wanted))
-
-
-def _cut(text: str, width: float, size: float) -> str:
-    """As much of a text as fits in, SVG breaking no lines; the whole is in the title."""
-    if _letters(text) * _LETTER * size <= width:
-        return text
-    room = width - _LETTER * size
-    for end, letter in enumerate(text):
-        room -= _letters(letter) * _LETTER * size
-        if room < 0:
-            return text[:end] + "…"
-    return text

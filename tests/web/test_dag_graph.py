@@ -12,7 +12,7 @@ import pytest
 
 from asyncflow.core.specs import TaskSpec
 from asyncflow.core.states import RunState, TaskState
-from asyncflow.web import dag_graph
+from asyncflow.web import laying
 from tests.web.dag_home import DAY, DAY0, DagHome, a_run, a_spec, a_ti, dag_home
 
 pytestmark = pytest.mark.anyio
@@ -118,7 +118,7 @@ async def test_a_large_graph_is_laid_out_in_another_process(home: DagHome) -> No
         name: TaskSpec(task_id=name, downstream=tuple(names[n + 1 : n + 3]), upstream=tuple(names[max(0, n - 2) : n]))
         for n, name in enumerate(names)
     }
-    assert len(names) * 2 > dag_graph._IN_A_THREAD
+    assert len(names) * 2 > laying.IN_A_THREAD
     await home.save(a_spec(tasks=tasks, groups={}), "v2", at=DAY0 + timedelta(days=1))
     text = await home.page("/dags/etl/graph?dir=down")
     assert text.count('<a class="node task"') == 300
