@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from asyncflow.hooks.base import BaseHook
 
 
@@ -24,3 +26,11 @@ class FSHook(BaseHook):
     def get_path(self) -> str:
         """The base folder."""
         return self.basepath
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Whether the folder is there, and a sentence."""
+        if not self.basepath:
+            return False, 'The extra names no folder: {"path": "/data"}.'
+        if not Path(self.basepath).exists():
+            return False, f"There is no {self.basepath}."
+        return True, f"{self.basepath} is there."
