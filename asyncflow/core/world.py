@@ -20,7 +20,7 @@ from typing import Any
 
 import msgspec
 
-from asyncflow.core import alarms, amend, backfill, clearing, deferral, integrity, lateness, tries
+from asyncflow.core import alarms, amend, backfill, clearing, deferral, integrity, lateness, removal, tries
 from asyncflow.core.calendar import restriction
 from asyncflow.core.census import Census, census
 from asyncflow.core.clearing import Doing, Selection
@@ -494,6 +494,13 @@ class World:
         if live is None:
             raise NotFound(f"run of DAG {dag_id!r} named", run_id, self._dag(dag_id).runs)
         return clearing.set_run_state(self._doing(now, actor, dry_run), live, state)
+
+    def remove_run(self, dag_id: str, run_id: str, *, now: datetime, actor: str = "user") -> None:
+        """Delete a run in memory. Raises NotFound, and Conflict for one that is at work."""
+        live = self._machine.find_run((dag_id, run_id))
+        if live is None:
+            raise NotFound(f"run of DAG {dag_id!r} named", run_id)
+        removal.remove_run(self._machine, live, now, actor)
 
     def put_back(
         self, runs: Iterable[DagRun], tis: Iterable[TaskInstance], *, now: datetime, actor: str = "user"
