@@ -78,6 +78,13 @@ class SaveTask(_Data, frozen=True, kw_only=True):
     expected: TaskState | None = None
 
 
+class DeleteRun(_Data, frozen=True, kw_only=True):
+    """A run that a person deletes, with everything that is stored of it but the journal's lines."""
+
+    dag_id: str
+    run_id: str
+
+
 class DeleteTask(_Data, frozen=True, kw_only=True):
     """A task instance that is no more (an unexpanded one replaced by its copies)."""
 
@@ -232,6 +239,7 @@ class TakeDatasetEvents(_Data, frozen=True, kw_only=True):
 Write = (
     SaveRun
     | SaveTask
+    | DeleteRun
     | DeleteTask
     | SaveTry
     | SaveXComs

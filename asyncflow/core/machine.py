@@ -542,12 +542,17 @@ class Machine:
             elif live.touched_at is None or now - live.touched_at <= self.keep_ended:
                 continue
             elif not live.may_be_looked_at and not self._is_awaited(live):
-                del self._ended[key]
-                live.dag.runs.pop(live.run.run_id, None)
-                if live.run.logical_date is not None:
-                    live.dag.by_date.pop(live.run.logical_date, None)
+                self.forget_run(live)
                 live.dag.keep_date(live.run.logical_date)
-                self.told = {entry for entry in self.told if entry[0] != key}
+
+    def forget_run(self, live: LiveRun) -> None:
+        """Take a run in which nothing is under way out of memory."""
+        self._ended.pop(live.key, None)
+        self._dirty.pop(live.key, None)
+        live.dag.runs.pop(live.run.run_id, None)
+        if live.run.logical_date is not None:
+            live.dag.by_date.pop(live.run.logical_date, None)
+        self.told = {entry for entry in self.told if entry[0] != live.key}
 
     def _is_awaited(self, live: LiveRun) -> bool:
         """A backfill that is under way has not come to this run yet."""

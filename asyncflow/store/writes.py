@@ -16,6 +16,7 @@ import msgspec
 
 from asyncflow.core.commands import (
     ClearXComs,
+    DeleteRun,
     DeleteTask,
     Journal,
     SaveBackfill,
@@ -150,6 +151,12 @@ def _update(batch: Batch, query: str, state_query: str, params: dict[str, Any], 
     raise StaleWrite(name, params["expected"], found[0] if found else None)
 
 
+def _delete_run(batch: Batch, write: DeleteRun) -> None:
+    where = {"dag_id": write.dag_id, "run_id": write.run_id}
+    batch.dropped += [name for (name,) in batch.db.execute(SQL["spills_of_run"], where)]
+    batch.db.execute(SQL["delete_run"], where)
+
+
 def _delete_task(batch: Batch, write: DeleteTask) -> None:
     where = key_params(write.key)
     drop_xcoms(batch, "clear_xcoms", where)
@@ -229,6 +236,7 @@ def _take_dataset_events(batch: Batch, write: TakeDatasetEvents) -> None:
 _APPLY: dict[type, Callable[[Batch, Any], None]] = {
     SaveRun: _save_run,
     SaveTask: _save_task,
+    DeleteRun: _delete_run,
     DeleteTask: _delete_task,
     SaveTry: _save_try,
     SaveXComs: _save_xcoms,

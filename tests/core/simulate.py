@@ -20,6 +20,7 @@ from typing import Any
 
 from asyncflow.core.commands import (
     CallBack,
+    DeleteRun,
     DeleteTask,
     Effects,
     EndTry,
@@ -164,6 +165,11 @@ class Game:
                 assert write.expected == (ti.state if ti else None), write
                 assert (write.ti.dag_id, write.ti.run_id) in self.runs
                 self.rows[write.ti.key] = write.ti
+            case DeleteRun():
+                del self.runs[write.dag_id, write.run_id]
+                gone = [key for key in self.rows if (key.dag_id, key.run_id) == (write.dag_id, write.run_id)]
+                for key in gone:
+                    del self.rows[key]
             case DeleteTask():
                 del self.rows[write.key]
             case SaveTry():

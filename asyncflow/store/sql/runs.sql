@@ -16,6 +16,14 @@ UPDATE dag_run SET
   triggered_by = :triggered_by, note = :note, clear_number = :clear_number, backfill_id = :backfill_id
 WHERE dag_id = :dag_id AND run_id = :run_id AND state = :expected;
 
+-- name: spills_of_run
+SELECT x.spill FROM dag_run r JOIN xcom x ON x.run = r.id
+WHERE r.dag_id = :dag_id AND r.run_id = :run_id AND x.spill IS NOT NULL;
+
+-- name: delete_run
+-- What belongs to it goes along (ON DELETE CASCADE).
+DELETE FROM dag_run WHERE dag_id = :dag_id AND run_id = :run_id;
+
 -- name: run_state
 SELECT state FROM dag_run WHERE dag_id = :dag_id AND run_id = :run_id;
 
