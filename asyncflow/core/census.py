@@ -31,7 +31,7 @@ class Group(NamedTuple):
     kind: str  #: running, starting, trigger, retry, sensor, upstream, paused, run, pool, dag_limit, task_limit, slots,
     #: async_slots, next
     name: str  #: of the pool or DAG whose limit it is, else ""
-    count: int
+    number: int
     since: datetime | None  #: of the one that is in its state for longest, where that is known
     example: TaskKey  #: that one
 
@@ -64,7 +64,7 @@ def census(machine: Machine) -> Census:
         if looked_at > MOST:
             break
     groups = [Group(kind, name, *rest) for (kind, name), rest in found.items()]
-    groups.sort(key=lambda group: -group.count)
+    groups.sort(key=lambda group: -group.number)
     return Census(groups, looked_at > MOST, machine.processes, machine.parallelism)
 
 

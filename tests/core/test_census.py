@@ -13,7 +13,7 @@ from tests.core.simulate import Game, a_dag, a_task, again, deferred, failed
 
 
 def counts(game: Game) -> dict[tuple[str, str], int]:
-    return {(group.kind, group.name): group.count for group in game.world.census().groups}
+    return {(group.kind, group.name): group.number for group in game.world.census().groups}
 
 
 def started(*tasks: Any, runs: int = 1, parallelism: int = 1000, **dag: Any) -> Game:
@@ -84,7 +84,7 @@ def test_runs_that_may_not_start_and_dags_that_are_paused() -> None:
 def test_the_largest_comes_first_and_the_count_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     game = started(a_task("a", pool="none"), a_task("b", pool="none"), a_task("c"), runs=3)
     game.world.put_pool(Pool(name="other", slots=1))
-    assert [(group.kind, group.count) for group in game.world.census().groups] == [("pool", 6), ("starting", 3)]
+    assert [(group.kind, group.number) for group in game.world.census().groups] == [("pool", 6), ("starting", 3)]
     monkeypatch.setattr(module, "MOST", 2)
     assert game.world.census().cut
 
