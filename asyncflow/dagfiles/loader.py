@@ -51,6 +51,18 @@ class LoadResult:
     content_hash: str  #: of the file and all it read
 
 
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What the loader has done and has to do."""
+
+    files: int
+    loading: tuple[str, ...]
+    queued: int
+    failed: int
+    unloaded: frozenset[str]  #: files that have not been loaded yet
+    has_looked: bool  #: every file of the first look at the folder has been loaded
+
+
 @dataclass
 class _File:
     """A DAG file as it was at its last load."""
@@ -80,7 +92,10 @@ class _File:
 
 
 class Loader:
-    """See the module. `parse`, `on_result` and `on_gone` are awaited; for one file never two at a time."""
+    """See the module. `parse`, `on_result` and `on_gone` are awaited; for one file never two at a time.
+
+    `on_look` is called after each look at which files there are.
+    """
 
     def __init__(
         self,
@@ -89,12 +104,14 @@ class Loader:
         parse: Callable[[str, str], Awaitable[Parsed]],
         on_result: Callable[[LoadResult], Awaitable[None]],
         on_gone: Callable[[str], Awaitable[None]],
+        on_look: Callable[[], None] = lambda: None,
     ) -> None:
         self._settings = settings
         self._folder = str(settings.dags)
         self._parse = parse
         self._on_result = on_result
         self._on_gone = on_gone
+        self._on_look = on_look
         self._files: dict[str, _File] = {}
         self._queue: deque[_File] = deque()
         self._work = anyio.Event()
@@ -108,6 +125,18 @@ class Loader:
     def files(self) -> list[str]:
         """The DAG files there are, loaded or about to be."""
         return sorted(self._files)
+
+    def progress(self) -> Progress:
+        """How far the loading is."""
+        files = self._files.values()
+        return Progress(
+            files=len(files),
+            loading=tuple(sorted(file.name for file in files if file.loading)),
+            queued=len(self._queue),
+            failed=sum(file.failed for file in files),
+            unloaded=frozenset(file.name for file in files if not file.loaded),
+            has_looked=self._looked.is_set(),
+        )
 
     async def run(self, after_first_look: Callable[[], Awaitable[None]] | None = None) -> None:
         """Load the folder and follow its changes, until cancelled.
@@ -190,6 +219,7 @@ class Loader:
             self._check_looked()
         for name in new:
             self._enqueue(self._files[name])
+        self._on_look()
 
     async def _forget(self, file: _File) -> None:
         file.gone = True

@@ -68,6 +68,33 @@ class Host:
                 self.jobs.pop(name, None)
 
 
+@dataclass(frozen=True, slots=True)
+class HostFacts:
+    """A host, for people."""
+
+    file: str
+    mode: Mode
+    pid: int  #: 0 while it is starting
+    tokens: tuple[str, ...]  #: tries and triggers it has
+    pids: tuple[int, ...]  #: processes of its tries
+    is_ready: bool
+    is_draining: bool
+
+
+def facts(host: Host) -> HostFacts:
+    """A host as it is now."""
+    jobs = tuple(name for name, job in host.jobs.items() if isinstance(job, RunTrigger))
+    return HostFacts(
+        file=host.config.file,
+        mode=host.config.mode,
+        pid=host.process.pid if host.process else 0,
+        tokens=(*host.tries, *jobs),
+        pids=tuple(process.pid for process in host.tries.values() if process is not None),
+        is_ready=host.ready,
+        is_draining=host.draining,
+    )
+
+
 def orders(settings: Settings, file: str, content_hash: str, mode: Mode, source: str | None) -> HostConfig:
     """What a new host is to be; `source` if it is to use that text whatever the file holds now."""
     return HostConfig(

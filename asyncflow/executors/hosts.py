@@ -47,7 +47,7 @@ from asyncflow.errors import AsyncflowError
 from asyncflow.executors.base import HostAdopted, HostLost, OnMessage, OnRequest
 from asyncflow.executors.connections import Connection, Listener
 from asyncflow.executors.failures import how_it_ended, import_died, import_hung, not_started
-from asyncflow.executors.host import Host, Job, Mode, orders
+from asyncflow.executors.host import Host, HostFacts, Job, Mode, facts, orders
 from asyncflow.executors.launch import Launcher, SpawnLauncher, ZygoteLauncher
 from asyncflow.executors.orphans import Orphans
 from asyncflow.executors.questions import Questions
@@ -242,6 +242,15 @@ class HostPool:
     def running_tokens(self) -> list[str]:
         """Tries that are starting or running, in hosts or orphaned."""
         return [*(token for host in self._hosts.values() for token in host.tries), *self._orphans.tokens()]
+
+    def hosts(self) -> list[HostFacts]:
+        """All hosts that live, by file."""
+        return sorted(map(facts, self._hosts.values()), key=lambda host: host.file)
+
+    @property
+    def zygote_pid(self) -> int:
+        """0 while there is none."""
+        return self._zygote.pid if self._zygote is not None else 0
 
     def read_spool(self) -> list[TryFinished]:
         """Results that nobody could be told; each stays on disk until its `ack`."""

@@ -96,6 +96,11 @@ class ZygoteLauncher:
             delay = _RESTART_DELAY if anyio.current_time() - begun > 5 else min(2 * delay, _LONGEST_RESTART_DELAY)
             await anyio.sleep(delay)
 
+    @property
+    def pid(self) -> int:
+        """0 while none runs."""
+        return self._process.pid if self._process is not None and self._process.returncode is None else 0
+
     def attach(self, connection: Connection) -> None:
         """The zygote has connected."""
         self._connection = connection

@@ -76,6 +76,24 @@ def address_space() -> int:
         return 0
 
 
+def memory(pid: int) -> tuple[int, int]:
+    """Bytes of memory of a process: what it has in RAM, and its share of it where it shares pages with others.
+
+    The second is what would be free without it; 0 where the kernel does not tell. A process that is gone has none.
+    """
+    try:
+        with open(f"/proc/{pid}/smaps_rollup", "rb") as file:
+            rows = {line.split(b":")[0]: line.split() for line in file}
+        return int(rows[b"Rss"][1]) * 1024, int(rows[b"Pss"][1]) * 1024
+    except (OSError, KeyError, ValueError):
+        pass
+    try:
+        with open(f"/proc/{pid}/statm", "rb") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE"), 0
+    except (OSError, IndexError):
+        return 0, 0
+
+
 def oom_kills() -> int:
     """How many processes the kernel has killed for lack of memory since boot."""
     try:

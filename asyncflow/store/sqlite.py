@@ -7,10 +7,12 @@ one snapshot. What happens inside is plain synchronous code in the sibling modul
 from __future__ import annotations
 
 import sqlite3
+from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from time import perf_counter
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 import aiosqlite
@@ -58,6 +60,8 @@ class Database:
         self._secrets = secrets
         self._now = now
         self._closed = False
+        #: seconds that the last writes took, with their wait for those before them
+        self.write_seconds: deque[float] = deque(maxlen=1000)
 
     @classmethod
     async def open(
@@ -137,12 +141,14 @@ class Database:
 
     async def _write(self, change: Callable[..., Any], *args: Any, **kw: Any) -> Any:
         """One transaction: `change(batch, ...)`. Not cancelled half-way: whoever asked learns what became of it."""
-        now = self._now()
+        now, begun = self._now(), perf_counter()
         with anyio.CancelScope(shield=True):
             try:
                 return await _call(self._writer, _transaction, self._spill, now, change, *args, **kw)
             except Exception as error:
                 raise explain(error, self.path) from error
+            finally:
+                self.write_seconds.append(perf_counter() - begun)
 
 
 async def _call(connection: aiosqlite.Connection, function: Callable[..., T], *args: Any, **kw: Any) -> T:
