@@ -14,10 +14,13 @@ from asyncflow.web import i18n
 from asyncflow.web.security import checked_form
 
 LANGUAGE, THEME, ZONE, KEYS = "asyncflow_language", "asyncflow_theme", "asyncflow_zone", "asyncflow_keys"
+COLOURS = "asyncflow_colours"
 #: set by app.js: the IANA name of the browser's own zone
 BROWSER_ZONE = "asyncflow_browser_zone"
 
 THEMES = {"system": "System", "light": "Light", "dark": "Dark"}
+#: of states: ours can be told apart by everybody; those of Airflow 2 are for people who are used to them
+PALETTES = {"asyncflow": "asyncflow", "airflow2": "Airflow 2"}
 ZONES = {"utc": "UTC", "browser": "Browser", "dag": "DAG"}
 _A_YEAR = 365 * 86400
 
@@ -28,6 +31,7 @@ class Preferences:
 
     language: str
     theme: str
+    colours: str  #: a key of PALETTES
     zone: str  #: a key of ZONES
     browser_zone: str  #: "" while it is not known
     keys: bool  #: whether single letters are shortcuts (WCAG 2.1.4: they can be turned off)
@@ -57,6 +61,7 @@ def preferences(request: Request) -> Preferences:
     return Preferences(
         language=i18n.chosen(cookies.get(LANGUAGE), request.headers.get("accept-language", "")),
         theme=theme if theme in THEMES else "system",
+        colours=colours if (colours := cookies.get(COLOURS, "")) in PALETTES else "asyncflow",
         zone=zone if zone in ZONES else "utc",
         browser_zone=cookies.get(BROWSER_ZONE, "")[:64],
         keys=cookies.get(KEYS) != "off",
@@ -76,6 +81,7 @@ async def save(request: Request) -> Response:
     for field, cookie, accepted in (
         ("language", LANGUAGE, i18n.LANGUAGES),
         ("theme", THEME, THEMES),
+        ("colours", COLOURS, PALETTES),
         ("zone", ZONE, ZONES),
         ("keys", KEYS, ("on", "off")),
     ):

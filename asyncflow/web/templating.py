@@ -10,11 +10,12 @@ from urllib.parse import urlencode
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from asyncflow import __version__
-from asyncflow.web import i18n, preferences, views
+from asyncflow.web import i18n, preferences
 from asyncflow.web.address import segment
 from asyncflow.web.security import FIELD, form_token, keep_token
 
@@ -47,11 +48,17 @@ def _environment() -> Environment:
         sections=SECTIONS,
         languages=i18n.LANGUAGES,
         themes=preferences.THEMES,
+        palettes=preferences.PALETTES,
         zones=preferences.ZONES,
-        glyph=views.glyph,
+        glyph=_glyph,
     )
     env.filters.update(moment=_moment, duration=_duration, relative=_relative, segment=segment, iso=_iso)
     return env
+
+
+def _glyph(_state: str | None) -> Markup:
+    """The sign of the state that the element around it has as its class."""
+    return Markup('<span class="glyph"></span>')
 
 
 def _when(value: str | datetime | None) -> datetime | None:

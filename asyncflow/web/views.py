@@ -7,26 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from asyncflow.web import address
+from asyncflow.web import address, signs
 from asyncflow.web.i18n import Language
 
-#: glyph of a state: colour is never the only sign (WCAG 1.4.1)
-_GLYPHS = {
-    "success": "✓",
-    "failed": "✗",
-    "upstream_failed": "⤒",
-    "running": "▶",
-    "queued": "…",
-    "scheduled": "◷",
-    "up_for_retry": "↻",
-    "up_for_reschedule": "⧗",
-    "deferred": "⏸",
-    "skipped": "»",
-    "removed": "−",
-    "restarting": "↻",
-    "awaiting_input": "✋",
-    "none": "○",
-}
 _ACTIVE_RUN = ("queued", "running")
 _ENDED = ("success", "failed", "skipped", "upstream_failed", "removed")
 
@@ -36,7 +19,7 @@ class Badge:
     """A state as it is shown."""
 
     state: str
-    glyph: str
+    glyph: str  #: path of its sign, see signs.py
     label: str
     count: int | None = None
 
@@ -102,16 +85,11 @@ class TaskLine:
     has_log: bool
 
 
-def glyph(state: str | None) -> str:
-    """The sign that a state has beside its colour."""
-    return _GLYPHS.get(state or "none", "?")
-
-
 def badge(state: str | None, count: int | None = None) -> Badge:
     """The badge of a task or run state."""
     name = state or "none"
     return Badge(
-        state=name, glyph=_GLYPHS.get(name, "?"), label=name.replace("_", " ") if state else "no status", count=count
+        state=name, glyph=signs.sign(state), label=name.replace("_", " ") if state else "no status", count=count
     )
 
 

@@ -117,12 +117,13 @@ def test_the_first_page_is_small(site: Site) -> None:
 
 
 def test_language_theme_and_zone_are_kept(site: Site) -> None:
-    wish = {"language": "ko", "theme": "dark", "zone": "browser", "keys": "off", "back": "/runs?state=failed"}
+    wish = {"language": "ko", "theme": "dark", "colours": "airflow2", "zone": "browser", "keys": "off"}
+    wish["back"] = "/runs?state=failed"
     answer = site.send("/preferences", wish)
     assert (answer.status_code, answer.headers["location"]) == (303, "/runs?state=failed")
     site.cookies.set("asyncflow_browser_zone", "Asia/Seoul")
     text = site.text("/runs")
-    assert '<html lang="ko" data-theme="dark" data-keys="off">' in text
+    assert '<html lang="ko" data-theme="dark" data-colours="airflow2" data-keys="off">' in text
     assert "2026-01-02 09:00:00 KST" in text
 
 

@@ -149,3 +149,19 @@ def test_borders_and_text_stand_out_from_the_page(name: str, least: float, theme
     both = {key: codes for key, *codes in re.findall(r"--(\w+): light-dark\((#\w+), (#\w+)\)", CSS)}
     for under in ("page", "raised"):
         assert contrast(both[name][theme], both[under][theme]) >= least
+
+
+CLASSIC = re.findall(r'airflow2"\] \.state-(\w+) \{ background-color: (#\w+); fill: (#\w+); color: (#\w+);', CSS)
+
+
+def test_the_colours_of_airflow_2_are_there_for_every_state() -> None:
+    assert {name for name, *_ in CLASSIC} == {*PALETTE, "restarting"}
+    assert dict((name, shade) for name, shade, *_ in CLASSIC)["running"] == "#00ff00"
+
+
+@pytest.mark.parametrize(("name", "background", "fill", "text"), CLASSIC)
+def test_text_on_a_state_in_the_colours_of_airflow_2_can_be_read(
+    name: str, background: str, fill: str, text: str
+) -> None:
+    assert background == fill
+    assert contrast(background, text) >= 4.5
