@@ -60,6 +60,8 @@ class Database:
         self._secrets = secrets
         self._now = now
         self._closed = False
+        self.writes = 0  #: transactions that were committed
+        self.named_writes = 0  #: those of them of which a note says what they are about, or that no list shows
         #: seconds that the last writes took, with their wait for those before them
         self.write_seconds: deque[float] = deque(maxlen=1000)
 
@@ -116,6 +118,11 @@ class Database:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
+    @property
+    def other_writes(self) -> int:
+        """Transactions that may have changed anything."""
+        return self.writes - self.named_writes
+
     async def _read(self, query: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kw: P.kwargs) -> T:
         async with self._reader() as connection:
             try:
@@ -144,7 +151,9 @@ class Database:
         now, begun = self._now(), perf_counter()
         with anyio.CancelScope(shield=True):
             try:
-                return await _call(self._writer, _transaction, self._spill, now, change, *args, **kw)
+                result = await _call(self._writer, _transaction, self._spill, now, change, *args, **kw)
+                self.writes += 1
+                return result
             except Exception as error:
                 raise explain(error, self.path) from error
             finally:
