@@ -20,13 +20,18 @@ from asyncflow.core.models import Backfill, DagRun, DatasetState, Pool, TaskInst
 from asyncflow.core.specs import DagSpec
 from asyncflow.core.states import RunState, RunType
 from asyncflow.store import backfills, checks, credentials, dags, datasets, pools, runs, xcom
+from asyncflow.store.backfill_pages import BackfillReads
 from asyncflow.store.backfills import StoredSlaMiss
+from asyncflow.store.browse import BrowseReads
+from asyncflow.store.credential_pages import CredentialReads
 from asyncflow.store.credentials import Connection, Variable
 from asyncflow.store.dags import StoredDag, StoredFile, StoredImportError, StoredVersion
+from asyncflow.store.dataset_pages import DatasetReads
 from asyncflow.store.datasets import StoredDataset, StoredEvent
 from asyncflow.store.grid import GridReads
 from asyncflow.store.migrate import copy
 from asyncflow.store.pages import PageReads
+from asyncflow.store.past import PastReads
 from asyncflow.store.queries import SQL
 from asyncflow.store.rows import to_micros
 from asyncflow.store.runs import DagSummary, JournalLine, LoadedRun, PendingCallback, StoredTry
@@ -51,7 +56,7 @@ __all__ = [
 ]
 
 
-class Store(GridReads, PageReads):
+class Store(CredentialReads, GridReads, PageReads, PastReads, BackfillReads, DatasetReads, BrowseReads):
     """An open database. Make it with `open`, end it with `close` (or use it as an async context manager)."""
 
     # ---- the hot path -----------------------------------------------------------------------------------------------
@@ -63,6 +68,7 @@ class Store(GridReads, PageReads):
         (naming the row), DiskTrouble or StoreBroken, and then nothing is written.
         """
         seq: int = await self._write(_commit, frozen(writes))
+        self.named_writes += 1
         return seq
 
     # ---- DAGs -------------------------------------------------------------------------------------------------------
@@ -203,9 +209,11 @@ class Store(GridReads, PageReads):
     async def xcom_set(self, key: TaskKey, name: str, value: str) -> None:
         """Set one XCom at once (a task pushes while it runs)."""
         await self._write(put_xcom, key, name, value)
+        self.named_writes += 1
 
     async def xcom_clear(self, key: TaskKey) -> None:
         await self._write(drop_xcoms, "clear_xcoms", key_params(key))
+        self.named_writes += 1
 
     async def xcom_rows(
         self,

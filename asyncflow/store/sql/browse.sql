@@ -1,0 +1,133 @@
+-- name: browse_runs_newest
+-- The next runs of all DAGs in the order of their due time; those of some DAGs alone are chosen from them.
+SELECT id, run_after FROM dag_run
+WHERE (run_after, id) <= (:run_after, :run) AND run_after >= :due_from AND run_after <= :due_to
+  AND (:dag_ids IS NULL OR dag_id IN (SELECT value FROM json_each(:dag_ids)))
+  AND (:run_id IS NULL OR instr(run_id, :run_id) > 0)
+ORDER BY run_after DESC, id DESC LIMIT :limit;
+
+-- name: browse_runs_oldest
+SELECT id, run_after FROM dag_run
+WHERE (run_after, id) >= (:run_after, :run) AND run_after >= :due_from AND run_after <= :due_to
+  AND (:dag_ids IS NULL OR dag_id IN (SELECT value FROM json_each(:dag_ids)))
+  AND (:run_id IS NULL OR instr(run_id, :run_id) > 0)
+ORDER BY run_after, id LIMIT :limit;
+
+-- name: browse_runs_of_dag_newest
+SELECT id, run_after FROM dag_run
+WHERE dag_id = :dag_id AND (run_after, id) <= (:run_after, :run) AND run_after >= :due_from AND run_after <= :due_to
+  AND (:run_id IS NULL OR instr(run_id, :run_id) > 0)
+ORDER BY run_after DESC, id DESC LIMIT :limit;
+
+-- name: browse_runs_of_dag_oldest
+SELECT id, run_after FROM dag_run
+WHERE dag_id = :dag_id AND (run_after, id) >= (:run_after, :run) AND run_after >= :due_from AND run_after <= :due_to
+  AND (:run_id IS NULL OR instr(run_id, :run_id) > 0)
+ORDER BY run_after, id LIMIT :limit;
+
+-- name: browse_active_runs
+-- Few, whatever the history. (+ keeps the planner on the index dag_run_active.)
+SELECT id, run_after FROM dag_run
+WHERE state IN ('queued', 'running')
+  AND +run_after >= :due_from AND +run_after <= :due_to
+  AND (:dag_ids IS NULL OR dag_id IN (SELECT value FROM json_each(:dag_ids)))
+  AND (:run_id IS NULL OR instr(run_id, :run_id) > 0);
+
+-- name: browse_tasks
+-- Which instances of some runs are wanted, in the order of the runs.
+SELECT t.run, t.task_id, t.map_index FROM json_each(:runs) j CROSS JOIN task_instance t ON t.run = j.value
+WHERE (:task_id IS NULL OR t.task_id = :task_id)
+  AND (:text IS NULL OR instr(t.task_id, :text) > 0)
+  AND (:states IS NULL OR t.state IN (SELECT value FROM json_each(:states)))
+  AND (:pool IS NULL OR t.pool = :pool)
+  AND (:operator IS NULL OR instr(t.operator, :operator) > 0)
+  AND t.try_number > :tries_over
+  AND (:started_from IS NULL OR t.started_at >= :started_from)
+  AND (:started_to IS NULL OR t.started_at <= :started_to)
+  AND (t.run <> :run OR (t.task_id, t.map_index) > (:after_task, :after_index))
+ORDER BY j.key, t.task_id, t.map_index LIMIT :limit;
+
+-- name: browse_broken
+-- The same for what failed: the index has nothing else.
+SELECT t.run, t.task_id, t.map_index
+FROM json_each(:runs) j CROSS JOIN task_instance t INDEXED BY task_instance_broken ON t.run = j.value
+WHERE t.state IN ('failed', 'upstream_failed')
+  AND (:task_id IS NULL OR t.task_id = :task_id)
+  AND (:text IS NULL OR instr(t.task_id, :text) > 0)
+  AND (:states IS NULL OR t.state IN (SELECT value FROM json_each(:states)))
+  AND (:pool IS NULL OR t.pool = :pool)
+  AND (:operator IS NULL OR instr(t.operator, :operator) > 0)
+  AND t.try_number > :tries_over
+  AND (:started_from IS NULL OR t.started_at >= :started_from)
+  AND (:started_to IS NULL OR t.started_at <= :started_to)
+  AND (t.run <> :run OR (t.task_id, t.map_index) > (:after_task, :after_index))
+ORDER BY j.key, t.task_id, t.map_index LIMIT :limit;
+
+-- name: browse_started_newest
+-- The next instances in the order of their start, from the index alone.
+SELECT started_at, run, task_id, map_index FROM task_instance INDEXED BY task_instance_started
+WHERE started_at IS NOT NULL AND started_at >= :started_from AND started_at <= :started_to
+  AND (started_at, run, task_id, map_index) < (:started_at, :run, :after_task, :after_index)
+ORDER BY started_at DESC, run DESC, task_id DESC, map_index DESC LIMIT :limit;
+
+-- name: browse_started_oldest
+SELECT started_at, run, task_id, map_index FROM task_instance INDEXED BY task_instance_started
+WHERE started_at IS NOT NULL AND started_at >= :started_from AND started_at <= :started_to
+  AND (started_at, run, task_id, map_index) > (:started_at, :run, :after_task, :after_index)
+ORDER BY started_at, run, task_id, map_index LIMIT :limit;
+
+-- name: browse_chosen
+-- Which of some instances are wanted, in the order given.
+SELECT t.run, t.task_id, t.map_index
+FROM json_each(:keys) k CROSS JOIN task_instance t
+  ON t.run = k.value ->> 0 AND t.task_id = k.value ->> 1 AND t.map_index = k.value ->> 2
+JOIN dag_run r ON r.id = t.run
+WHERE (:task_id IS NULL OR t.task_id = :task_id)
+  AND (:text IS NULL OR instr(t.task_id, :text) > 0)
+  AND (:states IS NULL OR t.state IN (SELECT value FROM json_each(:states)))
+  AND (:pool IS NULL OR t.pool = :pool)
+  AND (:operator IS NULL OR instr(t.operator, :operator) > 0)
+  AND t.try_number > :tries_over
+  AND r.run_after >= :due_from AND r.run_after <= :due_to
+  AND (:dag_ids IS NULL OR r.dag_id IN (SELECT value FROM json_each(:dag_ids)))
+  AND (:run_id IS NULL OR instr(r.run_id, :run_id) > 0)
+ORDER BY k.key LIMIT :limit;
+
+-- name: browse_rows
+-- Instances by their keys, in the order given.
+SELECT r.dag_id, r.run_id, t.*
+FROM json_each(:keys) k CROSS JOIN task_instance t
+  ON t.run = k.value ->> 0 AND t.task_id = k.value ->> 1 AND t.map_index = k.value ->> 2
+JOIN dag_run r ON r.id = t.run ORDER BY k.key;
+
+-- name: browse_names
+SELECT id, dag_id, run_id, run_after FROM dag_run WHERE id IN (SELECT value FROM json_each(:runs));
+
+-- name: add_audit
+INSERT INTO audit (at, via, who, action, dag_id, run_id, task_id, map_index, arguments, touched, error)
+VALUES (:at, :via, :who, :action, :dag_id, :run_id, :task_id, :map_index, :arguments, :touched, :error);
+
+-- name: audit_lines
+-- Newest first.
+SELECT * FROM audit
+WHERE id < :before
+  AND (:via IS NULL OR via = :via)
+  AND (:action IS NULL OR action = :action)
+  AND (:at_from IS NULL OR at >= :at_from) AND (:at_to IS NULL OR at <= :at_to)
+  AND (:text IS NULL OR instr(arguments, :text) > 0 OR instr(dag_id, :text) > 0 OR instr(run_id, :text) > 0
+       OR instr(task_id, :text) > 0)
+ORDER BY id DESC LIMIT :limit;
+
+-- name: audit_of_dag
+SELECT * FROM audit
+WHERE dag_id = :dag_id AND dag_id <> '' AND id < :before
+  AND (:run_id IS NULL OR run_id = :run_id)
+  AND (:task_id IS NULL OR task_id = :task_id)
+  AND (:via IS NULL OR via = :via)
+  AND (:action IS NULL OR action = :action)
+  AND (:at_from IS NULL OR at >= :at_from) AND (:at_to IS NULL OR at <= :at_to)
+  AND (:text IS NULL OR instr(arguments, :text) > 0 OR instr(run_id, :text) > 0 OR instr(task_id, :text) > 0)
+ORDER BY id DESC LIMIT :limit;
+
+-- name: audit_actions
+SELECT DISTINCT action FROM audit ORDER BY action;
