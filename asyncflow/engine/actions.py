@@ -17,6 +17,7 @@ from asyncflow.engine.backfills import BackfillActions
 from asyncflow.engine.changes import Changes
 from asyncflow.engine.clearing import ClearingActions
 from asyncflow.engine.clock import Clock
+from asyncflow.engine.connection_forms import AskChild, ConnectionFormActions
 from asyncflow.engine.credentials import CredentialActions
 from asyncflow.engine.dag_pages import DagPages
 from asyncflow.engine.dags import DagActions
@@ -25,9 +26,11 @@ from asyncflow.engine.files import DagFiles
 from asyncflow.engine.launcher import Launcher
 from asyncflow.engine.monitor import Monitor
 from asyncflow.engine.pages import Pages
+from asyncflow.engine.pool_use import PoolUseActions
 from asyncflow.engine.records import RecordActions
 from asyncflow.engine.runs import RunActions
 from asyncflow.engine.scheduler import Scheduler
+from asyncflow.engine.variable_forms import VariableFormActions
 from asyncflow.store.database import Store
 
 
@@ -35,6 +38,9 @@ class Actions(
     DagActions,
     RunActions,
     CredentialActions,
+    ConnectionFormActions,
+    VariableFormActions,
+    PoolUseActions,
     DatasetActions,
     BackfillActions,
     ClearingActions,
@@ -56,6 +62,7 @@ class Actions(
         validate_conf: Callable[[DagSpec, dict[str, Any]], None],
         variable_changed: Callable[[str], None],
         connection_changed: Callable[[str], None],
+        ask_child: AskChild,
         changes: Changes,
         folder: Path,
     ) -> None:
@@ -73,6 +80,9 @@ class Actions(
         self._validate_conf = validate_conf
         self._variable_changed = variable_changed
         self._connection_changed = connection_changed
+        self._ask_child = ask_child
+        self._learned = {}
+        self._changes = changes
 
     async def health(self) -> dict[str, Any]:
         """Airflow's /health shape, and what we know beyond it."""

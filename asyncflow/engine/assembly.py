@@ -10,6 +10,7 @@ import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ from asyncflow.engine.recovery import LeftBehind, left_behind, recover
 from asyncflow.engine.scheduler import Scheduler
 from asyncflow.engine.task_api import TaskRequests
 from asyncflow.executors.hosts import HostPool
+from asyncflow.executors.oneshot import ask_connection_child
 from asyncflow.ipc.fingerprint import main_path
 from asyncflow.store.credentials import Connection
 from asyncflow.store.database import Store
@@ -100,6 +102,7 @@ class Server:
             validate_conf=validate_conf,
             variable_changed=self.loader.variable_changed,
             connection_changed=self.loader.connection_changed,
+            ask_child=partial(ask_connection_child, settings),
             changes=self.changes,
             folder=settings.dags,
         )

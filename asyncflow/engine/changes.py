@@ -17,6 +17,9 @@ from asyncflow.core.commands import Write
 #: changes that are kept for those who were away
 KEPT = 2048
 
+#: what is noted in place of a DAG's id for what is of no DAG; no DAG's id begins with a blank
+POOLS, VARIABLES, CONNECTIONS = " pools", " variables", " connections"
+
 Named = tuple[str, str]  #: (dag_id, run_id); run_id "" = the DAG itself; both "" = something that is of no DAG
 Listener = Callable[[frozenset[Named]], None]
 

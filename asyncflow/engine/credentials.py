@@ -15,6 +15,7 @@ import msgspec
 from asyncflow.core import connections as data
 from asyncflow.core.models import Pool
 from asyncflow.core.secrecy import MASK, is_sensitive
+from asyncflow.engine.changes import CONNECTIONS, POOLS, VARIABLES, Changes
 from asyncflow.engine.jsonable import struct_dict
 from asyncflow.engine.scheduler import Scheduler
 from asyncflow.errors import Conflict, InvalidInput, NotFound
@@ -32,6 +33,7 @@ class CredentialActions:
 
     _store: Store
     _scheduler: Scheduler
+    _changes: Changes
     #: told what was set or deleted, so that files that read it while they are imported are loaded again
     _variable_changed: Callable[[str], None]
     _connection_changed: Callable[[str], None]
@@ -54,14 +56,14 @@ class CredentialActions:
         if not key or len(key) > _LONGEST_KEY:
             raise InvalidInput(f"The key of a Variable has 1 to {_LONGEST_KEY} characters, this one {len(key)}.")
         await self._store.variable_set(key, value, description)
-        self._variable_changed(key)
+        self._tell_variable(key)
         return {"key": key}
 
     async def delete_variable(self, key: str) -> dict[str, Any]:
         """Delete a Variable."""
         if not await self._store.variable_delete(key):
             raise NotFound("Variable", key, [row.name for row in await self._store.list_variables()])
-        self._variable_changed(key)
+        self._tell_variable(key)
         return {"key": key}
 
     async def import_variables(
@@ -97,18 +99,29 @@ class CredentialActions:
         on_conflict: OnConflict = "overwrite",
     ) -> dict[str, Any]:
         """Make or replace a Connection by its fields (names of `core.connections.FIELDS`), its URI, or both."""
-        connection = _connection(conn_id, fields or {}, uri)
+        return await self._set_connection(made_connection(conn_id, fields or {}, uri), on_conflict)
+
+    async def _set_connection(self, connection: Connection, on_conflict: OnConflict) -> dict[str, Any]:
+        conn_id = connection.conn_id
         if on_conflict != "overwrite" and await self._store.connection_get(conn_id) is not None:
             raise Conflict(f"A connection with the conn_id {conn_id!r} exists already.")
         await self._store.connection_set(connection)
-        self._connection_changed(conn_id)
+        self._tell_connection(conn_id)
         return _connection_row(connection, reveal=False)
+
+    def _tell_connection(self, conn_id: str) -> None:
+        self._connection_changed(conn_id)
+        self._changes.noted(CONNECTIONS)
+
+    def _tell_variable(self, key: str) -> None:
+        self._variable_changed(key)
+        self._changes.noted(VARIABLES)
 
     async def delete_connection(self, conn_id: str) -> dict[str, Any]:
         """Delete a Connection."""
         if not await self._store.connection_delete(conn_id):
             raise NotFound("Connection", conn_id, [row.conn_id for row in await self._store.list_connections()])
-        self._connection_changed(conn_id)
+        self._tell_connection(conn_id)
         return {"conn_id": conn_id}
 
     async def import_connections(
@@ -120,7 +133,7 @@ class CredentialActions:
         made = [_imported(conn_id, value) for conn_id, value in connections.items() if conn_id not in taken]
         for connection in made:
             await self._store.connection_set(connection)
-            self._connection_changed(connection.conn_id)
+            self._tell_connection(connection.conn_id)
         return {"imported": sorted(row.conn_id for row in made), "skipped": sorted(taken)}
 
     # ---- pools ------------------------------------------------------------------------------------------------------
@@ -144,6 +157,7 @@ class CredentialActions:
         pool = _pool(name, {"slots": slots, "description": description, "include_deferred": include_deferred})
         await self._store.put_pool(pool)
         await self._scheduler.do(lambda world, _now: world.put_pool(pool))
+        self._changes.noted(POOLS)
         return struct_dict(pool)
 
     async def delete_pool(self, name: str) -> dict[str, Any]:
@@ -153,6 +167,7 @@ class CredentialActions:
         if not await self._store.delete_pool(name):
             raise NotFound("pool", name, [pool.name for pool in await self._store.list_pools()])
         await self._scheduler.do(lambda world, _now: world.remove_pool(name))
+        self._changes.noted(POOLS)
         return {"name": name}
 
     async def import_pools(self, pools: Mapping[str, Any]) -> dict[str, Any]:
@@ -176,7 +191,8 @@ def _connection_row(row: Connection, reveal: bool) -> dict[str, Any]:
     return {**fields, "uri": data.to_uri(fields) if reveal else None}
 
 
-def _connection(conn_id: str, fields: Mapping[str, Any], uri: str | None = None) -> Connection:
+def made_connection(conn_id: str, fields: Mapping[str, Any], uri: str | None = None) -> Connection:
+    """The Connection that fields, a URI, or both describe. Raises InvalidInput."""
     if not _CONN_ID.fullmatch(conn_id):
         raise InvalidInput(f"conn_id={conn_id!r}: letters, digits and _ . ~ : - are accepted, at most 200.")
     try:
@@ -193,9 +209,9 @@ def _imported(conn_id: str, value: Any) -> Connection:
     if isinstance(value, list) and len(value) == 1:  # the shape of older exports
         value = value[0]
     if isinstance(value, str):
-        return _connection(conn_id, {}, value) if not value.lstrip().startswith("{") else _from_json(conn_id, value)
+        return made_connection(conn_id, {}, value) if not value.lstrip().startswith("{") else _from_json(conn_id, value)
     if isinstance(value, Mapping):
-        return _connection(conn_id, value)
+        return made_connection(conn_id, value)
     raise InvalidInput(f"Connection {conn_id!r} must be a URI or an object, not {value!r:.60}.")
 
 
@@ -204,7 +220,7 @@ def _from_json(conn_id: str, text: str) -> Connection:
         fields = data.from_json(text)
     except ValueError as error:
         raise InvalidInput(f"Connection {conn_id!r}: {error}.") from None
-    return _connection(conn_id, fields)
+    return made_connection(conn_id, fields)
 
 
 def _taken(known: set[str], given: Mapping[str, Any], on_conflict: str, what: str) -> set[str]:

@@ -16,7 +16,7 @@ from asyncflow.core.messages import Hello, Request
 from asyncflow.core.models import TaskKey
 from asyncflow.core.states import RunState, TaskState
 from asyncflow.engine.actions import Actions
-from asyncflow.engine.changes import Changes
+from asyncflow.engine.changes import VARIABLES, Changes
 from asyncflow.engine.jsonable import iso, struct_dict
 from asyncflow.engine.launcher import run_context
 from asyncflow.engine.moments import moment
@@ -117,10 +117,12 @@ class TaskRequests:
     async def variable_set(self, name: str, value: str, description: str | None = None) -> None:
         await self._store.variable_set(name, value, description)
         self._variable_changed(name)
+        self._changes.noted(VARIABLES)
 
     async def variable_delete(self, name: str) -> bool:
         deleted = await self._store.variable_delete(name)
         self._variable_changed(name)
+        self._changes.noted(VARIABLES)
         return deleted
 
     async def connection_get(self, conn_id: str) -> dict[str, Any] | None:

@@ -36,14 +36,14 @@ _HIDDEN = ("password", "extra")
 
 def get_variable(db: sqlite3.Connection, secrets: Secrets, name: str) -> Variable | None:
     row = db.execute(SQL["get_variable"], {"name": name}).fetchone()
-    return None if row is None else _variable(row, secrets)
+    return None if row is None else variable_of(row, secrets)
 
 
 def list_variables(db: sqlite3.Connection, secrets: Secrets) -> list[Variable]:
-    return [_variable(row, secrets) for row in db.execute(SQL["list_variables"])]
+    return [variable_of(row, secrets) for row in db.execute(SQL["list_variables"])]
 
 
-def _variable(row: tuple[str, str, str], secrets: Secrets) -> Variable:
+def variable_of(row: tuple[str, str, str], secrets: Secrets) -> Variable:
     name, token, description = row
     return Variable(name=name, value=secrets.decrypt(token, f"Variable {name!r}"), description=description)
 

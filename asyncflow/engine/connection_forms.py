@@ -1,0 +1,220 @@
+"""Connections as people list, edit and test them: a part of `engine.actions.Actions`. No answer holds a secret.
+
+What packages say of connections is asked of a process of its own (`executors.oneshot`): the server imports none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from asyncflow.config import secret_from_environment
+from asyncflow.core import connections as data
+from asyncflow.core.connection_types import KNOWN, ConnectionType, package_of
+from asyncflow.core.secrecy import MASK, hide, is_sensitive, restore
+from asyncflow.engine.clock import Clock
+from asyncflow.engine.credentials import OnConflict, made_connection
+from asyncflow.errors import AsyncflowError, InvalidInput, NotFound
+from asyncflow.store.database import Connection, Store
+
+#: seconds a test may take, and a package may think about its form
+TEST_LIMIT, FORM_LIMIT = 30.0, 10.0
+#: seconds for which an answer about installed packages holds
+_FRESH = 300.0
+
+Question = Mapping[str, Any]
+AskChild = Callable[[Question, float], Awaitable[dict[str, Any]]]
+Fields = Mapping[str, Any]
+
+
+class ConnectionFormActions:
+    """Lists, forms, tests. Keyword arguments and answers are JSON values."""
+
+    _store: Store
+    _clock: Clock
+    _ask_child: AskChild
+    _set_connection: Callable[[Connection, OnConflict], Awaitable[dict[str, Any]]]
+    #: answers about installed packages, by question, with the time they were given
+    _learned: dict[str, tuple[float, dict[str, Any]]]
+
+    async def find_connections(
+        self, text: str = "", conn_type: str = "", limit: int = 100, offset: int = 0
+    ) -> dict[str, Any]:
+        """Some of the stored Connections by conn_id, how many match, and the types that there are."""
+        rows, count, types = await self._store.find_connections(text, conn_type, limit, offset)
+        return {
+            "rows": [{**row, "in_environment": _in_environment(row["conn_id"])} for row in rows],
+            "count": count,
+            "types": types,
+        }
+
+    async def connection_form(self, conn_id: str) -> dict[str, Any]:
+        """The fields that may be shown: `extra` with *** in place of secrets, and whether there is a password.
+
+        An extra that is no JSON object is not shown at all: `extra_is_hidden`.
+        """
+        row = await self._stored_connection(conn_id)
+        extra = data.extra_dict(row.extra)
+        return {
+            "conn_id": row.conn_id,
+            **{name: getattr(row, name) for name in ("conn_type", "description", "host", "port", "login", "schema")},
+            "has_password": bool(row.password),
+            "extra": _json(hide(extra)) if extra else "",
+            "extra_is_hidden": bool(row.extra) and not extra and row.extra.strip() != "{}",
+            "in_environment": _in_environment(conn_id),
+        }
+
+    async def edit_connection(
+        self,
+        conn_id: str,
+        fields: Fields,
+        like: str | None = None,
+        forget: Sequence[str] = (),
+        on_conflict: OnConflict = "overwrite",
+    ) -> dict[str, Any]:
+        """Make or replace a Connection from a form.
+
+        What the form hid is that of the Connection `like`: a password (or hidden extra) that is empty, and *** in the
+        extra; except for what is to be `forget`-ten.
+        """
+        return await self._set_connection(await self._meant(conn_id, fields, like, forget), on_conflict)
+
+    async def test_connection(
+        self,
+        conn_id: str,
+        fields: Fields | None = None,
+        like: str | None = None,
+        forget: Sequence[str] = (),
+        limit: float = TEST_LIMIT,
+    ) -> dict[str, Any]:
+        """Whether its hook gets through: {"status": bool, "message": text}. With `fields`, of a form not saved yet.
+
+        What is stored is tested, or what the environment defines under this name, as tasks would have it.
+        """
+        if fields is not None:
+            connection = await self._meant(conn_id, fields, like, forget)
+        elif (text := secret_from_environment("CONN", conn_id)) is not None:
+            connection = made_connection(conn_id, *_understood(text))
+        else:
+            connection = await self._stored_connection(conn_id)
+        question = {"ask": "test", "connection": msgspec.structs.asdict(connection)}
+        try:
+            answer = await self._ask_child(question, limit)
+        except AsyncflowError as error:
+            answer = {"status": False, "message": str(error)}
+        message = str(answer["message"])
+        if not answer["status"] and message.startswith("Unknown hook type"):
+            message = _no_hook(connection.conn_type)
+        return {"status": bool(answer["status"]), "message": _without_secrets(connection, message)}
+
+    # ---- types ------------------------------------------------------------------------------------------------------
+
+    async def connection_types(self) -> list[dict[str, Any]]:
+        """The types that are known: conn_type, name, the package that brings them, and whether it is there."""
+        installed = (await self._learn({"ask": "types"})).get("types", {})
+        return [
+            {
+                "conn_type": conn_type,
+                "name": KNOWN[conn_type].name if conn_type in KNOWN else conn_type,
+                "package": installed.get(conn_type) or package_of(conn_type),
+                "installed": conn_type in installed,
+            }
+            for conn_type in sorted({*KNOWN, *installed})
+        ]
+
+    async def connection_type_form(self, conn_type: str) -> dict[str, Any]:
+        """What to ask for in a Connection of this type: hidden fields, labels, placeholders, fields of the extra."""
+        known = KNOWN.get(conn_type) or ConnectionType(conn_type)
+        form = {
+            "hidden": list(known.hidden),
+            "labels": dict(known.labels),
+            "placeholders": dict(known.placeholders),
+            "fields": [],
+        }
+        installed = (await self._learn({"ask": "types"})).get("types", {})
+        if conn_type in installed and conn_type != "fs":
+            said = await self._learn({"ask": "form", "conn_type": conn_type})
+            form |= {name: value for name, value in said.items() if value}
+        return form
+
+    async def _learn(self, question: Question) -> dict[str, Any]:
+        """What installed packages say, kept for a while; nothing if they cannot be asked."""
+        name, now = str(sorted(question.items())), self._clock.now().timestamp()
+        asked_at, answer = self._learned.get(name, (0.0, {}))
+        if now - asked_at > _FRESH:
+            try:
+                answer = await self._ask_child(question, FORM_LIMIT)
+            except AsyncflowError:
+                answer = {}
+            self._learned[name] = now, answer
+        return answer
+
+    # ---- what forms mean --------------------------------------------------------------------------------------------
+
+    async def _stored_connection(self, conn_id: str) -> Connection:
+        fields = await self._store.connection_get(conn_id)
+        if fields is None:
+            raise NotFound("Connection", conn_id, [row["conn_id"] for row in (await self._store.find_connections())[0]])
+        return msgspec.convert(fields, Connection)
+
+    async def _meant(self, conn_id: str, fields: Fields, like: str | None, forget: Sequence[str]) -> Connection:
+        stored = await self._stored_connection(like) if like else None
+        given = {name: value for name, value in fields.items() if value not in (None, "")}
+        if stored is not None and "password" not in given and "password" not in forget:
+            given["password"] = stored.password
+        old = stored.extra if stored is not None else None
+        if "extra" in given:
+            given["extra"] = _restored(conn_id, given["extra"], data.extra_dict(old))
+        elif old and not data.extra_dict(old) and "extra" not in forget:
+            given["extra"] = old
+        return made_connection(conn_id, given)
+
+
+def _understood(text: str) -> tuple[Fields, str | None]:
+    """The fields and the URI of `made_connection` that a text of the environment stands for."""
+    return ({}, text) if not text.lstrip().startswith("{") else (data.from_json(text), None)
+
+
+def _restored(conn_id: str, extra: Any, old: dict[str, Any]) -> str:
+    """The extra of a form with what it hid; a text that is no JSON object is refused."""
+    try:
+        found = msgspec.json.decode(extra) if isinstance(extra, str) else extra
+        if not isinstance(found, dict):
+            raise ValueError('an object is needed, like {"key": "value"}')
+        if found == hide(old):
+            found = old
+        return data.to_json(restore(found, old))
+    except ValueError as error:
+        raise InvalidInput(f"Connection {conn_id!r}: extra is not right: {error}.") from None
+
+
+def _no_hook(conn_type: str) -> str:
+    package = package_of(conn_type)
+    if package:
+        return f"No installed package knows connections of type {conn_type!r}: pip install {package}."
+    return f"No installed package knows connections of type {conn_type!r}."
+
+
+def _without_secrets(connection: Connection, text: str) -> str:
+    secrets = [connection.password or "", *_secret_texts(data.extra_dict(connection.extra))]
+    for secret in sorted(secrets, key=len, reverse=True):
+        text = text.replace(secret, MASK) if len(secret) > 2 else text
+    return text
+
+
+def _secret_texts(value: Any, secret: bool = False) -> list[str]:
+    if isinstance(value, dict):
+        return [text for name, part in value.items() for text in _secret_texts(part, secret or is_sensitive(name))]
+    if isinstance(value, list):
+        return [text for part in value for text in _secret_texts(part, secret)]
+    return [value] if secret and isinstance(value, str) else []
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.format(msgspec.json.encode(value)).decode()
+
+
+def _in_environment(conn_id: str) -> bool:
+    return secret_from_environment("CONN", conn_id) is not None

@@ -1,0 +1,49 @@
+"""Windows on Variables and Connections for their lists: only what is shown is decrypted, of Connections nothing."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+from asyncflow.store.credentials import Variable, get_variable, variable_of
+from asyncflow.store.queries import SQL
+from asyncflow.store.secrets import Secrets
+from asyncflow.store.sqlite import Database
+
+
+class CredentialReads(Database):
+    """The part of the store that their pages read."""
+
+    async def find_variables(self, text: str = "", limit: int = -1, offset: int = 0) -> tuple[list[Variable], int]:
+        """Those with `text` in key or description, by key; and how many there are. limit -1 = all."""
+        return await self._read(_variables, self._secrets, text, limit, offset)
+
+    async def find_variable(self, name: str) -> Variable | None:
+        return await self._read(get_variable, self._secrets, name)
+
+    async def find_connections(
+        self, text: str = "", conn_type: str = "", limit: int = -1, offset: int = 0
+    ) -> tuple[list[dict[str, Any]], int, list[str]]:
+        """Those with `text` in id, host, login or description, without secrets; how many; all types that there are."""
+        return await self._read(_connections, text, conn_type, limit, offset)
+
+
+def _variables(
+    db: sqlite3.Connection, secrets: Secrets, text: str, limit: int, offset: int
+) -> tuple[list[Variable], int]:
+    where = {"text": text, "limit": limit, "offset": offset}
+    rows = [variable_of(row, secrets) for row in db.execute(SQL["page_variables"], where)]
+    return rows, db.execute(SQL["count_variables"], {"text": text}).fetchone()[0]
+
+
+def _connections(
+    db: sqlite3.Connection, text: str, conn_type: str, limit: int, offset: int
+) -> tuple[list[dict[str, Any]], int, list[str]]:
+    where = {"text": text, "conn_type": conn_type}
+    cursor = db.execute(SQL["page_connections"], {**where, "limit": limit, "offset": offset})
+    names = [column[0] for column in cursor.description]
+    rows = [dict(zip(names, row, strict=True)) for row in cursor]
+    for row in rows:
+        row |= {name: bool(row[name]) for name in ("has_password", "has_extra")}
+    count = db.execute(SQL["count_connections"], where).fetchone()[0]
+    return rows, count, [name for (name,) in db.execute(SQL["connection_types"])]
