@@ -42,7 +42,7 @@ def serve(session: Session, /, folder: Path | None, stop_tasks: bool, **flags: A
         click.echo(f"{settings.dags} does not exist yet: DAG files are loaded once it does.", err=True)
 
     async def run() -> None:
-        await run_server(settings, make_app, stop_tasks=stop_tasks, on_ready=_announce)
+        await run_server(settings, make_app, stop_tasks=stop_tasks, on_ready=_announce, origins=session.origins)
 
     anyio.run(run, backend_options=_backend())
 

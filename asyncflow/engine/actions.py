@@ -33,6 +33,7 @@ from asyncflow.engine.scheduler import Scheduler
 from asyncflow.engine.variable_forms import VariableFormActions
 from asyncflow.store.database import Store
 
+from asyncflow.engine.server_pages import ServerPages
 
 class Actions(
     DagActions,
@@ -52,6 +53,8 @@ class Actions(
     def __init__(
         self,
         *,
+    server: ServerPages  #: what the pages about the server itself read; set by `assembly`
+
         store: Store,
         scheduler: Scheduler,
         files: DagFiles,

@@ -34,6 +34,7 @@ from asyncflow.engine.outbox import Outbox
 from asyncflow.engine.params import validate_conf
 from asyncflow.engine.recovery import LeftBehind, left_behind, recover
 from asyncflow.engine.scheduler import Scheduler
+from asyncflow.engine.server_pages import ServerPages
 from asyncflow.engine.task_api import TaskRequests
 from asyncflow.executors.hosts import HostPool
 from asyncflow.executors.oneshot import ask_connection_child
@@ -89,7 +90,13 @@ class Server:
         self.launcher.callback_done = self.outbox.done
         if scheduling:
             self.scheduler.keeper = self.outbox
-        self.loader = Loader(settings, parse=self.pool.parse, on_result=self._loaded, on_gone=self._gone)
+        self.loader = Loader(
+            settings,
+            parse=self.pool.parse,
+            on_result=self._loaded,
+            on_gone=self._gone,
+            on_look=self.changes.noted,
+        )
         self.monitor = Monitor(self.scheduler)
         self.actions = Actions(
             store=store,
@@ -106,11 +113,24 @@ class Server:
             changes=self.changes,
             folder=settings.dags,
         )
+        self.actions.server = self._server_pages()
         self.requests = TaskRequests(
             store=store,
             scheduler=self.scheduler,
             actions=self.actions,
             variable_changed=self.loader.variable_changed,
+            changes=self.changes,
+        )
+
+    def _server_pages(self) -> ServerPages:
+        return ServerPages(
+            settings=self.settings,
+            store=self.store,
+            scheduler=self.scheduler,
+            clock=self.clock,
+            monitor=self.monitor,
+            loader=self.loader,
+            hosts=self.pool,
             changes=self.changes,
         )
 
@@ -126,6 +146,7 @@ class Server:
 
     async def _loaded(self, result: LoadResult) -> None:
         await self.files.loaded(result)
+        self.actions.server.loaded(result)
         for dag_id in (spec.dag_id for spec in result.parsed.dags):
             self.changes.noted(dag_id)
         self.changes.noted()

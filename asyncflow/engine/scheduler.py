@@ -77,6 +77,11 @@ class Scheduler:
         self._inbox: list[_Turn] = []
         self._wake = anyio.Event()
 
+    @property
+    def waiting(self) -> int:
+        """How many facts and wishes wait for the next turn."""
+        return len(self._inbox)
+
     def tell(self, decide: Decision[object], then: Callable[[], None] | None = None) -> None:
         """Have `decide` run in the next turn; `then` is called once its effects are committed."""
         self._inbox.append(_Turn(decide, then, None))

@@ -9,15 +9,17 @@ from __future__ import annotations
 import contextlib
 import gc
 import logging
+import os
 import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import anyio
 import uvicorn
 
-from asyncflow.config import Settings
+from asyncflow import __version__
+from asyncflow.config import Origin, Settings
 from asyncflow.engine.actions import Actions
 from asyncflow.engine.assembly import Server, assemble
 from asyncflow.errors import InvalidInput
@@ -33,8 +35,11 @@ async def serve(
     *,
     stop_tasks: bool = False,
     on_ready: Callable[[str], None] = lambda address: None,
+    origins: Mapping[str, Origin] | None = None,
 ) -> None:
     """Run until SIGTERM or SIGINT. `on_ready` gets the address of the web pages once they answer.
+
+    `origins`: where each setting came from, for the page that shows them.
 
     Raises errors.HomeLocked if another server owns the home, errors.InvalidInput for an address that cannot be used.
     """
@@ -44,8 +49,11 @@ async def serve(
             "are served."
         )
     async with anyio.create_task_group() as tasks, assemble(settings, tasks) as server:
+        server.actions.server.origins = origins or {}
         try:
-            await _run(server, tasks, make_app, on_ready)
+            with server.actions.server.log.written():
+                log.info("asyncflow %s starts, process %s", __version__, os.getpid())
+                await _run(server, tasks, make_app, on_ready)
         finally:
             with anyio.CancelScope(shield=True):
                 await server.pool.close(stop_tasks=stop_tasks)

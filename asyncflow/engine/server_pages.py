@@ -1,0 +1,406 @@
+"""What the pages about the server itself ask for: how it is, how it is set up, its log, what is in its folders.
+
+Numbers of the kernel and of files are read in threads; nothing here costs anything while nobody looks.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sqlite3
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError, distribution, requires
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import anyio.to_thread
+import msgspec
+
+from asyncflow import __version__
+from asyncflow.config import Origin, Settings, shown_value, unused_airflow_variables
+from asyncflow.core.census import Census
+from asyncflow.core.inventory import Inventory
+from asyncflow.core.models import TaskKey
+from asyncflow.dagfiles.discovery import might_hold_dag
+from asyncflow.dagfiles.loader import Loader, LoadResult, Progress
+from asyncflow.engine.changes import Changes
+from asyncflow.engine.clock import Clock
+from asyncflow.engine.hiding import hide_secrets
+from asyncflow.engine.monitor import Bar, Lag, Monitor, quantiles
+from asyncflow.engine.scheduler import Scheduler
+from asyncflow.engine.serverlog import Excerpt, ServerLog
+from asyncflow.executors.host import HostFacts, orders
+from asyncflow.executors.oneshot import ChildFailed, ask_child
+from asyncflow.ipc import procfs
+from asyncflow.store.database import Store
+
+#: seconds the plugins may take to be imported
+PATIENCE = 30.0
+#: files of the DAG folder that are looked at to say why they hold no DAG, and that are shown
+_WALKED, SHOWN = 2000, 50
+
+
+class Hosts(Protocol):
+    """What is asked of the executor."""
+
+    def hosts(self) -> list[HostFacts]: ...
+
+    @property
+    def zygote_pid(self) -> int: ...
+
+
+class Process(NamedTuple):
+    """One process of the server's, or a host with the processes of its tries."""
+
+    kind: str  #: server, zygote, host
+    file: str
+    mode: str
+    pid: int
+    rss: int  #: bytes in RAM
+    own: int  #: its share of them, 0 where the kernel does not tell
+    tasks: Sequence[TaskKey]  #: what it runs
+    task_rss: int  #: bytes in RAM of the processes that run them
+
+
+class LastLoad(NamedTuple):
+    """The DAG file that was loaded last."""
+
+    file: str
+    at: datetime
+    seconds: float
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vitals:
+    """How the server is."""
+
+    now: datetime
+    started_at: datetime
+    lag: Lag  #: of the event loop, in the last minute
+    worst_lag: float  #: since the start
+    history: Sequence[Bar]
+    trouble: str | None  #: why the last commit failed
+    census: Census
+    inbox: int  #: facts that wait for the scheduler's next turn
+    callbacks_due: int
+    late_runs: int
+    backfills: int
+    writes: Lag  #: what the last thousand transactions took
+    database: int  #: bytes
+    wal: int
+    home: Path
+    disk_total: int
+    disk_free: int
+    processes: Sequence[Process]
+    start_mode: str
+    slots: int
+    folder: Path
+    folder_exists: bool
+    polls: bool  #: the folder is polled, not watched
+    progress: Progress
+    last_load: LastLoad | None
+    import_errors: int
+    last_event: datetime | None  #: of the journal, in this server's life
+    seq: int  #: its number
+
+
+class Setting(NamedTuple):
+    """One setting in force."""
+
+    name: str
+    value: Any
+    origin: Origin
+    airflow: str
+    default: Any
+    doc: str
+
+
+class Found(NamedTuple):
+    """A file of the DAG folder, and why no DAG came of it."""
+
+    file: str
+    why: str  #: loading, no_dag, words, ignored, other
+
+
+class Folder(NamedTuple):
+    """The DAG folder, for somebody who has no DAG yet."""
+
+    path: Path
+    state: str  #: missing, closed, empty, no_dag, loading
+    files: Sequence[Found]
+    more: int  #: files that are not listed
+
+
+class ServerPages:
+    """Reads for the pages about the server."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        store: Store,
+        scheduler: Scheduler,
+        clock: Clock,
+        monitor: Monitor,
+        loader: Loader,
+        hosts: Hosts,
+        changes: Changes,
+    ) -> None:
+        self.log = ServerLog(settings.server_log)
+        self.origins: Mapping[str, Origin] = {}
+        self.watch: Callable[[Callable[[], None]], None] = monitor.watch
+        self._settings = settings
+        self._store = store
+        self._scheduler = scheduler
+        self._clock = clock
+        self._monitor = monitor
+        self._loader = loader
+        self._hosts = hosts
+        self._changes = changes
+        self._started_at = clock.now()
+        self._last_load: LastLoad | None = None
+        self._last_event: tuple[int, datetime | None] = (0, None)
+        self._inventory: tuple[object, Inventory] | None = None
+        self._asking = anyio.Lock()
+        changes.listen(self._note_event)
+
+    def _note_event(self, _names: object) -> None:
+        seq = self._changes.mark.seq
+        if seq != self._last_event[0]:
+            self._last_event = (seq, self._clock.now())
+
+    def loaded(self, result: LoadResult) -> None:
+        """A file was loaded, well or not."""
+        error = result.parsed.error
+        message = error.message if error is not None else ""
+        self._last_load = LastLoad(result.file, self._clock.now(), result.parsed.seconds, message)
+
+    # ---- health -----------------------------------------------------------------------------------------------------
+
+    async def vitals(self) -> Vitals:
+        """How the server is now."""
+        settings, monitor, scheduler = self._settings, self._monitor, self._scheduler
+        due = len(await self._store.list_pending_callbacks())
+        late = len({(row.dag_id, row.run_id) for row in await self._store.active_sla_misses()})
+        fills = len(await self._store.active_backfills())
+        errors = len(await self._store.list_import_errors())
+        processes = await anyio.to_thread.run_sync(_processes, self._hosts.zygote_pid, self._rows())
+        sizes = await anyio.to_thread.run_sync(_sizes, settings.database, settings.home, settings.dags)
+        return Vitals(
+            now=self._clock.now(),
+            started_at=self._started_at,
+            lag=monitor.lag(),
+            worst_lag=monitor.worst_lag,
+            history=list(monitor.history),
+            trouble=scheduler.store_trouble,
+            census=scheduler.world.census(),
+            inbox=scheduler.waiting,
+            callbacks_due=due,
+            late_runs=late,
+            backfills=fills,
+            writes=quantiles(self._store.write_seconds),
+            database=sizes.database,
+            wal=sizes.wal,
+            home=settings.home,
+            disk_total=sizes.disk_total,
+            disk_free=sizes.disk_free,
+            processes=processes,
+            start_mode=settings.start_mode,
+            slots=settings.slots,
+            folder=settings.dags,
+            folder_exists=sizes.folder,
+            polls=settings.poll_files,
+            progress=self._loader.progress(),
+            last_load=self._last_load,
+            import_errors=errors,
+            last_event=self._last_event[1],
+            seq=self._last_event[0],
+        )
+
+    def _rows(self) -> list[tuple[HostFacts, list[TaskKey]]]:
+        world = self._scheduler.world
+        return [
+            (host, [key for token in host.tokens if (key := world.instance_of(token)) is not None])
+            for host in self._hosts.hosts()
+        ]
+
+    # ---- set-up -----------------------------------------------------------------------------------------------------
+
+    def settings(self) -> list[Setting]:
+        """Every setting, in the order of the documentation; secrets are hidden."""
+        return [
+            Setting(
+                item.name,
+                shown_value(self._settings, item.name),
+                self.origins.get(item.name, Origin("default")),
+                item.metadata["airflow"],
+                item.default,
+                item.metadata["doc"],
+            )
+            for item in fields(Settings)
+        ]
+
+    def unused_variables(self) -> list[str]:
+        """Airflow's settings in the environment that mean nothing here."""
+        return unused_airflow_variables()
+
+    async def inventory(self) -> Inventory:
+        """Plugins and provider packages, as a process of its own finds them. Raises ChildFailed."""
+        async with self._asking:
+            stamp = await anyio.to_thread.run_sync(_stamp, self._settings.plugins_folder)
+            if self._inventory is None or self._inventory[0] != stamp:
+                question = msgspec.json.encode(orders(self._settings, "", "", "bare", None))
+                answer = await ask_child("asyncflow.worker.inventory", question, PATIENCE)
+                self._inventory = (stamp, msgspec.json.decode(answer, type=Inventory))
+            return self._inventory[1]
+
+    @property
+    def plugins_folder(self) -> Path:
+        """Where plugins are looked for."""
+        return self._settings.plugins_folder
+
+    def about(self) -> dict[str, dict[str, str]]:
+        """What a bug report needs: versions and places."""
+        settings = self._settings
+        return {
+            "versions": {
+                "asyncflow": __version__,
+                "Python": platform.python_version(),
+                "SQLite": sqlite3.sqlite_version,
+                "System": platform.platform(),
+            },
+            "places": {
+                "Home directory": str(settings.home),
+                "DAG folder": str(settings.dags),
+                "Plugins folder": str(settings.plugins_folder),
+                "Database": str(settings.database),
+                "Logs of tasks": str(settings.logs),
+                "Server log": str(settings.server_log),
+                "Python interpreter": sys.executable,
+            },
+            "packages": _packages(),
+        }
+
+    # ---- the server's log -------------------------------------------------------------------------------------------
+
+    async def read_log(self, number: int = 0, **asked: Any) -> Excerpt:
+        """Some records of a part of the server's log, with stored secrets hidden."""
+        found = await anyio.to_thread.run_sync(lambda: self.log.read(number, **asked))
+        texts = await hide_secrets(self._store, [record.text for record in found.records])
+        records = [record._replace(text=text) for record, text in zip(found.records, texts, strict=True)]
+        return found._replace(records=records)
+
+    # ---- the DAG folder ---------------------------------------------------------------------------------------------
+
+    async def folder(self) -> Folder:
+        """Why no DAG came of the DAG folder. Walks over it: only for somebody who has none."""
+        return await anyio.to_thread.run_sync(
+            look_at, self._settings.dags, self._loader.files, self._loader.progress(), self._settings
+        )
+
+
+# ---- in threads -----------------------------------------------------------------------------------------------------
+
+
+def _processes(zygote: int, rows: Sequence[tuple[HostFacts, list[TaskKey]]]) -> list[Process]:
+    found = [Process("server", "", "", os.getpid(), *procfs.memory(os.getpid()), (), 0)]
+    if zygote:
+        found.append(Process("zygote", "", "", zygote, *procfs.memory(zygote), (), 0))
+    for host, keys in rows:
+        rss, own = procfs.memory(host.pid) if host.pid else (0, 0)
+        of_tasks = sum(procfs.memory(pid)[0] for pid in host.pids)
+        found.append(Process("host", host.file, host.mode, host.pid, rss, own, keys, of_tasks))
+    return found
+
+
+class _Sizes(NamedTuple):
+    database: int
+    wal: int
+    disk_total: int
+    disk_free: int
+    folder: bool
+
+
+def _sizes(database: Path, home: Path, folder: Path) -> _Sizes:
+    disk = shutil.disk_usage(home)
+    wal = database.with_name(database.name + "-wal")
+    return _Sizes(_size(database), _size(wal), disk.total, disk.free, folder.is_dir())
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _stamp(folder: Path) -> object:
+    """Changes when a plugin is edited or a package installed."""
+    files = sorted(folder.rglob("*.py")) if folder.is_dir() else []
+    seen = [(str(path), _changed(path)) for path in files]
+    return seen, [(path, _changed(Path(path))) for path in sys.path if path]
+
+
+def _changed(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _packages() -> dict[str, str]:
+    """The packages that asyncflow is made of, with their versions."""
+    found = {}
+    try:
+        names = [need.split(";")[0] for need in requires("asyncflow") or () if "extra ==" not in need]
+    except PackageNotFoundError:
+        names = []
+    for name in names:
+        bare = name.replace("[", "<").replace("=", "<").replace(">", "<").replace("~", "<").replace("!", "<")
+        try:
+            known = distribution(bare.split("<")[0].strip())
+        except PackageNotFoundError:
+            continue
+        found[known.name] = known.version
+    return dict(sorted(found.items(), key=lambda item: item[0].casefold()))
+
+
+def look_at(folder: Path, known: Sequence[str], progress: Progress, settings: Settings) -> Folder:
+    """What lies in the DAG folder, and why no DAG came of it."""
+    if not folder.is_dir():
+        return Folder(folder, "missing", (), 0)
+    if not os.access(folder, os.R_OK | os.X_OK):
+        return Folder(folder, "closed", (), 0)
+    names: list[str] = []
+    for where, below, files in os.walk(folder):
+        below[:] = sorted(name for name in below if name != "__pycache__" and not name.startswith("."))
+        names += [os.path.relpath(os.path.join(where, name), folder) for name in sorted(files)]
+        if len(names) > _WALKED:
+            break
+    found = [Found(name, _why(folder, name, set(known), progress, settings)) for name in names]
+    first = {"loading": 0, "no_dag": 1, "words": 2, "ignored": 3, "other": 4}
+    found.sort(key=lambda file: first[file.why])
+    state = "no_dag" if found else "empty"
+    if any(file.why == "loading" for file in found) or not progress.has_looked:
+        state = "loading"
+    return Folder(folder, state, found[:SHOWN], len(found) - len(found[:SHOWN]))
+
+
+def _why(folder: Path, name: str, known: set[str], progress: Progress, settings: Settings) -> str:
+    if name in known:
+        return "loading" if name in progress.unloaded else "no_dag"
+    if not name.endswith(".py"):
+        return "other"
+    try:
+        plain = settings.dag_discovery_safe_mode and not might_hold_dag((folder / name).read_bytes())
+    except OSError:
+        return "other"
+    return "words" if plain else "ignored"
+
+
+__all__ = ["ChildFailed", "Folder", "Found", "LastLoad", "Process", "ServerPages", "Setting", "Vitals", "look_at"]
