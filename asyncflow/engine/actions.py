@@ -30,10 +30,10 @@ from asyncflow.engine.pool_use import PoolUseActions
 from asyncflow.engine.records import RecordActions
 from asyncflow.engine.runs import RunActions
 from asyncflow.engine.scheduler import Scheduler
+from asyncflow.engine.server_pages import ServerPages
 from asyncflow.engine.variable_forms import VariableFormActions
 from asyncflow.store.database import Store
 
-from asyncflow.engine.server_pages import ServerPages
 
 class Actions(
     DagActions,
@@ -50,11 +50,11 @@ class Actions(
 ):
     """Reads from the store, changes through the scheduler."""
 
+    server: ServerPages  #: what the pages about the server itself read; set by `assembly`
+
     def __init__(
         self,
         *,
-    server: ServerPages  #: what the pages about the server itself read; set by `assembly`
-
         store: Store,
         scheduler: Scheduler,
         files: DagFiles,
