@@ -52,7 +52,7 @@ def _environment() -> Environment:
         zones=preferences.ZONES,
         glyph=_glyph,
     )
-    env.filters.update(moment=_moment, duration=_duration, relative=_relative, segment=segment, iso=_iso)
+    env.filters.update(moment=_moment, stamp=_stamp, duration=_duration, relative=_relative, segment=segment, iso=_iso)
     return env
 
 
@@ -70,6 +70,13 @@ def _moment(context: Context, value: str | datetime | None) -> str:
     """A moment in the zone of the page; "" for none."""
     when = _when(value)
     return preferences.moment_text(when, context["zone"]) if when else ""
+
+
+@pass_context
+def _stamp(context: Context, value: str | datetime | None) -> Markup:
+    """The same, with the zone in a piece of its own: tables hide it, as the top of the page says it."""
+    day, clock, zone = _moment(context, value).split(" ", 2)
+    return Markup('{} {}<span class="zone"> {}</span>').format(day, clock, zone)
 
 
 @pass_context

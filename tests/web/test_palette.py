@@ -156,7 +156,7 @@ CLASSIC = re.findall(r'airflow2"\] \.state-(\w+) \{ background-color: (#\w+); fi
 
 def test_the_colours_of_airflow_2_are_there_for_every_state() -> None:
     assert {name for name, *_ in CLASSIC} == {*PALETTE, "restarting"}
-    assert dict((name, shade) for name, shade, *_ in CLASSIC)["running"] == "#00ff00"
+    assert {name: shade for name, shade, *_ in CLASSIC}["running"] == "#00ff00"
 
 
 @pytest.mark.parametrize(("name", "background", "fill", "text"), CLASSIC)
