@@ -10,7 +10,7 @@ import click
 from asyncflow.cli.app import Group
 from asyncflow.cli.namedfiles import FORMATS, format_named, read_named, write_named
 from asyncflow.cli.output import output_option, print_rows
-from asyncflow.cli.session import Session, pass_session, shared_options
+from asyncflow.cli.session import Failure, Session, pass_session, shared_options
 from asyncflow.config import secret_from_environment
 from asyncflow.core import connections as data
 from asyncflow.errors import InvalidInput
@@ -114,6 +114,20 @@ def delete(session: Session, conn_id: str) -> None:
     """Delete a Connection."""
     session.call("delete_connection", conn_id=conn_id)
     click.echo(f"Successfully deleted connection with `conn_id`={conn_id}")
+
+
+@connections.command("test")
+@click.argument("conn_id")
+@click.option("--timeout", type=click.FloatRange(min=1), help="Seconds it may take.  [default: 30]")
+@shared_options
+@pass_session
+def test(session: Session, conn_id: str, timeout: float | None) -> None:
+    """Ask the Connection's hook whether it gets through, in a process of its own. Exit code 1 if it does not."""
+    limits = {} if timeout is None else {"limit": timeout}
+    answer = session.call("test_connection", conn_id=conn_id, **limits)
+    if not answer["status"]:
+        raise Failure(f"Connection failed! {answer['message']}")
+    click.echo(f"Connection success! {answer['message']}")
 
 
 @connections.command("import")

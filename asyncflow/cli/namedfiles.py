@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,24 +9,14 @@ from typing import Any
 
 import click
 
+from asyncflow.engine import named as texts
+from asyncflow.engine.named import FORMATS as FORMATS
 from asyncflow.errors import InvalidInput
-
-FORMATS = ("json", "yaml", "env")
 
 
 def read_named(file: str) -> dict[str, Any]:
     """What a file holds, by name. Raises InvalidInput with the line where it cannot be read."""
-    text = _text(file)
-    kind = _kind(file)
-    if kind == "env":
-        return _read_env(file, text)
-    try:
-        found = json.loads(text) if kind == "json" else _read_yaml(text)
-    except ValueError as error:
-        raise InvalidInput(f"{file} is not {kind.upper()}: {error}.") from None
-    if not isinstance(found, dict):
-        raise InvalidInput(f"{file} must hold an object: names with values.")
-    return {str(name): value for name, value in found.items()}
+    return texts.parse_named(_text(file), file)
 
 
 def _text(file: str) -> str:
@@ -39,45 +28,9 @@ def _text(file: str) -> str:
         raise InvalidInput(f"{file} cannot be read: {error}.") from None
 
 
-def _kind(file: str) -> str:
-    """The format by the file's ending; JSON if it has none that is known, as with stdin."""
-    ending = file.rpartition(".")[2].lower()
-    return {"yml": "yaml"}.get(ending, ending) if ending in (*FORMATS, "yml") else "json"
-
-
-def _read_yaml(text: str) -> Any:
-    import yaml
-
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ValueError(str(error)) from None
-
-
-def _read_env(file: str, text: str) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for number, line in enumerate(text.splitlines(), 1):
-        if not line.strip() or line.lstrip().startswith("#"):
-            continue
-        name, sign, value = line.partition("=")
-        if not sign or not name.strip() or not value:
-            raise InvalidInput(f"{file}, line {number}: write NAME=value.")
-        if name.strip() in found:
-            raise InvalidInput(f"{file}, line {number}: {name.strip()} is there twice.")
-        found[name.strip()] = value
-    return found
-
-
 def format_named(named: Mapping[str, Any], file: str, kind: str | None = None) -> str:
     """Names with values as text, in the format asked for or the one of the file's ending. `env` takes texts only."""
-    kind = kind or _kind(file)
-    if kind == "env":
-        return "".join(f"{name}={value}\n" for name, value in named.items())
-    if kind == "yaml":
-        import yaml
-
-        return yaml.safe_dump(dict(named), sort_keys=False, allow_unicode=True)
-    return json.dumps(named, indent=4, ensure_ascii=False) + "\n"
+    return texts.format_named(named, kind or texts.kind_of(file))
 
 
 def write_named(file: str, text: str, what: str) -> None:

@@ -12,6 +12,7 @@ from asyncflow.cli.namedfiles import format_named, read_named, write_named
 from asyncflow.cli.output import output_option, print_rows
 from asyncflow.cli.session import Session, pass_session, shared_options
 from asyncflow.config import secret_from_environment
+from asyncflow.engine.named import exported, variables_in
 from asyncflow.errors import InvalidInput, NotFound
 
 
@@ -100,15 +101,11 @@ def delete(session: Session, key: str) -> None:
 @pass_session
 def import_variables(session: Session, file: str, on_conflict: str) -> None:
     """Set all Variables of a JSON, YAML or .env file: names with values, which are stored as JSON unless texts."""
-    given = {key: value if isinstance(value, str) else json.dumps(value, indent=2) for key, value in _read(file)}
+    given = variables_in(read_named(file), file)
     done = session.call("import_variables", variables=given, on_conflict=on_conflict)
     click.echo(f"{len(done['imported'])} of {len(given)} Variables set.")
     if done["skipped"]:
         click.echo(f"Left alone, because they exist already: {', '.join(done['skipped'])}.")
-
-
-def _read(file: str) -> list[tuple[str, Any]]:
-    return list(read_named(file).items())
 
 
 @variables.command("export")
@@ -117,12 +114,5 @@ def _read(file: str) -> list[tuple[str, Any]]:
 @pass_session
 def export(session: Session, file: str) -> None:
     """Write all stored Variables to a JSON or YAML file ("-": to the terminal). Values that are JSON are written so."""
-    named = {row["key"]: _decoded(row["value"]) for row in session.call("list_variables", reveal=True)}
+    named = {row["key"]: exported(row["value"]) for row in session.call("list_variables", reveal=True)}
     write_named(file, format_named(named, file, "yaml" if file.endswith((".yaml", ".yml")) else "json"), "Variables")
-
-
-def _decoded(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text

@@ -104,4 +104,4 @@ def _last_sentence(words: str, status: int | None) -> str:
     said = next((line.strip() for line in reversed(words.splitlines()) if line.strip()), "")
     if status is not None and status < 0:
         return f"Its process was killed by signal {-status}."
-    return said or f"Its process ended with exit code {status} and said nothing."
+    return f"Its process ended with exit code {status}: {said or 'it said nothing'}."

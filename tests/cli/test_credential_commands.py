@@ -189,3 +189,14 @@ def test_pools_are_set_and_go_out_and_come_in(run: Commands) -> None:
     assert "Pool 'bad'" in run("pools", "import", "pools.json", code=2)
     Path("pools.json").write_text('{"bad": {"slots": -2}}')
     assert "or -1 for no limit" in run("pools", "import", "pools.json", code=2)
+
+
+def test_a_connection_is_tested_in_a_process_of_its_own(run: Commands, tmp_path: Path) -> None:
+    run("connections", "add", "here", "--conn-type", "fs", "--conn-extra", json.dumps({"path": str(tmp_path)}))
+    run("connections", "add", "gone", "--conn-type", "fs", "--conn-extra", '{"path": "/no/such/folder"}')
+    run("connections", "add", "db", "--conn-uri", "postgres://me:pa55word@h/")
+    assert run("connections", "test", "here") == f"Connection success! {tmp_path} is there.\n"
+    assert "Connection failed! There is no /no/such/folder." in run("connections", "test", "gone", code=1)
+    said = run("connections", "test", "db", code=1)
+    assert "pip install apache-airflow-providers-postgres" in said
+    assert "There is no Connection" in run("connections", "test", "nothing", code=3)
