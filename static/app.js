@@ -102,8 +102,8 @@
   function act(key) {
     const row = $("tr.at");
     const target = (row && $(`[data-key="${key}"]`, row)) || $(`main [data-key="${key}"]`);
-    if (!target) return false;
-    target.click();
+    if (!target || target.hidden) return false;
+    if (target.matches("input")) { target.focus(); target.select(); } else target.click();
     return true;
   }
   let before = "";
@@ -144,33 +144,6 @@
     if (act(event.key)) event.preventDefault();
   });
 
-  // ---- logs: end, wrap, times ------------------------------------------------------------------------------------------
-  const log = () => $("#log");
-  let following = true;
-  function follow() { const box = log(); if (box && following && box.dataset.live) box.scrollTop = box.scrollHeight; }
-  document.addEventListener("scroll", (event) => {
-    const box = event.target;
-    if (box.id !== "log") return;
-    following = box.scrollHeight - box.scrollTop - box.clientHeight < 40;
-    const sign = $("#following");
-    if (sign) sign.hidden = following;
-  }, true);
-  document.addEventListener("htmx:after:swap", () => {
-    const box = log();
-    if (!box) return;
-    const lines = box.querySelectorAll(".line");
-    for (let at = 0; at < lines.length - 20000; at += 1) lines[at].remove();
-    follow();
-  });
-  document.addEventListener("click", (event) => {
-    const button = event.target.closest("[data-log]");
-    if (!button || !log()) return;
-    if (button.dataset.log === "end") { following = true; log().scrollTop = log().scrollHeight; }
-    else { log().classList.toggle(button.dataset.log); button.setAttribute("aria-pressed", log().classList.contains(button.dataset.log)); }
-  });
-
   tick();
-  follow();
-  if (location.hash && log()) { following = false; const line = document.getElementById(location.hash.slice(1)); if (line) line.scrollIntoView({ block: "center" }); }
   window.asyncflowSay = say;
 })();

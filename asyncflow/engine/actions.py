@@ -13,6 +13,7 @@ from typing import Any
 from asyncflow import __version__
 from asyncflow.core.specs import DagSpec
 from asyncflow.engine.amends import AmendActions
+from asyncflow.engine.backfill_pages import BackfillPages
 from asyncflow.engine.backfills import BackfillActions
 from asyncflow.engine.changes import Changes
 from asyncflow.engine.clearing import ClearingActions
@@ -21,8 +22,10 @@ from asyncflow.engine.connection_forms import AskChild, ConnectionFormActions
 from asyncflow.engine.credentials import CredentialActions
 from asyncflow.engine.dag_pages import DagPages
 from asyncflow.engine.dags import DagActions
+from asyncflow.engine.dataset_pages import DatasetPages
 from asyncflow.engine.datasets import DatasetActions, dataset_fields
 from asyncflow.engine.files import DagFiles
+from asyncflow.engine.instance_pages import InstancePages
 from asyncflow.engine.launcher import Launcher
 from asyncflow.engine.monitor import Monitor
 from asyncflow.engine.pages import Pages
@@ -73,6 +76,10 @@ class Actions(
         self.dag_pages = DagPages(store, clock, lambda spec: dataset_fields(spec, scheduler.world))
         #: what the others read
         self.pages = Pages(store=store, scheduler=scheduler, clock=clock, changes=changes, logs=logs, folder=folder)
+        self.dataset_pages = DatasetPages(store, scheduler, self.pages)
+        self.backfill_pages = BackfillPages(store, clock)
+        #: and those of one task instance
+        self.instances = InstancePages(store, scheduler, clock)
         self._store = store
         self._scheduler = scheduler
         self._files = files

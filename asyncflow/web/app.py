@@ -22,6 +22,7 @@ from asyncflow.web import (
     dag_list,
     dag_routes,
     health,
+    log_pages,
     preferences,
     run_list,
     run_pages,
@@ -29,6 +30,7 @@ from asyncflow.web import (
     task_pages,
 )
 from asyncflow.web.events import Live, events
+from asyncflow.web.log_feed import LogFeeds
 from asyncflow.web.once import Once
 from asyncflow.web.ports import Actions
 from asyncflow.web.security import Guard
@@ -54,15 +56,12 @@ ROUTES: Sequence[BaseRoute] = (
     Route("/dags/{dag_id}/delete", dag_actions.delete_form, name="delete_form"),
     Route("/dags/{dag_id}/delete", dag_actions.delete, methods=["POST"], name="delete"),
     # run ids may hold any character of an address, a slash too: the longer paths come first
-    Route("/dags/{dag_id}/runs/{run_id:path}/tasks/{task_id}/log", task_pages.log, name="log"),
-    Route("/dags/{dag_id}/runs/{run_id:path}/tasks/{task_id}/log/head", task_pages.log_head, name="log_head"),
-    Route("/dags/{dag_id}/runs/{run_id:path}/tasks/{task_id}/log/more", task_pages.log_more, name="log_more"),
-    Route("/dags/{dag_id}/runs/{run_id:path}/tasks/{task_id}/log/text", task_pages.log_text, name="log_text"),
+    *log_pages.ROUTES,
     Route("/dags/{dag_id}/runs/{run_id:path}/tasks/{task_id}/details", task_pages.details, name="task_details"),
     Route("/dags/{dag_id}/runs/{run_id:path}/tasks/{task_id}", task_pages.show, name="task"),
     Route("/dags/{dag_id}/runs/{run_id:path}/instances", run_pages.instances, name="run_instances"),
     Route("/dags/{dag_id}/runs/{run_id:path}/journal", run_pages.journal, name="journal"),
-    Route("/dags/{dag_id}/runs/{run_id:path}/log", task_pages.run_log, name="run_log"),
+    Route("/dags/{dag_id}/runs/{run_id:path}/log", log_pages.run_log, name="run_log"),
     Route("/dags/{dag_id}/runs/{run_id:path}/note", run_pages.note_form, name="note_form"),
     Route("/dags/{dag_id}/runs/{run_id:path}/note", run_pages.note, methods=["POST"], name="note"),
     Route("/dags/{dag_id}/runs/{run_id:path}/clear", change_pages.clear_form, name="clear_form"),
@@ -86,7 +85,8 @@ def make_app(actions: Actions) -> Starlette:
     )
     app.state.actions = actions
     app.state.once = Once()
-    app.state.live = Live(actions.pages.changes, lambda: actions.pages.healthy)
+    feeds = LogFeeds(actions.pages.log_path, actions.instances.is_written)
+    app.state.live = Live(actions.pages.changes, lambda: actions.pages.healthy, feeds)
     return app
 
 

@@ -2,7 +2,8 @@
 
 A tab names what it shows in the address (`/events?since=...&dags=1&dag=etl`); an event is just the name of a topic, and
 the fragments of the page that show it fetch themselves anew. So an idle tab makes no requests, a slow one cannot make
-the server remember more than the names of its topics, and a page is made in one place.
+the server remember more than the names of its topics, and a page is made in one place. The lines of a log alone come
+as they are shown (`log_feed`): asking for each would cost more.
 
 The id of an event is a mark of `engine.changes`, which has the number of the journal's line. A browser that comes back
 sends the last one it saw; when what happened since is not known any more, all its topics count as changed.
@@ -12,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from time import monotonic
 
 import anyio
@@ -22,17 +22,17 @@ from starlette.responses import Response, StreamingResponse
 from asyncflow.core.models import TaskKey
 from asyncflow.engine.changes import Changes, Mark, Named
 from asyncflow.errors import InvalidInput
-from asyncflow.web.ports import Actions
+from asyncflow.web.log_feed import LogFeeds, Reader, Shown
 
 #: seconds between two signs of life on a stream where nothing happens
 HEARTBEAT = 15.0
-#: seconds between two looks at a log that is being written
-LOG_PERIOD = 0.1
 #: seconds between two events of a topic to one tab
-PACE = {"run": 0.1, "dag": 0.25, "dags": 1.0, "runs": 1.0, "log": 0.1}
+PACE = {"run": 0.1, "dag": 0.25, "dags": 1.0, "runs": 1.0, "datasets": 1.0}
 #: events per second of the topics of whole lists, to all tabs together: with more tabs, each hears less often
 _LISTS_PER_SECOND = 50.0
-_LISTS = frozenset({"dags", "runs"})
+_LISTS = frozenset({"dags", "runs", "datasets"})
+#: to a tab that may have missed lines: it asks for what it has not
+_LOG_MISSED = "event: log\ndata: \n\n"
 
 
 @dataclass(slots=True)
@@ -40,9 +40,13 @@ class Tab:
     """One open stream."""
 
     topics: Mapping[str, Callable[[frozenset[Named]], bool]]  #: topic -> whether a change is about it
-    log: Path | None = None  #: a log that is shown and grows
+    log: Shown | None = None  #: a log that is shown and grows
     pending: set[str] = field(default_factory=set)
     woken: anyio.Event = field(default_factory=anyio.Event)
+    lines: Reader = field(init=False)  #: what is new in the log
+
+    def __post_init__(self) -> None:
+        self.lines = Reader(lambda: self.woken.set())
 
     def tell(self, names: frozenset[Named]) -> None:
         """Something has changed."""
@@ -55,8 +59,9 @@ class Tab:
 class Live:
     """All open streams of a server."""
 
-    def __init__(self, changes: Changes, healthy: Callable[[], bool]) -> None:
+    def __init__(self, changes: Changes, healthy: Callable[[], bool], feeds: LogFeeds) -> None:
         self._changes = changes
+        self._feeds = feeds
         self._healthy = healthy
         self._tabs: list[Tab] = []
         changes.listen(self._tell)
@@ -74,10 +79,13 @@ class Live:
     def _tell(self, names: frozenset[Named]) -> None:
         for tab in self._tabs:
             tab.tell(names)
+        self._feeds.changed(names)
 
     async def stream(self, tab: Tab, since: str) -> AsyncIterator[str]:
         """The text of a stream, until it is closed. `since`: the mark that the tab has seen."""
         self._tabs.append(tab)
+        if tab.log is not None:
+            self._feeds.join(tab.log, tab.lines)
         try:
             missed = self._changes.since(since)
             if missed is None:
@@ -85,32 +93,35 @@ class Live:
             else:
                 tab.tell(missed)
             yield f"retry: 500\nid: {self.mark}\n\n"
+            if tab.log is not None:
+                yield _LOG_MISSED
             async for text in self._events(tab):
                 yield text
         finally:
             self._tabs.remove(tab)
+            if tab.log is not None:
+                self._feeds.leave(tab.log, tab.lines)
 
     async def _events(self, tab: Tab) -> AsyncIterator[str]:
         free_at: dict[str, float] = {}
-        size, beat, well = _size(tab.log), monotonic() + HEARTBEAT, True
+        beat, well = monotonic() + HEARTBEAT, True
         while True:
             tab.woken = anyio.Event()
             now = monotonic()
-            if tab.log is not None and (grown := _size(tab.log)) != size:
-                size = grown
-                tab.pending.add("log")
             ready = sorted(topic for topic in tab.pending if free_at.get(topic, 0.0) <= now)
             tab.pending.difference_update(ready)
             for topic in ready:
                 free_at[topic] = now + self._pace(topic)
                 yield f"event: {topic}\nid: {self.mark}\ndata: {topic}\n\n"
+            for news in tab.lines.take():
+                yield _LOG_MISSED if news is None else f"event: log\ndata: {news}\n\n"
             if self._healthy() is not well:
                 well = not well
                 yield f"event: health\ndata: {'good' if well else 'bad'}\n\n"
             if now >= beat:
                 beat = now + HEARTBEAT
                 yield ":\n\n"
-            due = min(beat, *(free_at.get(topic, 0.0) for topic in tab.pending), now + LOG_PERIOD if tab.log else beat)
+            due = min([beat, *(free_at.get(topic, 0.0) for topic in tab.pending)])
             with anyio.move_on_after(max(0.0, due - monotonic())):
                 await tab.woken.wait()
 
@@ -119,20 +130,15 @@ class Live:
         return max(least, len(self._tabs) / _LISTS_PER_SECOND) if topic in _LISTS else least
 
 
-def _size(path: Path | None) -> int:
-    try:
-        return path.stat().st_size if path is not None else 0
-    except FileNotFoundError:
-        return 0
-
-
 def topics_of(params: Mapping[str, str]) -> dict[str, Callable[[frozenset[Named]], bool]]:
-    """What the address of a stream names: `dags`, `runs`, `dag=<id>`, and `run=<run id>` of that DAG."""
+    """What the address of a stream names: `dags`, `runs`, `datasets`, `dag=<id>`, and `run=<run id>` of that DAG."""
     topics: dict[str, Callable[[frozenset[Named]], bool]] = {}
     if "dags" in params:
         topics["dags"] = bool
     if "runs" in params:
         topics["runs"] = lambda names: any(run_id for _, run_id in names)
+    if "datasets" in params:  # what is of no run: events of datasets, what is queued, DAGs
+        topics["datasets"] = lambda names: any(not run_id for _, run_id in names)
     dag_id, run_id = params.get("dag"), params.get("run")
     if dag_id is not None:
         topics["dag"] = lambda names: any(name[0] == dag_id for name in names)
@@ -151,14 +157,13 @@ async def events(request: Request) -> Response:
     return StreamingResponse(live.stream(tab, since), media_type="text/event-stream", headers=headers)
 
 
-def _log(request: Request) -> Path | None:
-    """The log that the address names: `log=<try>`, with `dag`, `run`, `task` and perhaps `map`."""
+def _log(request: Request) -> Shown | None:
+    """The log that the address names: `log=<try>`, with `dag`, `run`, `task` and perhaps `map` and `level`."""
     params = request.query_params
     if "log" not in params:
         return None
-    actions: Actions = request.app.state.actions
     try:
         key = TaskKey(params["dag"], params["run"], params["task"], int(params.get("map", -1)))
-        return actions.pages.log_path(key, int(params["log"]))
+        return Shown(key, int(params["log"]), params.get("level", ""))
     except (KeyError, ValueError):
         raise InvalidInput("A log is named by dag, run, task, map and log, the number of its try.") from None

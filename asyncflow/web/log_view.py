@@ -1,6 +1,7 @@
 """A log as HTML: a line is a block with its level as a class and the byte where it begins as its name. Pure.
 
-ANSI colours become classes, `::group::` to `::endgroup::` folds, what is searched for is marked; all else is escaped.
+ANSI colours become classes (`ansi`), `::group::` to `::endgroup::` folds, what is searched for is marked; all else is
+escaped.
 """
 
 from __future__ import annotations
@@ -12,19 +13,17 @@ from datetime import datetime
 
 from markupsafe import Markup, escape
 
-from asyncflow.engine.logs import Window
+from asyncflow.engine.logs import LEVELS, Window
+from asyncflow.web.ansi import coloured, plain
 
-LEVELS = ("debug", "info", "warning", "error", "critical")
 #: Airflow's: `[2026-01-01T00:00:00.000+0000] {file.py:12} INFO - message`
 _HEAD = re.compile(r"\[(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[.,]?\d*(?:[+-]\d\d:?\d\d|Z)?)\](?: \{[^}]*\} (\w+) -)?")
-_SGR = re.compile(r"\x1b\[([0-9;]*)m")
-#: other escape sequences, and control characters, that a terminal would not show
-_HIDDEN = re.compile(
-    r"\x1b\[[0-9;?]*[A-Za-ln-z]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f]"
-)
 _GROUP = re.compile(r"::(group|endgroup)::(.*)")
 #: between two lines, what is longer than this (seconds) is said
 _GAP = 10
+_ALARMING = frozenset({"error", "critical"})
+#: ends a fold that was opened in a part before
+END_OF_FOLD = '<hr class="endgroup">'
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,34 +36,76 @@ class Text:
     hidden: int  #: lines below the level asked for
 
 
-def render(data: bytes, start: int, *, least: str = "", find: str = "", level: str = "", link: str = "") -> Text:
-    """Lines that begin at the byte `start` of their file. `least`: the lowest level shown; `find` is marked.
+class Renderer:
+    """Makes HTML of lines, piece by piece.
 
-    `link` is put before `#b<byte>` in the links of the lines.
+    `least`: the lowest level shown; `find` is marked; `level`: of a first line that has none. `link` is put before
+    `#b<byte>` in the links of the lines. `goes_on`: lines were rendered before, to which these are added by script.
     """
-    lowest = LEVELS.index(least) if least in LEVELS else 0
-    out: list[str] = []
-    depth = shown = hidden = 0
-    before: datetime | None = None
-    for at, line in _lines(data, start):
+
+    def __init__(
+        self, *, least: str = "", find: str = "", level: str = "", link: str = "", goes_on: bool = False
+    ) -> None:
+        self._lowest = LEVELS.index(least) if least in LEVELS else 0
+        self.link = link
+        self._find, self._goes_on = find, goes_on
+        self._level = level if level in LEVELS else ""
+        self._out: list[str] = []
+        self._folds: list[int] = []  #: where in `_out` the open ones begin
+        self._before: datetime | None = None
+        self._shown = self._hidden = 0
+
+    def feed(self, data: bytes, start: int) -> None:
+        """Lines that begin at the byte `start` of their file."""
+        for at, line in _lines(data, start):
+            self._take(at, line)
+
+    def _take(self, at: int, line: str) -> None:
         head = _HEAD.search(line[:80])
         if head and head[2] and head[2].lower() in LEVELS:
-            level = head[2].lower()
+            self._level = head[2].lower()
         group = _GROUP.search(line)
         if group:
-            depth = _fold(out, group, depth)
-            continue
-        if LEVELS.index(level or "info") < lowest:
-            hidden += 1
-            continue
+            self._fold(group)
+            return
+        if LEVELS.index(self._level or "info") < self._lowest:
+            self._hidden += 1
+            return
+        self._mind_the_gap(head)
+        self._shown += 1
+        html = _line(at, line, self._level, head, self._find, self.link)
+        self._out.append(html)
+        if self._folds and (self._level in _ALARMING or "<mark>" in html):
+            self._unfold()
+
+    def _mind_the_gap(self, head: re.Match[str] | None) -> None:
         now = _time(head[1]) if head else None
-        if now and before and (now - before).total_seconds() > _GAP:
-            out.append(f'<div class="gap">{(now - before).total_seconds():.0f} s</div>')
-        before = now or before
-        shown += 1
-        out.append(_line(at, line, level, head, find, link))
-    out.append("</details>" * depth)
-    return Text(Markup("".join(out)), level, shown, hidden)  # each part is escaped where it is made
+        if now and self._before and (now - self._before).total_seconds() > _GAP:
+            self._out.append(f'<div class="gap">{_seconds((now - self._before).total_seconds())}</div>')
+        self._before = now or self._before
+
+    def _fold(self, group: re.Match[str]) -> None:
+        if group[1] == "group":
+            self._folds.append(len(self._out))
+            name = escape(plain(group[2]).strip() or "group")
+            self._out.append(f'<details class="fold"><summary>{name}</summary>')
+        elif self._folds:
+            self._folds.pop()
+            self._out.append("</details>")
+        elif self._goes_on:
+            self._out.append(END_OF_FOLD)
+
+    def _unfold(self) -> None:
+        """What went wrong, or was searched for, is not hidden in a fold."""
+        for place in self._folds:
+            self._out[place] = self._out[place].replace('<details class="fold">', '<details class="fold" open>', 1)
+
+    def finish(self) -> Text:
+        """All that was fed; folds that are open go on in what is fed to a later one."""
+        for place in self._folds:
+            self._out[place] = self._out[place].replace(' class="fold"', ' class="fold" data-on', 1)
+        html = "".join(self._out) + "</details>" * len(self._folds)
+        return Text(Markup(html), self._level, self._shown, self._hidden)  # each part is escaped where it is made
 
 
 def _lines(data: bytes, start: int) -> Iterator[tuple[int, str]]:
@@ -72,16 +113,6 @@ def _lines(data: bytes, start: int) -> Iterator[tuple[int, str]]:
         text = raw.rstrip(b"\r\n")
         yield start, text.rpartition(b"\r")[2].decode("utf-8", "replace")  # a progress bar writes over its line
         start += len(raw)
-
-
-def _fold(out: list[str], group: re.Match[str], depth: int) -> int:
-    if group[1] == "group":
-        out.append(f'<details class="fold"><summary>{escape(_plain(group[2]).strip() or "group")}</summary>')
-        return depth + 1
-    if depth:
-        out.append("</details>")
-        return depth - 1
-    return 0
 
 
 def _line(at: int, line: str, level: str, head: re.Match[str] | None, find: str, link: str) -> str:
@@ -92,57 +123,13 @@ def _line(at: int, line: str, level: str, head: re.Match[str] | None, find: str,
         stamp = f"<time>{escape(line[: head.end(1) + 1])}</time>"
         text = line[head.end(1) + 1 :]
     anchor = f'<a href="{escape(link)}#b{at}" aria-label="#{at}"></a>'
-    return f'<div{mark} id="b{at}">{anchor}{stamp}{_coloured(text, find)}\n</div>'
+    return f'<div{mark} id="b{at}">{anchor}{stamp}{coloured(text, find)}\n</div>'
 
 
-def _coloured(text: str, find: str) -> str:
-    if "\x1b" not in text:
-        return _marked(_HIDDEN.sub("", text), find)
-    out: list[str] = []
-    classes: dict[str, str] = {}
-    place = 0
-    for code in _SGR.finditer(text):
-        out.append(_span(text[place : code.start()], classes, find))
-        _turn(classes, code[1])
-        place = code.end()
-    out.append(_span(text[place:], classes, find))
-    return "".join(out)
-
-
-def _span(text: str, classes: dict[str, str], find: str) -> str:
-    plain = _marked(_plain(text), find)
-    return f'<span class="{" ".join(classes.values())}">{plain}</span>' if classes and plain else plain
-
-
-def _plain(text: str) -> str:
-    return _HIDDEN.sub("", _SGR.sub("", text)).replace("\x1b", "")
-
-
-def _turn(classes: dict[str, str], codes: str) -> None:
-    """Take over one `ESC [ ... m`; colours of the long forms (38;5;n) are left out."""
-    numbers = [int(part or 0) for part in codes.split(";")]
-    for place, number in enumerate(numbers):
-        if number in (38, 48):
-            return
-        if number == 0:
-            classes.clear()
-        elif number == 1:
-            classes["weight"] = "a1"
-        elif number == 22:
-            classes.pop("weight", None)
-        elif 30 <= number <= 37 or 90 <= number <= 97:
-            classes["colour"] = f"a{number}"
-        elif number == 39:
-            classes.pop("colour", None)
-        elif place > 16:
-            return
-
-
-def _marked(text: str, find: str) -> str:
-    if not find:
-        return str(escape(text))
-    parts = re.split(f"({re.escape(find)})", text, flags=re.IGNORECASE)
-    return "".join(f"<mark>{escape(part)}</mark>" if n % 2 else str(escape(part)) for n, part in enumerate(parts))
+def _seconds(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
 def _time(text: str) -> datetime | None:
@@ -162,23 +149,32 @@ class Merged:
     html: Markup
 
 
-def merged(parts: list[tuple[str, str, Window]], least: str = "") -> list[Merged]:
-    """Lines of several logs in the order of their times; a line without a time stays behind the one before it."""
-    lowest = LEVELS.index(least) if least in LEVELS else 0
+def merged(parts: list[tuple[str, str, Window]], least: str = "", find: str = "", most: int = 5000) -> list[Merged]:
+    """The last lines of several logs in the order of their times; a line without a time stays behind the one before it.
+
+    With `find` those alone that have it, in any case.
+    """
     rows: list[tuple[float, int, str, str, str, str]] = []
     for place, (name, href, part) in enumerate(parts):
-        moment, level = 0.0, "info"
-        for _, line in _lines(part.data, part.start):
-            head = _HEAD.search(line[:80])
-            if head:
-                level = head[2].lower() if head[2] and head[2].lower() in LEVELS else level
-                when = _time(head[1])
-                moment = when.timestamp() if when else moment
-            if LEVELS.index(level) >= lowest and not _GROUP.search(line):
-                rows.append((moment, place, name, href, level, line))
+        rows += [(moment, place, name, href, level, line) for moment, level, line in _timed(part, least, find)]
     rows.sort(key=lambda row: row[:2])
     found, before = [], ""
-    for _, _, name, href, level, line in rows:
-        found.append(Merged(name if name != before else "", href, level, Markup(_coloured(line, ""))))
+    for _, _, name, href, level, line in rows[-most:]:
+        found.append(Merged(name if name != before else "", href, level, Markup(coloured(line, find))))
         before = name
     return found
+
+
+def _timed(part: Window, least: str, find: str) -> Iterator[tuple[float, str, str]]:
+    """(time, level, line) of the lines of one log that are wanted."""
+    lowest = LEVELS.index(least) if least in LEVELS else 0
+    wanted = find.casefold()
+    moment, level = 0.0, "info"
+    for _, line in _lines(part.data, part.start):
+        head = _HEAD.search(line[:80])
+        if head:
+            level = head[2].lower() if head[2] and head[2].lower() in LEVELS else level
+            when = _time(head[1])
+            moment = when.timestamp() if when else moment
+        if LEVELS.index(level) >= lowest and not _GROUP.search(line) and (not wanted or wanted in line.casefold()):
+            yield moment, level, line

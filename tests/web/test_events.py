@@ -9,11 +9,17 @@ import anyio
 import anyio.lowlevel
 import pytest
 
+from asyncflow.core.models import TaskKey
 from asyncflow.engine.changes import Changes
 from asyncflow.web import events
 from asyncflow.web.events import PACE, Live, Tab, topics_of
+from asyncflow.web.log_feed import LogFeeds, Shown
 
 pytestmark = pytest.mark.anyio
+
+
+#: of a server on which no log is shown
+FEEDS = LogFeeds(lambda key, number: Path(), lambda key, number: False)
 
 
 @pytest.fixture
@@ -24,7 +30,7 @@ def anyio_backend() -> str:
 class Listener:
     """Reads a stream; `told` are the topics that have come, in order."""
 
-    def __init__(self, live: Live, since: str = "", log: Path | None = None, **params: str) -> None:
+    def __init__(self, live: Live, since: str = "", log: Shown | None = None, **params: str) -> None:
         self.tab = Tab(topics=topics_of(params), log=log)
         self._stream = live.stream(self.tab, since)
         self.told: list[str] = []
@@ -55,7 +61,7 @@ def changes() -> Changes:
 
 @pytest.fixture
 def live(changes: Changes) -> Live:
-    return Live(changes, lambda: True)
+    return Live(changes, lambda: True, FEEDS)
 
 
 async def test_a_tab_hears_of_what_it_shows(live: Live, changes: Changes) -> None:
@@ -129,22 +135,25 @@ async def test_many_changes_are_one_event(live: Live, changes: Changes, monkeypa
     assert len(tab.tab.pending) <= 1
 
 
-async def test_a_log_that_rests_is_silent(live: Live, tmp_path: Path, changes: Changes) -> None:
+async def test_lines_of_a_log_come_through_the_stream(changes: Changes, tmp_path: Path) -> None:
     log = tmp_path / "a.log"
-    tab = Listener(live, str(changes.mark), log=log)
+    live = Live(changes, lambda: True, LogFeeds(lambda key, number: log, lambda key, number: True))
+    tab = Listener(live, str(changes.mark), log=Shown(TaskKey("etl", "r", "t"), 1))
     await tab.next()
+    assert await tab.next() == "event: log\ndata: \n\n", "it may have missed some"
     assert await tab.silent()
 
 
-async def test_growth_of_a_log_comes_soon(live: Live, tmp_path: Path, changes: Changes) -> None:
+async def test_a_line_of_a_log_comes_soon(changes: Changes, tmp_path: Path) -> None:
     log = tmp_path / "a.log"
-    tab = Listener(live, str(changes.mark), log=log)
+    live = Live(changes, lambda: True, LogFeeds(lambda key, number: log, lambda key, number: True))
+    tab = Listener(live, str(changes.mark), log=Shown(TaskKey("etl", "r", "t"), 1))
     await tab.next()
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(tab.next)
-        await anyio.lowlevel.checkpoint()
-        log.write_text("line\n")
-    assert tab.told == ["log"]
+    await tab.next()
+    log.write_text("line\n")
+    assert '"from": 0, "start": 0, "end": 5' in await tab.next()
+    assert tab.told == ["log", "log"]
+    await tab.close()
 
 
 async def test_a_silent_stream_gives_signs_of_life(
@@ -158,7 +167,7 @@ async def test_a_silent_stream_gives_signs_of_life(
 
 async def test_trouble_and_its_end_are_told(changes: Changes) -> None:
     well = False
-    live = Live(changes, lambda: well)
+    live = Live(changes, lambda: well, FEEDS)
     tab = Listener(live, str(changes.mark), dag="etl")
     await tab.next()
     assert "data: bad" in await tab.next()

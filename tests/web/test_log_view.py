@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 
 from asyncflow.engine.logs import Window
-from asyncflow.web.log_view import merged, render
+from asyncflow.web.log_view import END_OF_FOLD, Renderer, Text, merged
 
 
-def html(text: str, **how: str) -> str:
-    return str(render(text.encode(), 0, **how).html)
+def rendered(text: str, **how: Any) -> Text:
+    renderer = Renderer(**how)
+    renderer.feed(text.encode(), 0)
+    return renderer.finish()
+
+
+def html(text: str, **how: Any) -> str:
+    return str(rendered(text, **how).html)
 
 
 def shown(text: str) -> str:
@@ -41,26 +48,25 @@ def test_a_line_without_a_level_has_that_of_the_line_before() -> None:
     assert 'class="line warning"' in html("more\n", level="warning")
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("\x1b[31mred\x1b[0m plain", '<span class="a31">red</span> plain'),
-        ("\x1b[1;32mx\x1b[22my\x1b[39mz", '<span class="a1 a32">x</span><span class="a32">y</span>z'),
-        ("\x1b[38;5;9mx", ">x<"),
-        ("\x1b[2K\x1b]0;title\x07x", ">x<"),
-        ("10%\r50%\r100%", ">100%\n"),
-        ("bell\x07", "bell\n"),
-    ],
-)
-def test_terminal_codes_become_classes_or_nothing(text: str, expected: str) -> None:
-    assert expected in html(text).replace("</a>", ">").replace("x\n", "x<")
-
-
 def test_groups_fold_and_are_always_closed() -> None:
     text = html("::group::Setup\none\n::endgroup::\ntwo\n::endgroup::\n::group::\nthree\n")
     assert text.count("<details") == text.count("</details>") == 2
     assert "<summary>Setup</summary>" in text
     assert "<summary>group</summary>" in text
+
+
+def test_a_fold_that_goes_on_says_so_and_its_end_is_told_later() -> None:
+    text = html("::group::a\n::group::b\none\n")
+    assert text.count('<details class="fold" data-on>') == 2
+    assert html("two\n::endgroup::\nthree\n", goes_on=True).count(END_OF_FOLD) == 1
+    assert END_OF_FOLD not in html("two\n::endgroup::\nthree\n")
+
+
+def test_a_fold_does_not_hide_what_went_wrong_or_was_searched_for() -> None:
+    head = "[2026-01-01T00:00:00.000+0000] {a.py:1}"
+    assert '<details class="fold" open>' in html(f"::group::a\n{head} ERROR - no\n{head} INFO - on\n::endgroup::\n")
+    assert '<details class="fold" open>' in html("::group::a\nneedle\n::endgroup::\n", find="needle")
+    assert "open" not in html(f"::group::a\n{head} INFO - fine\n::endgroup::\n")
 
 
 def test_what_is_searched_for_is_marked_in_any_case() -> None:
@@ -70,6 +76,8 @@ def test_what_is_searched_for_is_marked_in_any_case() -> None:
 def test_a_long_pause_is_said() -> None:
     text = html("[2026-01-01T00:00:00.000+0000] {a:1} INFO - a\n[2026-01-01T00:01:30.000+0000] {a:1} INFO - b\n")
     assert '<div class="gap">90 s</div>' in text
+    assert ">3 min</div>" in html("[2026-01-01T00:00:00] a\n[2026-01-01T00:03:00] b\n")
+    assert "2.5 h" in html("[2026-01-01T00:00:00] a\n[2026-01-01T02:30:00] b\n")
     assert "gap" not in html("[2026-01-01T00:00:00] a\n[9999-99-99T00:01:30] b\n")
 
 
@@ -84,3 +92,11 @@ def test_logs_are_merged_by_time_and_a_line_stays_behind_its_head() -> None:
         ("a", "- a3"),
     ]
     assert [line.name for line in merged([("b", "/b", Window(second + first, 0, 9))], "warning")] == ["b"]
+
+
+def test_a_merged_log_keeps_its_last_lines_and_those_that_are_wanted() -> None:
+    text = "".join(f"[2026-01-01T00:00:0{n}.000+0000] {{a:1}} INFO - line {n}\n" for n in range(5)).encode()
+    assert [str(it.html)[-1] for it in merged([("a", "/a", Window(text, 0, 9))], most=2)] == ["3", "4"]
+    assert [str(it.html) for it in merged([("a", "/a", Window(text, 0, 9))], find="LINE 2")][0].endswith(
+        "<mark>line 2</mark>"
+    )

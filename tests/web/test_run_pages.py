@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from asyncflow.core.commands import SaveTry, SaveXComs
-from asyncflow.core.models import TaskInstance, TaskKey
+from asyncflow.core.models import TaskKey
 from asyncflow.core.specs import ExpandSpec, LiteralInput, ParamSpec, TaskSpec
-from asyncflow.core.states import RunState, TaskState
+from asyncflow.core.states import TaskState
 from tests.web.conftest import DAY0, RUN, RUN_PATH, Site, a_dag, a_run, a_ti, once_in, token_in
 
 LOAD = f"{RUN_PATH}/tasks/load"
@@ -260,99 +260,3 @@ def test_a_paused_dag_may_be_turned_on_with_the_trigger(site: Site) -> None:
     assert "Unpause the DAG" in site.text("/dags/report/trigger")
     confirm(site, "/dags/report/trigger", unpause="1", run_id="mine")
     assert not site.ask(site.server.actions.get_dag, "report")["paused"]
-
-
-# ---- logs ---------------------------------------------------------------------------
-
-LINE = "[2026-01-02T00:00:0{n}.000+0000] {{task.py:1}} {level} - {text}\n"
-
-
-def line(text: str, n: int = 0, level: str = "INFO") -> str:
-    return LINE.format(n=n, level=level, text=text)
-
-
-def test_a_log_shows_the_last_try_and_links_every_try(site: Site) -> None:
-    site.log("one <b>\n", "load", 1)
-    site.log("two\n", "load", 2)
-    text = site.text(f"{LOAD}/log")
-    assert "two" in text
-    assert f'href="{LOAD}/log?try=1"' in text
-    assert "one &lt;b&gt;" in site.text(f"{LOAD}/log?try=1")
-
-
-def test_a_log_that_is_not_there_is_said(site: Site) -> None:
-    assert "No log yet." in site.text(f"{LOAD}/log")
-    assert site.text(f"{LOAD}/log/text") == ""
-
-
-def test_lines_below_the_level_are_hidden(site: Site) -> None:
-    site.log(line("calm") + line("loud", level="ERROR") + "Traceback\n")
-    text = site.text(f"{RUN_PATH}/tasks/extract/log?level=error")
-    assert "calm" not in text
-    assert "Traceback" in text
-    assert "1 line below this level is hidden." in text
-
-
-def test_a_search_leads_to_the_part_of_the_file(site: Site) -> None:
-    path = site.log("x" * 99 + "\n")
-    path.write_text(("x" * 99 + "\n") * 10_000 + "here is the Needle\n" + ("y" * 99 + "\n") * 10_000 + "needle two\n")
-    text = site.text(f"{RUN_PATH}/tasks/extract/log?q=needle")
-    assert "here is the <mark>Needle</mark>" in text
-    following = re.search(r'href="([^"]+)" data-key="n"', text)
-    assert following is not None
-    text = site.text(f"{RUN_PATH}/tasks/extract/log{following[1].replace('&amp;', '&')}")
-    assert "<mark>needle</mark> two" in text
-    assert "Not found." in site.text(f"{RUN_PATH}/tasks/extract/log?q=nothing")
-
-
-def test_a_long_log_shows_its_end_and_links_the_rest(site: Site) -> None:
-    site.log("first\n" + ("x" * 99 + "\n") * 5000 + "last\n")
-    text = site.text(f"{RUN_PATH}/tasks/extract/log")
-    assert "last" in text
-    assert ">first" not in text
-    start = re.search(r'href="(\?[^"]*at=0[^"]*)"', text)
-    assert start is not None
-    assert "first" in site.text(f"{RUN_PATH}/tasks/extract/log{start[1].replace('&amp;', '&')}")
-
-
-def test_the_file_is_sent_as_it_is_and_in_ranges(site: Site) -> None:
-    site.log("\x1b[31mred\x1b[0m\n")
-    address = f"{RUN_PATH}/tasks/extract/log/text"
-    assert site.get(address).content == b"\x1b[31mred\x1b[0m\n"
-    assert site.get(address, Range="bytes=5-7").content == b"red"
-    assert "attachment" in site.get(f"{address}?download=1").headers["content-disposition"]
-
-
-def running(site: Site) -> TaskInstance:
-    """A run whose extract is at work."""
-    run = a_run(1, state=RunState.RUNNING, ended_at=None)
-    ti = a_ti(run, "extract", state=TaskState.RUNNING, ended_at=None, token="t")
-    site.store(run, ti)
-    return ti
-
-
-def test_a_log_that_grows_sends_what_is_new(site: Site) -> None:
-    ti = running(site)
-    path = site.log("one\n", run_id=ti.run_id)
-    text = site.text(f"/dags/etl/runs/{ti.run_id}/tasks/extract/log")
-    assert "log=1&amp;task=extract" in text
-    address = text.split('id="log-more" hx-get="')[1].split('"')[0].replace("&amp;", "&")
-    assert site.get(address).status_code == 204
-    path.write_text("one\ntwo\nhal")
-    more = site.text(address)
-    assert "two" in more
-    assert "hal" not in more
-    assert "from=8" in more
-
-
-def test_the_logs_of_a_run_are_merged_by_time(site: Site) -> None:
-    for task_id, number in (("extract", 1), ("load", 2)):
-        tried = {"key": TaskKey("etl", RUN, task_id), "started_at": DAY0, "state": TaskState.SUCCESS}
-        site.ask(site.server.store.commit, [SaveTry(try_number=number, token=task_id, **tried)])
-    site.log(line("first", 1) + line("third", 3, "ERROR"))
-    site.log(line("second", 2) + "  of load\n", "load", 2)
-    text = site.text(f"{RUN_PATH}/log")
-    assert [text.index(word) for word in ("first", "second", "of load", "third")] == sorted(
-        text.index(word) for word in ("first", "second", "of load", "third")
-    )
-    assert "second" not in site.text(f"{RUN_PATH}/log?level=error")
