@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 
 from asyncflow.web import dag_list_view as view
+from asyncflow.web import preferences
+from asyncflow.web.kept import Kept
 from asyncflow.web.ports import Actions
-from asyncflow.web.templating import fingerprint, fragment, language, page
+from asyncflow.web.security import form_token
+from asyncflow.web.templating import fingerprint, fragment, language, page, render
 
 
 async def index(request: Request) -> Response:
@@ -28,11 +33,11 @@ async def _list(request: Request) -> dict[str, Any]:
     params.pop("have", None)
     asked, now = view.query(params), actions.pages.now()
     found = await actions.pages.dags(asked)
-    lines = view.lines(found.rows, now, _)
+    rows = _rows(request, view.lines(found.rows, now, _))
     return {
         "section": "DAGs",
         "topics": {"dags": "1"},
-        "lines": lines,
+        "rows": rows,
         "errors": found.errors,
         "any_dags": bool(found.statuses["all"]),
         "matching": found.matching,
@@ -45,5 +50,23 @@ async def _list(request: Request) -> dict[str, Any]:
         "query": request.url.query,
         "params": params,
         "folder": actions.pages.folder,
-        "fingerprint": fingerprint(lines, found.errors, found.statuses, found.matching),
+        "fingerprint": fingerprint(*map(hash, rows), found.errors, found.statuses, found.matching),
     }
+
+
+#: between two rows that are made at once
+_BETWEEN = "<!-- next -->"
+_kept_rows = Kept[Markup](1024)
+
+
+def _rows(request: Request, lines: Sequence[view.Line]) -> list[Markup]:
+    """The rows of the table. Those that did not look like this before are made, all at once."""
+    look = (preferences.preferences(request).key, form_token(request))
+    rows = {line: _kept_rows.get((look, line)) for line in lines}
+    missing = [line for line, row in rows.items() if row is None]
+    if missing:
+        text = render(request, "dags/_rows.html", {"lines": missing, "between": Markup(_BETWEEN)})
+        made = dict(zip(missing, map(Markup, text.split(_BETWEEN)), strict=False))
+        _kept_rows.keep(((look, line), row) for line, row in made.items())
+        rows |= made
+    return [row for row in rows.values() if row is not None]
