@@ -14,7 +14,7 @@ from asyncflow.core.backfill import Plan
 from asyncflow.core.messages import AskTimetable
 from asyncflow.core.models import Backfill, BackfillDate, BackfillOptions, DagRun, TaskInstance
 from asyncflow.core.specs import DagSpec
-from asyncflow.core.states import BackfillState, RunType
+from asyncflow.core.states import BackfillState, Reprocess, RunType
 from asyncflow.core.timetable import CustomTimetable, run_id
 from asyncflow.core.world import World
 from asyncflow.engine.clock import Clock
@@ -56,6 +56,8 @@ def options_of(given: Mapping[str, Any]) -> BackfillOptions:
     first, last = start or end, end or start
     assert first is not None
     assert last is not None
+    if first > last:
+        raise InvalidInput(f"The start date {iso(first)} is after the end date {iso(last)}.")
     limit = given.get("max_active_runs")
     if limit is not None and limit < 1:
         raise InvalidInput(f"max_active_runs={limit}: at least one run must be able to run.")
@@ -72,7 +74,15 @@ def options_of(given: Mapping[str, Any]) -> BackfillOptions:
         ignore_dependencies=bool(given.get("ignore_dependencies")),
         pool=given.get("pool"),
         max_active_runs=limit,
+        reprocess=_reprocess(given.get("reprocess")),
     )
+
+
+def _reprocess(text: str | None) -> Reprocess | None:
+    try:
+        return Reprocess(text) if text else None
+    except ValueError:
+        raise InvalidInput(f"reprocess={text!r}: accepted are {', '.join(Reprocess)}.") from None
 
 
 class BackfillActions:
@@ -133,6 +143,7 @@ class BackfillActions:
             "runs": [_planned(entry, plan) for entry in plan.dates],
             "cleared": [list(key) for key in plan.cleared],
             "tasks": list(plan.tasks),
+            "left": [{"run_id": run.run_id, "state": run.state.value} for run in plan.left],
             "paused": dag.paused,
         }
 
@@ -215,6 +226,23 @@ class BackfillActions:
         return _backfill_dict(await self._stored_backfill(backfill_id))
 
 
+    async def pause_backfill(self, backfill_id: int, actor: str = "user") -> dict[str, Any]:
+        """Let its further dates wait; runs that are active go on."""
+        return await self._hold_backfill(backfill_id, True, actor)
+
+    async def resume_backfill(self, backfill_id: int, actor: str = "user") -> dict[str, Any]:
+        """Go on with the dates of a backfill that was paused."""
+        return await self._hold_backfill(backfill_id, False, actor)
+
+    async def _hold_backfill(self, backfill_id: int, paused: bool, actor: str) -> dict[str, Any]:
+        row = await self._stored_backfill(backfill_id)
+        if not await self._scheduler.do(
+            lambda world, now: world.pause_backfill(backfill_id, paused, now=now, actor=actor)
+        ):
+            raise Conflict(f"Backfill {backfill_id} makes no further runs ({row.state.value}).")
+        return _backfill_dict(await self._stored_backfill(backfill_id))
+
+
 _OPTIONS = frozenset({*BackfillOptions.__struct_fields__, "reset_dagruns"}) - {"start", "end", "tasks", "reset"}
 
 
@@ -234,6 +262,7 @@ def _backfill_dict(row: Backfill) -> dict[str, Any]:
         "backfill_id": row.backfill_id,
         "dag_id": row.dag_id,
         "state": row.state.value,
+        "paused": row.paused,
         "runs": len(row.dates),
         "done": row.position,
         "first_date": iso(min((entry.logical_date for entry in row.dates), default=None)),
