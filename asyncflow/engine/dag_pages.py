@@ -8,19 +8,22 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
-from typing import Any, Generic, TypeVar
+from datetime import datetime, timedelta
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 
 from asyncflow.core.models import DagRun, TaskInstance
 from asyncflow.core.specs import DagSpec
+from asyncflow.core.states import FINISHED_RUN, RunState
 from asyncflow.engine.clock import Clock
 from asyncflow.errors import NotFound
 from asyncflow.store.database import Store, StoredDag, StoredFile, StoredVersion
 from asyncflow.store.grid import CellPart, NumberedRun, TryBar, VersionLine
+from asyncflow.store.past import PastRun
+from asyncflow.store.rows import EPOCH
 
-__all__ = ["DagPages", "GridWindow", "StoredDag", "StoredFile", "StoredVersion", "VersionLine"]
+__all__ = ["DagPages", "GridWindow", "PastWindow", "StoredDag", "StoredFile", "StoredVersion", "VersionLine"]
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -58,6 +61,37 @@ class GridWindow(msgspec.Struct, kw_only=True, frozen=True):
     now: datetime
 
 
+class PastWindow(NamedTuple):
+    """Runs of a window as they were at an earlier moment, oldest first, and by their numbers what their tasks were."""
+
+    runs: list[NumberedRun]
+    cells: dict[int, list[CellPart]]
+
+
+def _made(run: NumberedRun) -> datetime:
+    """When a run was made of which the journal has no line."""
+    return run.queued_at or run.started_at or run.run_after
+
+
+def _went_on(run: NumberedRun, last: datetime | None, at: datetime) -> bool:
+    """Whether a run is not any more what it was at a moment."""
+    latest = last or run.ended_at
+    return latest is None or latest > at
+
+
+def _at(run: NumberedRun, then: PastRun, at: datetime) -> NumberedRun:
+    """A run with the state and times of an earlier moment."""
+    started = run.started_at if run.started_at is not None and run.started_at <= at else None
+    ended = run.ended_at if run.ended_at is not None and run.ended_at <= at else None
+    state = RunState.QUEUED if started is None else RunState.RUNNING if ended is None else run.state
+    if then.line is not None:
+        state = RunState(then.line.state)
+        since = EPOCH + timedelta(microseconds=then.line.at)
+        started = started or (since if state is not RunState.QUEUED else None)
+        ended = since if state in FINISHED_RUN else None
+    return msgspec.structs.replace(run, state=state, started_at=started, ended_at=ended)
+
+
 class DagPages:
     """Reads for `/dags/<dag_id>/...`. Errors are those of `asyncflow.errors`."""
 
@@ -67,6 +101,7 @@ class DagPages:
         self._store = store
         self._clock = clock
         self._versions: _Recent[tuple[str, str], StoredVersion] = _Recent(_VERSIONS_KEPT)
+        self._usual: _Recent[tuple[tuple[int, int], ...], dict[str, float]] = _Recent(_VERSIONS_KEPT)
         self._cells: _Recent[tuple[int, int, int], list[CellPart]] = _Recent(_RUNS_KEPT)
 
     async def dag(self, dag_id: str) -> StoredDag:
@@ -113,9 +148,12 @@ class DagPages:
         until: datetime | None = None,
         run_type: str | None = None,
         state: str | None = None,
+        triggered_by: str | None = None,
     ) -> GridWindow:
         """The newest `limit` runs that were due at `until` or before."""
-        runs = await self._store.grid_runs(dag_id, until=until, run_type=run_type, state=state, limit=limit + 1)
+        runs = await self._store.grid_runs(
+            dag_id, until=until, run_type=run_type, state=state, triggered_by=triggered_by, limit=limit + 1
+        )
         older = runs[limit].run_after if len(runs) > limit else None
         shown = runs[:limit][::-1]
         seqs = await self._store.run_seqs(dag_id, [run.run_id for run in shown])
@@ -134,6 +172,36 @@ class DagPages:
                 if keys[number][1]:  # without a line in the journal nothing would tell that it changed
                     self._cells.put(keys[number], read[number])
         return found
+
+    async def past(self, window: GridWindow, lines: Mapping[str, int], at: datetime) -> PastWindow:
+        """The window as it was at a moment: runs that had not been made are not in it."""
+        if not window.runs:
+            return PastWindow([], {})
+        dag_id = window.runs[0].dag_id
+        spans = await self._store.past_spans(dag_id, [run.run_id for run in window.runs])
+        there = [run for run in window.runs if (spans[run.run_id][0] or _made(run)) <= at]
+        moved = {run.run_id: run.id for run in there if _went_on(run, spans[run.run_id][1], at)}
+        cells = await self.cells(
+            msgspec.structs.replace(window, runs=[r for r in there if r.run_id not in moved]), lines
+        )
+        read = await self._store.past_runs(dag_id, moved, lines, at) if moved else {}
+        runs = []
+        for run in there:
+            then = read.get(run.run_id)
+            if then is not None:
+                cells[run.id] = then.cells
+            runs.append(run if then is None else _at(run, then, at))
+        return PastWindow(runs, cells)
+
+    async def usual(self, window: GridWindow) -> dict[str, float]:
+        """The median seconds of each task over the runs of a window that have ended."""
+        ended = [run for run in window.runs if run.ended_at is not None]
+        key = tuple((run.id, window.seqs[run.run_id]) for run in ended)
+        known = self._usual.get(key)
+        if known is None:
+            known = await self._store.usual_seconds([run.id for run in ended])
+            self._usual.put(key, known)
+        return known
 
     async def around(self, dag_id: str, run_id: str | None, *, limit: int) -> tuple[NumberedRun | None, GridWindow]:
         """A run (the newest when none is named, None if there is none), and the newest `limit` runs to choose from."""

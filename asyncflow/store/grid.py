@@ -73,6 +73,7 @@ def grid_runs(
     until: datetime | None,
     run_type: str | None,
     state: str | None,
+    triggered_by: str | None,
     page: tuple[int, int],
 ) -> list[NumberedRun]:
     where = {
@@ -80,6 +81,7 @@ def grid_runs(
         "until": _FOREVER if until is None else to_micros(until),
         "run_type": run_type,
         "state": state,
+        "triggered_by": triggered_by,
         "limit": page[0],
         "offset": page[1],
     }
@@ -134,11 +136,12 @@ class GridReads(Database):
         until: datetime | None = None,
         run_type: str | None = None,
         state: str | None = None,
+        triggered_by: str | None = None,
         limit: int,
         offset: int = 0,
     ) -> list[NumberedRun]:
-        """Runs due at `until` or before, newest first."""
-        return await self._read(grid_runs, dag_id, until, run_type, state, (limit, offset))
+        """Runs due at `until` or before, newest first; `triggered_by` without what follows its colon."""
+        return await self._read(grid_runs, dag_id, until, run_type, state, triggered_by, (limit, offset))
 
     async def numbered_run(self, dag_id: str, run_id: str) -> NumberedRun | None:
         """One run with its number."""

@@ -25,7 +25,7 @@ HOT = [
     *("page_failed_runs", "page_unscheduled_runs"),
     *("browse_runs_newest", "browse_runs_oldest", "browse_runs_of_dag_newest", "browse_runs_of_dag_oldest"),
     *("browse_active_runs", "browse_tasks", "browse_broken", "browse_started_newest", "browse_started_oldest"),
-    *("browse_chosen", "browse_rows", "browse_names", "audit_of_dag", "spills_of_run", "delete_run"),
+    *("browse_chosen", "browse_rows", "browse_names", "browse_run", "audit_of_dag", "spills_of_run", "delete_run"),
     *("page_runs_named", "page_run_tasks", "page_tasks", "page_run_place", "page_older", "page_newer", "page_tried"),
     *("grid_runs", "numbered_run", "run_seqs", "run_cells", "run_tries", "run_days", "dag_versions", "file_facts"),
     *("page_backfills_of_dag", "page_backfill_runs", "page_runs_on", "page_runs_between"),

@@ -6,6 +6,7 @@ SELECT * FROM dag_run
 WHERE dag_id = :dag_id AND run_after <= :until
   AND (:run_type IS NULL OR run_type = :run_type)
   AND (:state IS NULL OR state = :state)
+  AND (:triggered_by IS NULL OR triggered_by = :triggered_by OR triggered_by GLOB :triggered_by || ':*')
 ORDER BY run_after DESC, id DESC LIMIT :limit OFFSET :offset;
 
 -- name: numbered_run
