@@ -54,7 +54,8 @@
   }
   function get(form, submitter) {
     const fields = new URLSearchParams(new FormData(form, submitter));
-    return `${form.getAttribute("action") || location.pathname}?${fields}`;
+    const address = (submitter && submitter.getAttribute("formaction")) || form.getAttribute("action") || location.pathname;
+    return `${address}?${fields}`;
   }
   document.addEventListener("click", (event) => {
     if (event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
