@@ -44,12 +44,17 @@
   async function show(address, from) {
     const answer = await fetch(address, { headers: { "HX-Request": "true" }, credentials: "same-origin" });
     if (!answer.ok && !(answer.headers.get("content-type") || "").includes("html")) { location.href = address; return; }
-    dialog.innerHTML = await answer.text();
+    const text = await answer.text();
+    const held = dialog.open && dialog.contains(document.activeElement) ? document.activeElement : null; // in a preview
+    const open = Array.from(dialog.querySelectorAll("details"), (it) => it.open);
+    dialog.innerHTML = text;
+    if (held) dialog.querySelectorAll("details").forEach((it, at) => { it.open = it.open || Boolean(open[at]); });
     const title = $("h1, h2", dialog);
     if (title) { title.id = "dialog-title"; dialog.setAttribute("aria-labelledby", "dialog-title"); }
     htmx.process(dialog);
     if (!dialog.open) { opener = from; dialog.showModal(); }
-    const first = $("[autofocus]", dialog) || $("input:not([type=hidden]), select, textarea, button:not(.close)", dialog);
+    const again = held && held.name && $(`[name="${CSS.escape(held.name)}"]:not([type=hidden]):not([type=radio]), [name="${CSS.escape(held.name)}"]:checked`, dialog);
+    const first = again || $("[autofocus]", dialog) || $("input:not([type=hidden]), select, textarea, button:not(.close)", dialog);
     if (first) first.focus();
   }
   function get(form, submitter) {

@@ -45,7 +45,7 @@ class Event(NamedTuple):
     """An update of a dataset."""
 
     event: StoredEvent
-    extra: str  #: JSON, stored secrets masked; "" for none
+    extra: str  #: JSON on one line, stored secrets masked; "" for none
     runs: list[EventRun]  #: that it led to
 
 
@@ -114,7 +114,8 @@ class DatasetPages:
 
     async def _full(self, found: Sequence[StoredEvent]) -> list[Event]:
         texts = [
-            msgspec.json.format(msgspec.json.encode(event.extra)).decode() if event.extra else "" for event in found
+            msgspec.json.format(msgspec.json.encode(event.extra), indent=0).decode() if event.extra else ""
+            for event in found
         ]
         if any(texts):
             texts = await hide_secrets(self._store, texts)

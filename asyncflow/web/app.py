@@ -17,10 +17,14 @@ from starlette.staticfiles import StaticFiles
 
 from asyncflow.errors import AsyncflowError, Conflict, InvalidInput, NotFound
 from asyncflow.web import (
+    answer_pages,
+    admin_pages,
+    backfill_pages,
     change_pages,
     dag_actions,
     dag_list,
     dag_routes,
+    dataset_pages,
     health,
     log_pages,
     preferences,
@@ -47,6 +51,8 @@ ROUTES: Sequence[BaseRoute] = (
     Route("/runs", run_list.index, name="runs"),
     Route("/runs/table", run_list.table, name="runs_table"),
     *dag_routes.ROUTES,
+    *dataset_pages.ROUTES,
+    *backfill_pages.ROUTES,
     Route("/preferences", preferences.save, methods=["POST"], name="preferences"),
     Route("/dags/{dag_id}/pause", dag_actions.pause, methods=["POST"], name="pause"),
     Route("/dags/{dag_id}/unpause", dag_actions.unpause_form, name="unpause_form"),
@@ -57,6 +63,7 @@ ROUTES: Sequence[BaseRoute] = (
     Route("/dags/{dag_id}/delete", dag_actions.delete, methods=["POST"], name="delete"),
     # run ids may hold any character of an address, a slash too: the longer paths come first
     *log_pages.ROUTES,
+    *answer_pages.ROUTES,
     Route("/dags/{dag_id}/runs/{run_id:path}/tasks/{task_id}/details", task_pages.details, name="task_details"),
     Route("/dags/{dag_id}/runs/{run_id:path}/tasks/{task_id}", task_pages.show, name="task"),
     Route("/dags/{dag_id}/runs/{run_id:path}/instances", run_pages.instances, name="run_instances"),
@@ -70,6 +77,7 @@ ROUTES: Sequence[BaseRoute] = (
     Route("/dags/{dag_id}/runs/{run_id:path}/mark", change_pages.mark, methods=["POST"], name="mark"),
     Route("/dags/{dag_id}/runs/{run_id:path}", run_pages.show, name="run"),
     Route("/undo", change_pages.undo, methods=["POST"], name="undo"),
+    *admin_pages.ROUTES,
     Route("/health", health.health, name="health"),
     Mount("/static", StaticFiles(directory=STATIC), name="static"),
 )
@@ -87,6 +95,8 @@ def make_app(actions: Actions) -> Starlette:
     app.state.once = Once()
     feeds = LogFeeds(actions.pages.log_path, actions.instances.is_written)
     app.state.live = Live(actions.pages.changes, lambda: actions.pages.healthy, feeds)
+    actions.server.watch(lambda: app.state.live.announce("server"))
+    actions.server.watch_log(lambda: app.state.live.announce("serverlog"))
     return app
 
 

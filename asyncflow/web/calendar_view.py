@@ -68,12 +68,12 @@ def _day(
         state = next(state for state in _GRAVITY if counts.get(state))
         href = f"{path}/grid{query({}, until=f'{day + 2 * _DAY}')}"
     elif coming:
-        state, href = "planned", ""
+        state, href = "planned", f"{path}/day/{day}"
     else:
         state, href = "", ""
         if (begin is None or day >= begin) and day < today:
-            href = f"{path}/trigger{query({}, logical_date=f'{day}T00:00:00+00:00')}"
-            words.append("no run; start one for this day")
+            href = f"{path}/day/{day}"
+            words.append("no run; see what could run")
     return Day(
         date=day, state=state, title=f"{day:%a %d %b %Y}: " + (", ".join(words) or "no run"), href=href, many=many
     )

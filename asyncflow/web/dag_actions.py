@@ -40,8 +40,10 @@ async def _once(request: Request, form: FormData, act: Any) -> Response:
 
 
 async def trigger_form(request: Request) -> Response:
-    """The form; `?conf=` fills it."""
-    return await _trigger_page(request, _conf(request.query_params.get("conf", "")), {}, "")
+    """The form; `?conf=` and `?logical_date=` fill it."""
+    params = request.query_params
+    entered = {"logical_date": params["logical_date"]} if params.get("logical_date") else {}
+    return await _trigger_page(request, _conf(params.get("conf", "")), entered, "")
 
 
 async def _trigger_page(

@@ -19,6 +19,8 @@ TABS = {
     "landing": "Landing times",
     "gantt": "Gantt",
     "runs": "Runs",
+    "backfills": "Backfills",
+    "datasets": "Datasets",
     "details": "Details",
     "code": "Code",
 }

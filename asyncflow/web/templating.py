@@ -20,7 +20,17 @@ from asyncflow.web.address import segment
 from asyncflow.web.security import FIELD, form_token, keep_token
 
 #: name of a section -> (address, key after "g"): the bar at the top of every page
-SECTIONS = {"DAGs": ("/", "d"), "Runs": ("/runs", "r")}
+SECTIONS = {
+    "DAGs": ("/",
+    "d"),
+    "Runs": ("/runs",
+    "r"),
+    "Datasets": ("/datasets",
+    "s"),
+    "Backfills": ("/backfills",
+    "b"),
+    "Admin": ("/admin", "a"),
+}
 
 
 def _folder(name: str) -> Path:

@@ -61,9 +61,9 @@ def test_planned_runs_show_their_times() -> None:
     assert day.title.endswith("7 planned for 00:00, 01:00, 02:00, 03:00, 04:00 and later")
 
 
-def test_a_day_without_a_run_offers_to_start_one_but_not_before_the_dag_began() -> None:
+def test_a_day_without_a_run_leads_to_what_could_run_but_not_before_the_dag_began() -> None:
     days = _days(begin=date(2026, 1, 10))
-    assert days[date(2026, 1, 15)].href.startswith("/dags/etl/trigger?logical_date=2026-01-15")
+    assert days[date(2026, 1, 15)].href == "/dags/etl/day/2026-01-15"
     assert days[date(2026, 1, 9)].href == ""
     assert days[TODAY + timedelta(days=1)].href == ""
 

@@ -1,0 +1,147 @@
+"""What the pages of datasets show: which are listed and in which order, who waits for one. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from asyncflow.core.datasets import words
+from asyncflow.core.ties import DagTies
+from asyncflow.engine.dataset_pages import DatasetRow, TiedDag
+from asyncflow.web import address
+from asyncflow.web.address import segment
+
+#: column -> (what its head says, the sort it asks for)
+COLUMNS = (
+    ("Dataset", "name"),
+    ("Last event", "last"),
+    ("Events", "events"),
+    ("Produced by", "producers"),
+    ("Consumed by", "consumers"),
+)
+#: pages of this section: what the tab says -> address
+TABS = {
+    "Datasets": "/datasets",
+    "Events": "/datasets/events",
+    "Graph": "/datasets/graph",
+    "DAG dependencies": "/dependencies",
+}
+#: sorts that begin with the most, or the latest
+_FALLING_FIRST = frozenset({"last", "events", "producers", "consumers"})
+
+
+def _moment(moment: datetime | None) -> float:
+    return moment.timestamp() if moment else float("-inf")
+
+
+SORTS: dict[str, Callable[[DatasetRow], Any]] = {
+    "name": lambda row: (row.name or row.uri).casefold(),
+    "last": lambda row: _moment(row.last_at),
+    "events": lambda row: row.events,
+    "producers": lambda row: len(row.producers),
+    "consumers": lambda row: len(row.consumers),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetQuery:
+    """Which datasets are listed, and in which order."""
+
+    text: str
+    dag_id: str  #: only those that this DAG makes, reads or waits for
+    sort: str
+    falling: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """The head of a column that sorts."""
+
+    name: str
+    label: str
+    href: str
+    current: bool
+    falling: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiter:
+    """A DAG with a dataset in its schedule, and how far its next run is."""
+
+    dag_id: str
+    name: str
+    path: str
+    paused: bool
+    since: datetime | None  #: since when an update of the dataset is queued for it
+    missing: tuple[str, ...]  #: what else of its condition has had no update yet
+    condition: str
+
+
+def dataset_path(uri: str) -> str:
+    """Where the page of a dataset is: in the address' query, since a URI is full of slashes."""
+    return f"/datasets/show?uri={segment(uri)}"
+
+
+def asked(params: Mapping[str, str]) -> DatasetQuery:
+    """What the address asks for. Raises InvalidInput."""
+    order = address.choice(params, "order", ("rising", "falling"))
+    return DatasetQuery(
+        text=params.get("q", "").strip().casefold(),
+        dag_id=params.get("dag_id", ""),
+        sort=address.choice(params, "sort", tuple(SORTS)) or "name",
+        falling=order == "falling",
+    )
+
+
+def chosen(rows: Sequence[DatasetRow], query: DatasetQuery) -> list[DatasetRow]:
+    """The rows of the list."""
+    found = [row for row in rows if _matches(row, query)]
+    found.sort(key=SORTS["name"])
+    found.sort(key=SORTS[query.sort], reverse=query.falling)
+    return found
+
+
+def _matches(row: DatasetRow, query: DatasetQuery) -> bool:
+    if query.text and query.text not in row.uri.casefold() and query.text not in row.name.casefold():
+        return False
+    dags = {*row.consumers, *(dag_id for dag_id, _ in (*row.producers, *row.readers))}
+    return not query.dag_id or query.dag_id in dags
+
+
+def heads(params: Mapping[str, str], query: DatasetQuery) -> list[Head]:
+    """The heads of the columns: a second click turns the order round."""
+    found = []
+    for label, sort in COLUMNS:
+        current = sort == query.sort
+        falling = not query.falling if current else sort in _FALLING_FIRST
+        changed = {"sort": sort if sort != "name" or falling else None, "order": "falling" if falling else None}
+        href = address.query(params, page=None, **changed) or "?"
+        found.append(Head(name=sort, label=label, href=href, current=current, falling=query.falling))
+    return found
+
+
+def waiters(
+    row: DatasetRow, dags: Mapping[str, TiedDag], queue: Callable[[str], Mapping[str, datetime | None]]
+) -> list[Waiter]:
+    """The DAGs that wait for a dataset."""
+    return [waiter(dags[dag_id], row.uri, queue(dag_id)) for dag_id in row.consumers if dag_id in dags]
+
+
+def waiter(dag: TiedDag, uri: str, queue: Mapping[str, datetime | None]) -> Waiter:
+    """One DAG that waits for it, by what is queued for its next run."""
+    return Waiter(
+        dag_id=dag.dag_id,
+        name=dag.name,
+        path=f"{address.dag_path(dag.dag_id)}/datasets",
+        paused=dag.paused,
+        since=queue.get(uri),
+        missing=tuple(name for name, at in queue.items() if at is None and name != uri),
+        condition=condition_of(dag.ties),
+    )
+
+
+def condition_of(ties: DagTies) -> str:
+    """What a DAG waits for, in words; "" if it waits for no dataset."""
+    return "" if ties.condition is None else words(ties.condition)
