@@ -10,7 +10,6 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from enum import IntEnum
-from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -116,7 +115,13 @@ class OfflineActions:
             self._stack = opened.pop_all()
 
     def call(self, method: str, **params: Any) -> Any:
-        return self._portal.call(partial(getattr(self._actions, method), **params))
+        from asyncflow.engine.audit import acting
+
+        async def act() -> Any:
+            with acting("cli"):
+                return await getattr(self._actions, method)(**params)
+
+        return self._portal.call(act)
 
     def close(self) -> None:
         self._stack.close()

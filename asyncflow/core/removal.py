@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
-from asyncflow.core.commands import DeleteRun, Journal
+from asyncflow.core.clearing import Doing
+from asyncflow.core.commands import DeleteRun
 from asyncflow.core.live import LiveRun
-from asyncflow.core.machine import Machine
 from asyncflow.core.states import RunState, TaskState
 from asyncflow.errors import Conflict
 
 _AT_WORK = frozenset({TaskState.QUEUED, TaskState.RUNNING, TaskState.RESTARTING, TaskState.DEFERRED})
 
 
-def remove_run(machine: Machine, live: LiveRun, now: datetime, actor: str) -> None:
+def remove_run(doing: Doing, live: LiveRun) -> None:
     """Delete a run with all that is stored of it. Raises Conflict for one that is at work.
 
     Airflow 3's rule: a queued one may be deleted, a running one must be ended first. The schedule does not make it
@@ -27,6 +25,9 @@ def remove_run(machine: Machine, live: LiveRun, now: datetime, actor: str) -> No
         raise Conflict(f"{name} belongs to a backfill that is under way; cancel the backfill first.")
     if any(ti.state in _AT_WORK for ti in live.instances()):
         raise Conflict(f"{name} has task instances that are still at work; mark them failed first.")
+    if doing.dry_run:
+        return
+    machine = doing.machine
     for ti in live.instances():
         if ti.state is TaskState.SCHEDULED:
             machine.slots.withdraw(ti.key)
@@ -37,6 +38,4 @@ def remove_run(machine: Machine, live: LiveRun, now: datetime, actor: str) -> No
     if run.logical_date is not None:
         live.dag.taken.discard(run.logical_date)
     machine.ledger.write(DeleteRun(dag_id=run.dag_id, run_id=run.run_id))
-    machine.ledger.write(
-        Journal(at=now, event="run.deleted", dag_id=run.dag_id, run_id=run.run_id, before=run.state.value, actor=actor)
-    )
+    machine.ledger.journal_run(run, "run.deleted", doing.now, run.state.value, doing.actor, {})

@@ -14,13 +14,13 @@ Decisions live in the modules beside it: `planner` (dependencies), `trigger_rule
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
 
-from asyncflow.core import alarms, amend, backfill, clearing, deferral, integrity, lateness, removal, tries
+from asyncflow.core import alarms, amend, asking, backfill, clearing, deferral, integrity, lateness, removal, tries
 from asyncflow.core.calendar import restriction
 from asyncflow.core.census import Census, census
 from asyncflow.core.clearing import Doing, Selection
@@ -193,6 +193,12 @@ class World:
             self._instances(slots.waiting(pool, limit)),
         )
 
+    def pool_dags(self, pool: str) -> dict[str, int]:
+        """How many tasks of each active DAG name a pool, by dag_id; DAGs without one are left out."""
+        active = [dag for dag in self._machine.dags.values() if dag.active]
+        named = {dag.spec.dag_id: sum(task.pool == pool for task in dag.spec.tasks.values()) for dag in active}
+        return {dag_id: count for dag_id, count in sorted(named.items()) if count}
+
     def _instances(self, keys: Iterable[TaskKey]) -> list[TaskInstance]:
         return [found[1] for key in keys if (found := self._machine.find(key)) is not None]
 
@@ -355,6 +361,18 @@ class World:
         """The trigger of a deferred instance has fired or failed; a token nobody knows is refused."""
         deferral.ended(self._machine, fact)
 
+    def questions(self) -> list[tuple[TaskKey, asking.Question]]:
+        """What instances in memory ask people; what ends soonest first."""
+        deferred = (self.task_instance(key) for key in self._machine.triggers.values())
+        asked = [(ti.key, question) for ti in deferred if ti and (question := asking.question_of(ti))]
+        return sorted(asked, key=lambda one: (one[1].moment is None, one[1].moment, one[0]))
+
+    def answer(
+        self, key: TaskKey, chosen: Sequence[str], values: Mapping[str, Any], *, now: datetime, actor: str = "user"
+    ) -> None:
+        """An instance that asks a person goes on. Raises Conflict if it asks nothing, and InvalidInput."""
+        asking.answer(self._machine, key, chosen, values, now, actor)
+
     def try_rests(self, token: str, resting: bool) -> None:
         """A running try says that it sleeps until its next poke, or is awake again."""
         known = self._machine.tokens.get(token)
@@ -495,12 +513,14 @@ class World:
             raise NotFound(f"run of DAG {dag_id!r} named", run_id, self._dag(dag_id).runs)
         return clearing.set_run_state(self._doing(now, actor, dry_run), live, state)
 
-    def remove_run(self, dag_id: str, run_id: str, *, now: datetime, actor: str = "user") -> None:
-        """Delete a run in memory. Raises NotFound, and Conflict for one that is at work."""
+    def remove_run(
+        self, dag_id: str, run_id: str, *, dry_run: bool = False, now: datetime, actor: str = "user"
+    ) -> None:
+        """Delete a run in memory. Raises NotFound, and Conflict for one that is at work, also with `dry_run`."""
         live = self._machine.find_run((dag_id, run_id))
         if live is None:
             raise NotFound(f"run of DAG {dag_id!r} named", run_id)
-        removal.remove_run(self._machine, live, now, actor)
+        removal.remove_run(self._doing(now, actor, dry_run), live)
 
     def put_back(
         self, runs: Iterable[DagRun], tis: Iterable[TaskInstance], *, now: datetime, actor: str = "user"

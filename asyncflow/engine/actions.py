@@ -13,8 +13,12 @@ from typing import Any
 from asyncflow import __version__
 from asyncflow.core.specs import DagSpec
 from asyncflow.engine.amends import AmendActions
+from asyncflow.engine.answers import AnswerActions
+from asyncflow.engine.audit import AuditActions, recorded
 from asyncflow.engine.backfill_pages import BackfillPages
 from asyncflow.engine.backfills import BackfillActions
+from asyncflow.engine.browse import BrowsePages
+from asyncflow.engine.bulk import BulkActions
 from asyncflow.engine.changes import Changes
 from asyncflow.engine.clearing import ClearingActions
 from asyncflow.engine.clock import Clock
@@ -38,7 +42,10 @@ from asyncflow.engine.variable_forms import VariableFormActions
 from asyncflow.store.database import Store
 
 
+@recorded
 class Actions(
+    AuditActions,
+    BulkActions,
     DagActions,
     RunActions,
     CredentialActions,
@@ -50,6 +57,7 @@ class Actions(
     ClearingActions,
     RecordActions,
     AmendActions,
+    AnswerActions,
 ):
     """Reads from the store, changes through the scheduler."""
 
@@ -78,6 +86,8 @@ class Actions(
         self.pages = Pages(store=store, scheduler=scheduler, clock=clock, changes=changes, logs=logs, folder=folder)
         self.dataset_pages = DatasetPages(store, scheduler, self.pages)
         self.backfill_pages = BackfillPages(store, clock)
+        #: the lists over all DAGs
+        self.browse = BrowsePages(store, scheduler, clock)
         #: and those of one task instance
         self.instances = InstancePages(store, scheduler, clock)
         self._store = store

@@ -16,6 +16,7 @@ from asyncflow.core.messages import Hello, Request
 from asyncflow.core.models import TaskKey
 from asyncflow.core.states import RunState, TaskState
 from asyncflow.engine.actions import Actions
+from asyncflow.engine.audit import acting
 from asyncflow.engine.changes import VARIABLES, Changes
 from asyncflow.engine.jsonable import iso, struct_dict
 from asyncflow.engine.launcher import run_context
@@ -90,7 +91,8 @@ class TaskRequests:
         if handler is None or request.method.startswith("_"):
             raise NotFound("action", request.method, [m for m in dir(self._actions) if not m.startswith("_")])
         try:
-            return await handler(**request.params)
+            with acting("cli"):
+                return await handler(**request.params)
         except TypeError as error:
             if "argument" in str(error):
                 raise InvalidInput(f"{request.method}: {error}.") from None

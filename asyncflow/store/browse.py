@@ -51,6 +51,8 @@ class TaskSearch(msgspec.Struct, frozen=True, kw_only=True):
 
     dag_ids: Sequence[str] | None = None
     run_id: str | None = None  #: a part of the run id
+    run_name: str | None = None  #: the whole run id, of the one DAG in `dag_ids`
+    active: bool = False  #: only of queued and running runs
     task_id: str | None = None
     text: str | None = None  #: a part of the task id
     states: Sequence[TaskState] | None = None
@@ -61,7 +63,7 @@ class TaskSearch(msgspec.Struct, frozen=True, kw_only=True):
     due_to: datetime | None = None
     started_from: datetime | None = None
     started_to: datetime | None = None
-    order: Order = "-due"
+    order: Order = "-due"  #: by start only without `run_name` and `active`
 
 
 class Place(NamedTuple):
@@ -145,6 +147,7 @@ def _walk(
     db: sqlite3.Connection, search: TaskSearch, place: Place | None, most: int, seconds: float
 ) -> tuple[list[Key], Place | None, bool]:
     """(keys, where the walk has stopped, whether that is the end), from `place` on."""
+    assert not (search.order.endswith("started") and (search.active or search.run_name is not None))
     until = perf_counter() + seconds
     step, sizes = _road(search)
     keys: list[Key] = []
@@ -159,9 +162,11 @@ def _walk(
 
 def _road(search: TaskSearch) -> tuple[Step, tuple[int, ...]]:
     """How to walk, and in steps of how many runs or instances."""
+    if search.run_name is not None:
+        return _one_run, (1,)
     if search.order.endswith("started"):
         return _by_start, _STARTED_STEPS
-    if search.states and set(search.states) <= _OPEN:
+    if search.active or (search.states and set(search.states) <= _OPEN):
         return _active, (1,)
     return _by_run, _BROKEN_STEPS if _is_broken(search) else _STEPS
 
@@ -205,6 +210,14 @@ def _by_run(db: sqlite3.Connection, search: TaskSearch, place: Place | None, siz
     runs = dict(db.execute(SQL[source], where).fetchall())
     found = _of_runs(db, search, runs, place, most)
     return found._replace(ended=len(runs) < size and len(found.keys) < most)
+
+
+def _one_run(db: sqlite3.Connection, search: TaskSearch, place: Place | None, size: int, most: int) -> _Found:
+    """The instances of the run that is named, whatever `size`."""
+    names = {"dag_id": search.dag_ids[0] if search.dag_ids else "", "run_id": search.run_name}
+    runs: dict[int, int] = dict(db.execute(SQL["browse_run"], names).fetchall())
+    found = _of_runs(db, search, runs, place or Place(0, -1, "", _FIRST), most)
+    return found._replace(ended=len(found.keys) < most)
 
 
 def _active(db: sqlite3.Connection, search: TaskSearch, place: Place | None, size: int, most: int) -> _Found:

@@ -125,6 +125,17 @@ def test_a_run_of_a_backfill_under_way_is_refused() -> None:
         delete(game, run_id)
 
 
+def test_a_dry_run_only_says_whether_it_would_be_refused() -> None:
+    game = Game(CHAIN)
+    game.trigger()
+    game.turn()
+    with pytest.raises(Conflict, match="is running"):
+        game.world.remove_run("dag", "run0", dry_run=True, now=game.now)
+    game.play()
+    game.world.remove_run("dag", "run0", dry_run=True, now=game.now)
+    assert not game.turn().writes
+
+
 def test_an_unknown_run_is_named() -> None:
     with pytest.raises(NotFound, match="nope"):
         delete(Game(CHAIN), "nope")

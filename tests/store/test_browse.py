@@ -71,6 +71,9 @@ async def test_the_newest_runs_come_first(store: Store) -> None:
         ({"operator": "Bash", "due_from": NOW + 2 * DAY}, ["day2.a", "day1.a"]),
         ({"retried": True, "dag_ids": ["d"], "run_id": "day1"}, ["day1.b"]),
         ({"dag_ids": ["d"], "order": "due", "task_id": "a"}, ["day0.a", "day1.a", "day2.a"]),
+        ({"dag_ids": ["d"], "run_name": "day1"}, ["day1.a", "day1.b"]),
+        ({"dag_ids": ["d"], "run_name": "day"}, []),
+        ({"active": True, "text": "a"}, ["day2.a"]),
         ({"dag_ids": []}, []),
         ({"dag_ids": ["d", "other"], "text": "c"}, ["day2.c"]),
         ({"started_from": NOW + 3 * DAY + HOUR}, ["day2.c"]),
@@ -123,6 +126,14 @@ async def test_matching_ones_are_counted_up_to_a_limit(store: Store) -> None:
     )
     assert await store.count_tasks(search, most=10, seconds=5) == (2, True)
     assert await store.count_tasks(search, most=1, seconds=5) == (1, False)
+
+
+async def test_a_long_run_is_shown_page_by_page(store: Store) -> None:
+    await fill(store)
+    search = TaskSearch(dag_ids=["d"], run_name="day2")
+    first = await store.search_tasks(search, limit=2)
+    assert names(first.rows) == ["day2.a", "day2.b"]
+    assert names((await store.search_tasks(search, place=first.next, limit=2)).rows) == ["day2.c"]
 
 
 @given(st.text(max_size=20), st.integers(-(2**62), 2**62), st.integers(0, 2**62), st.integers(-1, 2**62))

@@ -25,6 +25,9 @@ WHERE dag_id = :dag_id AND (run_after, id) >= (:run_after, :run) AND run_after >
   AND (:run_id IS NULL OR instr(run_id, :run_id) > 0)
 ORDER BY run_after, id LIMIT :limit;
 
+-- name: browse_run
+SELECT id, run_after FROM dag_run WHERE run_id = :run_id AND dag_id = :dag_id;
+
 -- name: browse_active_runs
 -- Few, whatever the history. (+ keeps the planner on the index dag_run_active.)
 SELECT id, run_after FROM dag_run
