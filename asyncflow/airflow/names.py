@@ -117,8 +117,10 @@ EXPORTS: dict[str, dict[str, str]] = {
     },
     "airflow.plugins_manager": {"authoring.plugins": "AirflowPlugin"},
     "airflow.providers.standard.operators.hitl": {
-        "operators.hitl": "HITLOperator HITLEntryOperator ApprovalOperator HITLBranchOperator HITLRejectException"
+        "operators.hitl": "HITLOperator HITLEntryOperator ApprovalOperator HITLBranchOperator HITLRejectException "
+        "HITLTimeoutError HITLTriggerEventError"
     },
+    "airflow.providers.standard.triggers.hitl": {"triggers.hitl": "HITLTrigger"},
     "airflow.providers_manager": {"airflow.provider_support": "ProvidersManager DialectInfo"},
     "airflow.sdk": {
         "authoring.dag": "DAG dag",

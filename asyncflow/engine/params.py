@@ -16,16 +16,17 @@ def validate_conf(spec: DagSpec, conf: dict[str, Any]) -> None:
                 f"DAG {spec.dag_id!r} needs the param {name!r}: give it in conf, like {{{name!r}: ...}}."
             )
         if param.schema:
-            _check(spec.dag_id, name, conf.get(name, param.value), param.schema)
+            check_value(f"DAG {spec.dag_id!r}", name, conf.get(name, param.value), param.schema)
 
 
-def _check(dag_id: str, name: str, value: Any, schema: dict[str, Any]) -> None:
+def check_value(whose: str, name: str, value: Any, schema: dict[str, Any]) -> None:
+    """Raise InvalidInput if a value breaks the JSON schema of a param; `whose` begins the sentence."""
     # Imported here: most DAGs have no schemas, and the import costs more than the rest of a trigger.
     import jsonschema
 
     try:
         jsonschema.validate(value, schema, format_checker=jsonschema.FormatChecker())
     except jsonschema.ValidationError as error:
-        raise InvalidInput(f"DAG {dag_id!r}, param {name!r}: {error.message}.") from None
+        raise InvalidInput(f"{whose}, param {name!r}: {error.message}.") from None
     except jsonschema.SchemaError as error:
-        raise InvalidInput(f"DAG {dag_id!r}, param {name!r} has a schema that is no schema: {error.message}.") from None
+        raise InvalidInput(f"{whose}, param {name!r} has a schema that is no schema: {error.message}.") from None

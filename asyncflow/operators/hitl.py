@@ -1,25 +1,36 @@
-"""Airflow 3's operators that ask a person. Nobody can answer here yet: defaults count when the time is up."""
+"""Airflow 3's operators that ask a person: they wait without a process until somebody answers on their page."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
+from asyncflow.authoring import timezone
 from asyncflow.authoring.baseoperator import BaseOperator
-from asyncflow.authoring.exceptions import AirflowException, AirflowFailException
+from asyncflow.authoring.exceptions import AirflowException
+from asyncflow.authoring.params import ParamsDict
+from asyncflow.authoring.xcom import to_json_types
 from asyncflow.operators.python import BranchMixIn
+from asyncflow.triggers.hitl import HITLTrigger
 
 
 class HITLRejectException(AirflowException):
     """The answer was no, and `fail_on_reject` is set."""
 
 
-class HITLOperator(BaseOperator):
-    """Asks to choose of `options`; returns {"chosen_options": [...], "params_input": {...}}.
+class HITLTimeoutError(AirflowException):
+    """Nobody has answered in time, and there are no defaults."""
 
-    Without `defaults` and `response_timeout` it fails at once, for nobody can answer.
+
+class HITLTriggerEventError(AirflowException):
+    """What came instead of an answer is none."""
+
+
+class HITLOperator(BaseOperator):
+    """Asks to choose of `options`; returns {"chosen_options": [...], "params_input": {...}, "responded_by_user": ...}.
+
+    When `response_timeout` is over the `defaults` count; without them it fails.
     """
 
     template_fields: Sequence[str] = ("subject", "body")
@@ -56,19 +67,53 @@ class HITLOperator(BaseOperator):
             raise ValueError(f'Task {self.task_id!r}: more than one of "defaults" needs multiple=True.')
 
     def execute(self, context: Any) -> Any:
-        """Tell the notifiers, wait, answer with the defaults."""
+        """Tell the notifiers, and wait without a process."""
         for notifier in self.notifiers:
             notifier(context)
-        if self.defaults is None or self.response_timeout is None:
-            raise AirflowFailException(
-                "Nobody can answer here yet: give the operator `defaults` and a `response_timeout`."
-            )
-        time.sleep(self.response_timeout.total_seconds())
-        self.log.info("No answer in %s: the defaults %s count", self.response_timeout, self.defaults)
+        self.log.info("Waiting for a response: %s", self.subject)
+        self.defer(trigger=self._trigger(context), method_name="execute_complete")
+
+    def _trigger(self, context: Any) -> HITLTrigger:
+        until = timezone.utcnow() + self.response_timeout if self.response_timeout is not None else None
+        return HITLTrigger(
+            subject=self.subject,
+            body=self.body,
+            options=self.options,
+            params=self._asked_params(context),
+            defaults=self.defaults,
+            multiple=self.multiple,
+            assigned=_names(self.assigned_users),
+            moment=until.isoformat() if until is not None else None,
+        )
+
+    def _asked_params(self, context: Any) -> dict[str, dict[str, Any]]:
+        """The params, with the values that count for this run, in JSON types."""
+        if not isinstance(self.params, ParamsDict):
+            return {name: {"value": to_json_types(context["params"][name])} for name in self.params}
         return {
-            "chosen_options": self.defaults,
-            "params_input": {name: context["params"][name] for name in self.params},
-            "responded_by_user": None,
+            name: {
+                "value": to_json_types(context["params"][name]) if name in context["params"] else None,
+                "has_value": name in context["params"],
+                "schema": to_json_types(param.schema),
+                "description": param.description,
+            }
+            for name, param in self.params.items_as_params().items()
+        }
+
+    def execute_complete(self, context: Any, event: Mapping[str, Any]) -> Any:
+        """Answer with what was chosen. Raises HITLTimeoutError, HITLTriggerEventError."""
+        if "error" in event:
+            raise (HITLTimeoutError if event.get("error_type") == "timeout" else HITLTriggerEventError)(event["error"])
+        chosen = list(event["chosen_options"])
+        if event.get("timedout"):
+            self.log.info("No answer in %s: the defaults %s count", self.response_timeout, chosen)
+        else:
+            self.log.info("Answer: %s", ", ".join(chosen))
+        return {
+            "chosen_options": chosen,
+            "params_input": dict(event["params_input"]),
+            "responded_at": event.get("responded_at") or timezone.utcnow().isoformat(),
+            "responded_by_user": event.get("responded_by_user"),
         }
 
     @staticmethod
@@ -97,8 +142,8 @@ class ApprovalOperator(HITLOperator):
         self.ignore_downstream_trigger_rules = ignore_downstream_trigger_rules
         self.fail_on_reject = fail_on_reject
 
-    def execute(self, context: Any) -> Any:
-        answer = super().execute(context)
+    def execute_complete(self, context: Any, event: Mapping[str, Any]) -> Any:
+        answer = super().execute_complete(context, event)
         if answer["chosen_options"][0] == self.APPROVE:
             return answer
         if self.fail_on_reject:
@@ -116,7 +161,13 @@ class HITLBranchOperator(HITLOperator, BranchMixIn):
         super().__init__(**kwargs)
         self.options_mapping = dict(options_mapping or {})
 
-    def execute(self, context: Any) -> Any:
-        answer = super().execute(context)
+    def execute_complete(self, context: Any, event: Mapping[str, Any]) -> Any:
+        answer = super().execute_complete(context, event)
         self.do_branch(context, [self.options_mapping.get(name, name) for name in answer["chosen_options"]])
         return answer
+
+
+def _names(users: Any) -> list[str]:
+    """The names of `assigned_users`: one or several dicts with an id and perhaps a name, or names."""
+    listed = [users] if isinstance(users, str | Mapping) else list(users or ())
+    return [str(user.get("name") or user.get("id")) if isinstance(user, Mapping) else str(user) for user in listed]

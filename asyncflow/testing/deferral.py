@@ -12,14 +12,18 @@ from typing import Any
 import msgspec
 
 from asyncflow.authoring.api import TaskApi, use_api
+from asyncflow.authoring.triggers import TriggerEvent
 from asyncflow.core.commands import TriggerEndedFact
 from asyncflow.core.deferral import resumption
 from asyncflow.core.messages import TryInfo, TryResult
+from asyncflow.triggers.hitl import HITLTrigger
 from asyncflow.triggers.temporal import DateTimeTrigger
 from asyncflow.worker.runner import run_try
 from asyncflow.worker.triggering import event_fact, first_event, make_trigger
 
 log = logging.getLogger("airflow.task")
+#: to a task that asks a person where there is no server
+NOBODY = "Nobody can answer without a server: give the operator a `response_timeout`, and `defaults`."
 
 
 def run_whole_try(
@@ -61,7 +65,9 @@ def fire(
     before = use_api(api)
     try:
         trigger = make_trigger(deferral["classpath"], deferral["kwargs"])
-        if jump is not None and isinstance(trigger, DateTimeTrigger):
+        if isinstance(trigger, HITLTrigger) and trigger.moment is None:
+            return event_fact(token, TriggerEvent({"error": NOBODY, "error_type": "unexpected"}), now())
+        if jump is not None and isinstance(trigger, DateTimeTrigger | HITLTrigger) and trigger.moment is not None:
             jump(trigger.moment)
             return event_fact(token, trigger.event(), now())
         event = asyncio.run(asyncio.wait_for(first_event(trigger), deferral.get("timeout")))

@@ -34,11 +34,12 @@ class DateTimeTrigger(BaseTrigger):
         return f"{type(self).__module__}.DateTimeTrigger", kwargs
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        while True:
-            left = (self.moment - timezone.utcnow()).total_seconds()
-            if left <= 0:
-                yield self.event()
-                return
+        await self.wait()
+        yield self.event()
+
+    async def wait(self) -> None:
+        """Until the moment has come."""
+        while (left := (self.moment - timezone.utcnow()).total_seconds()) > 0:  # noqa: ASYNC110 - a clock has no event
             await asyncio.sleep(min(left, _LONGEST_SLEEP))
 
     def event(self) -> TriggerEvent:

@@ -17,8 +17,8 @@ from starlette.staticfiles import StaticFiles
 
 from asyncflow.errors import AsyncflowError, Conflict, InvalidInput, NotFound
 from asyncflow.web import (
-    answer_pages,
     admin_pages,
+    answer_pages,
     backfill_pages,
     change_pages,
     dag_actions,

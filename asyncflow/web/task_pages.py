@@ -7,6 +7,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from asyncflow.core.asking import question_of
 from asyncflow.core.models import TaskKey
 from asyncflow.engine.pages import InstancePage
 from asyncflow.web import address, run_view, views
@@ -41,6 +42,7 @@ def frame(found: InstancePage, key: TaskKey) -> dict[str, Any]:
         "run": found.run,
         "name": views.instance_name(key.task_id, key.map_index, found.ti.rendered_map_index),
         "why": found.why,
+        "question": question_of(found.ti),
         "path": path,
         "copy": copy,
         "copies": found.copies,

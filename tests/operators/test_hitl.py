@@ -39,7 +39,7 @@ def test_defaults_count_when_the_time_is_up() -> None:
 
 
 def test_without_defaults_it_fails_at_once() -> None:
-    assert "Nobody can answer here yet" in played(HITLEntryOperator, retries=3).errors["ask"]
+    assert "Nobody can answer without a server" in played(HITLEntryOperator, retries=3).errors["ask"]
 
 
 def test_a_branch_goes_where_the_default_says() -> None:

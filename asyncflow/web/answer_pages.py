@@ -1,0 +1,117 @@
+"""Tasks that ask a person: the list of them, and the form of each question."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from asyncflow.core.asking import Question, question_of
+from asyncflow.errors import AsyncflowError, Conflict
+from asyncflow.web import address, params_view, views
+from asyncflow.web.once import new_key
+from asyncflow.web.ports import Actions
+from asyncflow.web.security import checked_form
+from asyncflow.web.task_pages import key_of
+from asyncflow.web.templating import dialog, fingerprint, fragment, page
+
+#: more options than these are chosen from a list, not pressed
+BUTTONS = 6
+
+
+def _actions(request: Request) -> Actions:
+    actions: Actions = request.app.state.actions
+    return actions
+
+
+async def index(request: Request) -> Response:
+    """What waits for an answer, what ends first first."""
+    return page(request, "answers/index.html", **await _listed(request))
+
+
+async def table(request: Request) -> Response:
+    """The list alone, for a page that was told of a change."""
+    return fragment(request, "answers/_table.html", **await _listed(request))
+
+
+async def _listed(request: Request) -> dict[str, Any]:
+    rows = [
+        {
+            **row,
+            "name": views.instance_name(row["task_id"], row["map_index"]),
+            "path": address.task_path(row["dag_id"], row["run_id"], row["task_id"], row["map_index"]),
+            "answer": address.task_path(row["dag_id"], row["run_id"], row["task_id"], row["map_index"], "/answer"),
+            "run_path": address.run_path(row["dag_id"], row["run_id"]),
+        }
+        for row in await _actions(request).list_questions()
+    ]
+    return {"section": "", "rows": rows, "topics": {"runs": "1"}, "fingerprint": fingerprint(rows)}
+
+
+async def form(request: Request) -> Response:
+    """The question of a task."""
+    return await _form(request, {}, "")
+
+
+async def _form(request: Request, entered: dict[str, Any], error: str, status: int = 200) -> Response:
+    actions, key = _actions(request), key_of(request)
+    found = await actions.pages.instance(key)
+    question = question_of(found.ti)
+    if question is None:
+        raise Conflict(f"The task {key.task_id!r} does not wait for an answer now.")
+    return dialog(
+        request,
+        "dialogs/answer.html",
+        status_code=status,
+        name=views.instance_name(key.task_id, key.map_index, found.ti.rendered_map_index),
+        question=question,
+        pressed=not question.multiple and len(question.options) <= BUTTONS,
+        fieldsets=params_view.sections(question.params, entered.get("params", {})),
+        chosen=entered.get("options", question.defaults or ()),
+        path=address.task_path(*key),
+        action=address.task_path(*key, page="/answer"),
+        ti=found.ti,
+        run_path=address.run_path(key.dag_id, key.run_id),
+        once=new_key(),
+        error=error,
+        dag_zone=found.spec.timezone,
+        section="Runs",
+    )
+
+
+async def answer(request: Request) -> Response:
+    """Hand the answer to the task, and show it; an answer with a mistake comes back with a sentence."""
+    sent, actions, key = await checked_form(request), _actions(request), key_of(request)
+    entered: dict[str, Any] = {"options": [str(one) for one in sent.getlist("option")], "params": {}}
+
+    async def act() -> str:
+        question = question_of((await actions.pages.instance(key)).ti)
+        if question is None:
+            raise Conflict(f"The task {key.task_id!r} does not wait for an answer now.")
+        entered["params"] = _values(question, sent)
+        await actions.answer_task(*key, options=entered["options"], params=entered["params"])
+        return address.task_path(*key)
+
+    try:
+        return RedirectResponse(await request.app.state.once.answer(sent, act), status_code=303)
+    except Conflict:
+        raise
+    except AsyncflowError as error:
+        return await _form(request, entered, str(error), 400)
+
+
+def _values(question: Question, sent: FormData) -> dict[str, Any]:
+    several = {name: [str(one) for one in sent.getlist(name)] for name in sent}
+    return params_view.values(question.params, dict(sent), several)
+
+
+_TASK = "/dags/{dag_id}/runs/{run_id:path}/tasks/{task_id}"
+ROUTES = (
+    Route("/answers", index, name="answers"),
+    Route("/answers/table", table, name="answers_table"),
+    Route(f"{_TASK}/answer", form, name="answer_form"),
+    Route(f"{_TASK}/answer", answer, methods=["POST"], name="answer"),
+)

@@ -1,0 +1,53 @@
+"""Tasks that ask a person, on a real server: the answer comes from outside, the task goes on with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.server import ServeProcess, until
+
+pytestmark = pytest.mark.slow
+
+DAG = """
+from datetime import datetime, timedelta
+from airflow import DAG
+from airflow.providers.standard.operators.hitl import ApprovalOperator, HITLBranchOperator, HITLOperator
+from airflow.operators.empty import EmptyOperator
+
+with DAG("ask", start_date=datetime(2026, 1, 1), schedule=None):
+    ApprovalOperator(task_id="approve", subject="Load {{ ds }}?") >> EmptyOperator(task_id="load")
+    HITLBranchOperator(task_id="way", subject="Which?", options=["left", "right"]) >> [
+        EmptyOperator(task_id="left"), EmptyOperator(task_id="right")]
+    HITLOperator(task_id="short", subject="Quick!", options=["a", "b"], defaults="b",
+                 response_timeout=timedelta(seconds=0.5))
+"""
+
+
+def test_people_answer_and_time_runs_out(tmp_path: Path) -> None:
+    with ServeProcess(tmp_path) as server:
+        server.write("ask.py", DAG)
+        server.wait_for_dag("ask")
+        server.call("unpause_dag", dag_id="ask")
+        run_id = server.call("trigger_dag", dag_id="ask")["run_id"]
+        asked = until(
+            lambda: (
+                {row["task_id"]: row for row in server.call("list_questions")}.keys() == {"approve", "way"}
+                and server.call("list_questions")
+            ),
+            "two tasks ask and the third has gone on by itself",
+        )
+        assert {row["subject"].split()[0] for row in asked} == {"Load", "Which?"}
+        server.call("answer_task", dag_id="ask", run_id=run_id, task_id="approve", options=["Approve"])
+        server.call("answer_task", dag_id="ask", run_id=run_id, task_id="way", options=["right"])
+        run = server.wait_for_run("ask", run_id)
+        states = {row["task_id"]: row["state"] for row in run["tasks"]}
+        assert run["state"] == "success", states
+        assert (states["load"], states["left"], states["right"]) == ("success", "skipped", "success")
+        assert (
+            "the defaults ['b'] count" in server.call("read_log", dag_id="ask", run_id=run_id, task_id="short")["text"]
+        )
+        assert server.call("list_questions") == []
+        events = [line["event"] for line in server.call("list_events", dag_id="ask", run_id=run_id)]
+        assert events.count("task.answered") == 2
