@@ -9,6 +9,7 @@ from asyncflow.core import timetable
 from asyncflow.core.calendar import restriction
 from asyncflow.core.live import LiveDag
 from asyncflow.core.models import DagRun
+from asyncflow.core.sentence import Sentence
 from asyncflow.core.timetable import (
     ContinuousTimetable,
     CustomTimetable,
@@ -34,19 +35,23 @@ def outlook(dag: LiveDag, date: datetime) -> str:
     if isinstance(spec, DatasetOrTimeTimetable):
         spec = spec.inner
     if isinstance(spec, NullTimetable | DatasetTimetable):
-        return f"DAG {name!r} has no schedule that would make it ({timetable.describe(dag.spec.timetable)})."
+        schedule = timetable.describe(dag.spec.timetable)
+        return Sentence("DAG {dag!r} has no schedule that would make it ({schedule}).", dag=name, schedule=schedule)
     if isinstance(spec, _UNFORESEEABLE):
         return ""
     if not _is_on(spec, dag, date):
-        return f"The schedule of DAG {name!r} ({timetable.describe(dag.spec.timetable)}) never comes to that date."
+        schedule = timetable.describe(dag.spec.timetable)
+        return Sentence(
+            "The schedule of DAG {dag!r} ({schedule}) never comes to that date.", dag=name, schedule=schedule
+        )
     earliest, latest = restriction(dag.spec)
     if earliest is not None and date < earliest:
-        return f"DAG {name!r} starts later, on {earliest.isoformat()}."
+        return Sentence("DAG {dag!r} starts later, on {date}.", dag=name, date=earliest.isoformat())
     if latest is not None and date > latest:
-        return f"DAG {name!r} ends before, on {latest.isoformat()}."
+        return Sentence("DAG {dag!r} ends before, on {date}.", dag=name, date=latest.isoformat())
     if dag.next_run is None or date < dag.next_run.logical_date:
-        return f"The schedule of DAG {name!r} has passed that date without making it."
-    return f"DAG {name!r} is paused, so its schedule makes no runs." if dag.paused else ""
+        return Sentence("The schedule of DAG {dag!r} has passed that date without making it.", dag=name)
+    return Sentence("DAG {dag!r} is paused, so its schedule makes no runs.", dag=name) if dag.paused else ""
 
 
 def _is_on(spec: TimetableSpec, dag: LiveDag, date: datetime) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from asyncflow.core.live import LiveRun
 from asyncflow.core.models import TaskInstance
+from asyncflow.core.sentence import Sentence
 from asyncflow.core.specs import DagSpec
 from asyncflow.core.states import RunType, TaskState
 
@@ -54,14 +55,16 @@ def blocked_by_past(live: LiveRun, ti: TaskInstance) -> str | None:
     if not instances:
         if task.ignore_first_depends_on_past and not _ran_ever_before(live, ti.task_id):
             return None
-        return f"its depends_on_past finds no instance of it in the run before ({before.run.run_id})"
+        return Sentence("its depends_on_past finds no instance of it in the run before ({run})", run=before.run.run_id)
     bad = [other for other in instances.values() if other.state not in _GOOD]
     if bad:
-        return f"depends_on_past: it is {bad[0].state.value} in the run before ({before.run.run_id})"
+        found = {"state": bad[0].state, "run": before.run.run_id}
+        return Sentence("depends_on_past: it is {state} in the run before ({run})", **found)
     if task.wait_for_downstream:
         for down in live.dag.graph.downstream[ti.task_id]:
             if any(other.state not in _GOOD for other in before.tis.get(down, {}).values()):
-                return f"wait_for_downstream: {down} has not succeeded in the run before ({before.run.run_id})"
+                found = {"task": down, "run": before.run.run_id}
+                return Sentence("wait_for_downstream: {task} has not succeeded in the run before ({run})", **found)
     return None
 
 

@@ -16,9 +16,10 @@ from __future__ import annotations
 import heapq
 from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from asyncflow.core.models import Pool, TaskInstance, TaskKey
+from asyncflow.core.sentence import Sentence
 from asyncflow.core.specs import TaskSpec
 from asyncflow.core.states import OCCUPYING, TaskState
 
@@ -206,17 +207,20 @@ class Slots:
         """The limit that keeps a bucket waiting, in words; None if nothing does."""
         pool = self.pools.get(bucket.pool)
         if pool is None:
-            return f"pool {bucket.pool!r} does not exist"
+            return Sentence("pool {pool!r} does not exist", pool=bucket.pool)
         if pool.slots >= 0 and self.occupied(pool) + bucket.pool_slots > pool.slots:
-            needs = f", it needs {bucket.pool_slots}" if bucket.pool_slots > 1 else ""
-            return f"pool {pool.name!r} is full ({self.occupied(pool)} of {pool.slots} slots taken{needs})"
+            found: dict[str, Any] = {"pool": pool.name, "taken": self.occupied(pool), "slots": pool.slots}
+            if bucket.pool_slots == 1:
+                return Sentence("pool {pool!r} is full ({taken} of {slots} slots taken)", **found)
+            found["needs"] = bucket.pool_slots
+            return Sentence("pool {pool!r} is full ({taken} of {slots} slots taken, it needs {needs})", **found)
         if self._in_dag[bucket.dag_id] >= max_active_tasks:
-            return f"max_active_tasks={max_active_tasks} of the DAG is reached"
+            return Sentence("max_active_tasks={n} of the DAG is reached", n=max_active_tasks)
         if bucket.per_dag is not None and self._in_task[bucket.dag_id, bucket.task_id] >= bucket.per_dag:
-            return f"max_active_tis_per_dag={bucket.per_dag} of the task is reached"
+            return Sentence("max_active_tis_per_dag={n} of the task is reached", n=bucket.per_dag)
         in_run = self._in_task_of_run[bucket.dag_id, bucket.run_id, bucket.task_id]
         if bucket.per_run is not None and in_run >= bucket.per_run:
-            return f"max_active_tis_per_dagrun={bucket.per_run} of the task is reached"
+            return Sentence("max_active_tis_per_dagrun={n} of the task is reached", n=bucket.per_run)
         return None
 
 

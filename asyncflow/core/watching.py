@@ -28,6 +28,7 @@ from asyncflow.core.expecting import nearest, outlook
 from asyncflow.core.live import LiveDag, LiveRun
 from asyncflow.core.messages import TryResult
 from asyncflow.core.models import DagRun, TaskInstance, TaskKey
+from asyncflow.core.sentence import Sentence
 from asyncflow.core.specs import SensorSpec
 from asyncflow.core.states import Event, TaskState
 from asyncflow.core.timers import InstanceDue
@@ -347,26 +348,34 @@ class Watching:
         if wait.place is None or not isinstance(wait.condition, OtherRun):
             return _sentence(wait.condition, live)
         other = self._run_at(*wait.place)
-        words = f"It waits for {_what(wait.condition)} in the run of {wait.place[1].isoformat()}"
+        found: dict[str, Any] = {"what": _what(wait.condition), "date": wait.place[1].isoformat()}
         if other is None:
-            return f"{words}. {self._absence(wait.place)}"
+            absence = self._absence(wait.place)
+            return Sentence("It waits for {what} in the run of {date}. {absence}", absence=absence, **found)
         states, _ = _states(other, wait.condition)
-        return f"{words} ({', '.join(dict.fromkeys(states)) or 'not there yet'})."
+        so_far = tuple(dict.fromkeys(states)) or Sentence("not there yet")
+        return Sentence("It waits for {what} in the run of {date} ({states}).", states=so_far, **found)
 
     def _absence(self, place: RunDate) -> str:
         """What is known of a run that is not there: will it come, and which are next to it."""
         dag_id, date = place
         dag = self._machine.dags.get(dag_id)
         if dag is None or not dag.active:
-            return f"No DAG {dag_id!r} is known."
-        absence = f"No run of DAG {dag_id!r} has the logical date {date.isoformat()}."
+            return Sentence("No DAG {dag!r} is known.", dag=dag_id)
+        absence = Sentence("No run of DAG {dag!r} has the logical date {date}.", dag=dag_id, date=date.isoformat())
         expected = outlook(dag, date)
         runs = [*(self._missing.get(place) or ()), *(live.run for live in dag.runs.values())]
         near = nearest(runs, date)
         if not expected:
             planned = dag.next_run if dag.next_run and dag.next_run.logical_date == date else None
-            return f"{absence} It is planned for {planned.run_after.isoformat()}." if planned else absence
-        return f"{absence} {expected}" + (f" The nearest runs are {near}." if near else " It has no runs.")
+            if planned is None:
+                return absence
+            due = planned.run_after.isoformat()
+            return Sentence("{absence} It is planned for {date}.", absence=absence, date=due)
+        if not near:
+            return Sentence("{absence} {expected} It has no runs.", absence=absence, expected=expected)
+        found = {"absence": absence, "expected": expected, "runs": near}
+        return Sentence("{absence} {expected} The nearest runs are {runs}.", **found)
 
 
 _MET = "Success criteria met. Exiting."
@@ -494,14 +503,15 @@ def _poking(condition: Condition, live: LiveRun) -> str:
 def _sentence(condition: Condition, live: LiveRun) -> str:
     match condition:
         case OtherRun():
-            return f"It waits for {_what(condition)} in the run of {_date(condition, live).isoformat()}."
+            date = _date(condition, live).isoformat()
+            return Sentence("It waits for {what} in the run of {date}.", what=_what(condition), date=date)
         case FilePresent():
-            return f"It waits for the file {condition.pattern}."
+            return Sentence("It waits for the file {file}.", file=condition.pattern)
         case IntervalOver():
             run = live.run
             base = run.data_interval_end or run.logical_date or run.run_after
-            return f"It waits for {(base + condition.delta).isoformat()}."
+            return Sentence("It waits for {what}.", what=(base + condition.delta).isoformat())
         case MomentPassed():
-            return f"It waits for {condition.at.isoformat()}."
+            return Sentence("It waits for {what}.", what=condition.at.isoformat())
         case _:
-            return f"It waits for {condition.time} o'clock ({condition.timezone})."
+            return Sentence("It waits for {time} o'clock ({zone}).", time=condition.time, zone=condition.timezone)

@@ -5,21 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
+from asyncflow.core.asking import question_of
 from asyncflow.core.live import LiveRun
 from asyncflow.core.machine import Machine
 from asyncflow.core.models import TaskInstance, TaskKey
 from asyncflow.core.past import blocked_by_past
 from asyncflow.core.planner import upstream_tally
+from asyncflow.core.sentence import Sentence
 from asyncflow.core.slots import bucket_of
 from asyncflow.core.states import FINISHED, SCHEDULABLE, RunState, TaskState
 from asyncflow.core.trigger_rules import Verdict, evaluate
 
 _PLAIN = {
-    TaskState.QUEUED: "It has its slots; its process is being started.",
-    TaskState.RUNNING: "It is running.",
-    TaskState.RESTARTING: "It was cleared while running; it starts again once its process has ended.",
+    TaskState.QUEUED: Sentence("It has its slots; its process is being started."),
+    TaskState.RUNNING: Sentence("It is running."),
+    TaskState.RESTARTING: Sentence("It was cleared while running; it starts again once its process has ended."),
 }
-_NEXT = "It is next in line for a slot."
+_NEXT = Sentence("It is next in line for a slot.")
 
 
 def why(machine: Machine, key: TaskKey, now: datetime) -> str:
@@ -29,7 +31,7 @@ def why(machine: Machine, key: TaskKey, now: datetime) -> str:
         return ""
     live, ti = found
     if ti.state in FINISHED:
-        return f"It has finished: {ti.state.value}."
+        return Sentence("It has finished: {state}.", state=ti.state)
     if ti.state in _PLAIN:
         return _PLAIN[ti.state]
     if ti.state is TaskState.DEFERRED:
@@ -39,15 +41,25 @@ def why(machine: Machine, key: TaskKey, now: datetime) -> str:
 
 def _of_trigger(ti: TaskInstance) -> str:
     assert ti.trigger is not None
-    until = f", at most until {_time(ti.trigger_timeout)}" if ti.trigger_timeout is not None else ""
-    return f"It is deferred and waits for its trigger {ti.trigger['classpath']}{until}."
+    question = question_of(ti)
+    if question is not None:
+        if question.moment is None:
+            return Sentence("It waits for the answer of a person.")
+        return Sentence("It waits for the answer of a person, at most until {time}.", time=_time(question.moment))
+    trigger = ti.trigger["classpath"]
+    if ti.trigger_timeout is None:
+        return Sentence("It is deferred and waits for its trigger {trigger}.", trigger=trigger)
+    until = _time(ti.trigger_timeout)
+    return Sentence(
+        "It is deferred and waits for its trigger {trigger}, at most until {time}.", trigger=trigger, time=until
+    )
 
 
 def _of_dag(live: LiveRun) -> str | None:
     if not live.dag.active:
-        return f"No file defines the DAG {live.run.dag_id!r} any more."
+        return Sentence("No file defines the DAG {dag!r} any more.", dag=live.run.dag_id)
     if not live.is_open:
-        return f"The DAG {live.run.dag_id!r} is paused."
+        return Sentence("The DAG {dag!r} is paused.", dag=live.run.dag_id)
     return None
 
 
@@ -56,17 +68,17 @@ def _of_run(live: LiveRun, now: datetime) -> str | None:
     if run.state is RunState.RUNNING:
         return None
     if live.is_finished:
-        return f"The run is over ({run.state.value})."
+        return Sentence("The run is over ({state}).", state=run.state)
     if run.run_after > now:
-        return f"The run starts at {_time(run.run_after)}."
+        return Sentence("The run starts at {time}.", time=_time(run.run_after))
     limit = live.dag.spec.max_active_runs
     others = [other.run.run_id for other in live.dag.runs.values() if other.run.state is RunState.RUNNING]
-    return f"The run waits: max_active_runs={limit} of the DAG is reached by {_some(others)}."
+    return Sentence("The run waits: max_active_runs={n} of the DAG is reached by {runs}.", n=limit, runs=_some(others))
 
 
 def _of_instance(machine: Machine, live: LiveRun, ti: TaskInstance, now: datetime) -> str:
     if ti.state is TaskState.SCHEDULED and live.is_beyond_end(ti.task_id):
-        return "Its run lies after the end date: it is never started."
+        return Sentence("Its run lies after the end date: it is never started.")
     if ti.state is TaskState.SCHEDULED:
         return _of_slots(machine, live, ti)
     assert ti.state in SCHEDULABLE
@@ -74,14 +86,15 @@ def _of_instance(machine: Machine, live: LiveRun, ti: TaskInstance, now: datetim
         return watched
     if ti.not_before is not None and ti.not_before > now and ti.state is not TaskState.NONE:
         if ti.state is TaskState.UP_FOR_RETRY:
-            return f"Try {ti.try_number} has failed; the next one starts at {_time(ti.not_before)}."
-        return f"The sensor pokes again at {_time(ti.not_before)}."
-    return _of_upstream(live, ti) or _of_past(live, ti) or "It is about to be scheduled."
+            then = _time(ti.not_before)
+            return Sentence("Try {n} has failed; the next one starts at {time}.", n=ti.try_number, time=then)
+        return Sentence("The sensor pokes again at {time}.", time=_time(ti.not_before))
+    return _of_upstream(live, ti) or _of_past(live, ti) or Sentence("It is about to be scheduled.")
 
 
 def _of_past(live: LiveRun, ti: TaskInstance) -> str | None:
     reason = blocked_by_past(live, ti)
-    return f"It waits for the past: {reason}." if reason else None
+    return Sentence("It waits for the past: {reason}.", reason=reason) if reason else None
 
 
 def _of_slots(machine: Machine, live: LiveRun, ti: TaskInstance) -> str:
@@ -90,32 +103,36 @@ def _of_slots(machine: Machine, live: LiveRun, ti: TaskInstance) -> str:
     if blocker is None:
         if bucket.on_loop:
             full = len(machine.on_loop) >= machine.async_concurrency
-            return f"All {machine.async_concurrency} places for async tasks are taken." if full else _NEXT
+            taken = Sentence("All {n} places for async tasks are taken.", n=machine.async_concurrency)
+            return taken if full else _NEXT
         if machine.processes >= machine.parallelism:
-            return f"All {machine.parallelism} executor slots are taken."
+            return Sentence("All {n} executor slots are taken.", n=machine.parallelism)
         return _NEXT
     if blocker.startswith(f"pool {ti.pool!r} is full"):
-        return f"It waits for a slot: {blocker} by {_some(machine.slots.holders(ti.pool))}."
-    return f"It waits for a slot: {blocker}."
+        holders = _some(machine.slots.holders(ti.pool))
+        return Sentence("It waits for a slot: {reason} by {names}.", reason=blocker, names=holders)
+    return Sentence("It waits for a slot: {reason}.", reason=blocker)
 
 
 def _of_upstream(live: LiveRun, ti: TaskInstance) -> str | None:
     graph = live.dag.graph
     task = graph.tasks.get(ti.task_id)
     if task is None:
-        return "Its task is no longer in the DAG."
+        return Sentence("Its task is no longer in the DAG.")
     setups = [_named(other) for other in _open_instances(live, graph.indirect_setups.get(ti.task_id, ()))]
     if setups:
-        return f"It waits for its setup tasks {_some(setups)}."
+        return Sentence("It waits for its setup tasks {names}.", names=_some(setups))
     if not graph.upstream[ti.task_id]:
         return None
     tally = upstream_tally(live, ti)
     if evaluate(task.trigger_rule, tally, ti.map_index) is not Verdict.WAIT:
         return None
-    waiting = [f"{_named(other)} ({other.state.value})" for other in _open_instances(live, graph.upstream[ti.task_id])]
+    rule = task.trigger_rule.value
+    above = _open_instances(live, graph.upstream[ti.task_id])
+    waiting = [Sentence("{task} ({state})", task=_named(other), state=other.state) for other in above]
     if waiting:
-        return f"Its trigger rule {task.trigger_rule.value} waits for upstream {_some(waiting)}."
-    return f"Its trigger rule {task.trigger_rule.value} can never be met: upstream is {tally!r}."
+        return Sentence("Its trigger rule {rule} waits for upstream {names}.", rule=rule, names=_some(waiting))
+    return Sentence("Its trigger rule {rule} can never be met: upstream is {tally!r}.", rule=rule, tally=tally)
 
 
 def _open_instances(live: LiveRun, task_ids: Iterable[str]) -> list[TaskInstance]:
@@ -126,11 +143,12 @@ def _named(ti: TaskInstance) -> str:
     return ti.task_id if ti.map_index < 0 else f"{ti.task_id}[{ti.map_index}]"
 
 
-def _some(names: Iterable[str]) -> str:
+def _some(names: Iterable[str]) -> Sentence:
     """The first three of some names, and how many more there are."""
-    listed = list(names)
-    more = f" and {len(listed) - 3} more" if len(listed) > 3 else ""
-    return ", ".join(listed[:3]) + more
+    listed = tuple(names)
+    if len(listed) <= 3:
+        return Sentence("{names}", names=listed)
+    return Sentence("{names} and {n} more", names=listed[:3], n=len(listed) - 3)
 
 
 def _time(moment: datetime) -> str:

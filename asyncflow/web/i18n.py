@@ -1,7 +1,7 @@
 """Words in the language of the reader: English as written in the templates, Korean from `words/ko.json`.
 
-The English text is the key. Sentences that the engine makes (why something waits, what is wrong with a file) stay in
-English: they are also in logs, which must read the same for everybody.
+The English text is the key. Sentences that the engine makes (why something waits) know what they are made of and can be
+said anew (`Language.said`); errors stay in English: they are also in logs, which must read the same for everybody.
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ from importlib.resources import files
 from typing import Any
 
 import msgspec
+
+from asyncflow.core.sentence import Sentence
+from asyncflow.core.states import RunState, TaskState
 
 #: code -> the language's own name
 LANGUAGES = {"en": "English", "ko": "한국어"}
@@ -47,6 +50,20 @@ class Language:
     def state(self, state: str | None) -> str:
         """The label of a state of a run or task instance."""
         return self("no status" if state in (None, "none") else str(state).replace("_", " "))
+
+    def said(self, text: str) -> str:
+        """A sentence of the engine; any other text stays as it is."""
+        if not isinstance(text, Sentence):
+            return text
+        values = {name: self._said_value(value) for name, value in text.values.items()}
+        return self._words.get(text.template, text.template).format_map(values)
+
+    def _said_value(self, value: Any) -> Any:
+        if isinstance(value, tuple):
+            return ", ".join(str(self._said_value(one)) for one in value)
+        if isinstance(value, TaskState | RunState) and self._words:
+            return self.state(value)
+        return self.said(value) if isinstance(value, str) else value
 
     def duration(self, seconds: float | None) -> str:
         """`0.42 s`, `12.3 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`; "" for none."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from asyncflow.core.sentence import Sentence
 from asyncflow.core.states import RunState, RunType, TaskState
 from asyncflow.web import dag_list_view, preferences, templating
 from asyncflow.web.i18n import LANGUAGES, Language, words
@@ -31,6 +32,12 @@ def said() -> set[str]:
     return found
 
 
+def sentences() -> set[str]:
+    """Every sentence that the engine can be asked to say anew."""
+    texts = [path.read_text() for path in (ROOT / "asyncflow" / "core").glob("*.py")]
+    return {ast.literal_eval(found) for text in texts for found in re.findall(rf"\bSentence\(\s*{_TEXT}", text)}
+
+
 def named() -> set[str]:
     """Texts that reach the language by a name: states, columns, choices."""
     states = {str(state).replace("_", " ") for state in (*TaskState, *RunState, *RunType) if state != "none"}
@@ -42,8 +49,8 @@ def named() -> set[str]:
 @pytest.mark.parametrize("code", [code for code in LANGUAGES if code != "en"])
 def test_every_text_is_translated_with_the_same_blanks(code: str) -> None:
     known = words(code)
-    assert sorted((said() | named()) - known.keys()) == []
-    blanks = re.compile(r"\{\w+\}")
+    assert sorted((said() | named() | sentences()) - known.keys()) == []
+    blanks = re.compile(r"\{\w+(?:!r)?\}")
     wrong = {text for text, there in known.items() if set(blanks.findall(text)) != set(blanks.findall(there))}
     assert wrong == set()
 
@@ -79,3 +86,20 @@ def test_one_and_many() -> None:
 
 def test_an_unknown_text_stays_english() -> None:
     assert Language("ko")("No such text {n}", n=1) == "No such text 1"
+
+
+def test_a_sentence_of_the_engine_is_said_anew_with_all_that_is_in_it() -> None:
+    states = (Sentence("{task} ({state})", task="load", state=TaskState.UP_FOR_RETRY), Sentence("not there yet"))
+    text = Sentence("Its trigger rule {rule} waits for upstream {names}.", rule="all_success", names=states)
+    assert text == "Its trigger rule all_success waits for upstream load (up_for_retry), not there yet."
+    assert Language("en").said(text) == text
+    assert (
+        Language("ko").said(text)
+        == "트리거 규칙 all_success에 따라 상위 태스크 load(재시도 대기), 아직 없음을(를) 기다립니다."
+    )
+    assert Language("ko").said("any other text") == "any other text"
+
+
+def test_braces_in_a_value_are_no_blanks() -> None:
+    text = Sentence("It waits for the file {file}.", file="{0}{x}")
+    assert (text, Language("ko").said(text)) == ("It waits for the file {0}{x}.", "파일 {0}{x}을(를) 기다립니다.")

@@ -1,0 +1,25 @@
+"""Sentences that can be said in another language: the text, and what it was made of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class Sentence(str):
+    """A text made of a template and values, of which both are kept: `Sentence("It waits for {task}.", task="load")`.
+
+    As a text it is the English one. A value may be a sentence, a state, or a tuple of values, which stand in a row.
+    """
+
+    template: str
+    values: dict[str, Any]
+
+    def __new__(cls, template: str, /, **values: Any) -> Sentence:
+        made = super().__new__(cls, template.format_map({name: in_a_row(value) for name, value in values.items()}))
+        made.template, made.values = template, values
+        return made
+
+
+def in_a_row(value: Any) -> Any:
+    """The values of a tuple with commas between; anything else as it is."""
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else value
