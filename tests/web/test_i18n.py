@@ -11,7 +11,7 @@ import pytest
 
 from asyncflow.core.sentence import Sentence
 from asyncflow.core.states import RunState, RunType, TaskState
-from asyncflow.web import dag_list_view, preferences, templating
+from asyncflow.web import backfill_view, dag_list_view, dataset_view, dependency_view, preferences, templating
 from asyncflow.web.i18n import LANGUAGES, Language, words
 from asyncflow.web.templating import STATIC
 
@@ -42,6 +42,8 @@ def named() -> set[str]:
     """Texts that reach the language by a name: states, columns, choices."""
     states = {str(state).replace("_", " ") for state in (*TaskState, *RunState, *RunType) if state != "none"}
     columns = {label for label, _ in dag_list_view.COLUMNS} | set(dag_list_view.TABS.values())
+    columns |= {label for label, _ in dataset_view.COLUMNS} | {*dataset_view.TABS, *dependency_view.KINDS.values()}
+    states |= backfill_view.LOOKS.keys()
     choices = {*preferences.ZONES.values(), *preferences.THEMES.values(), *templating.SECTIONS}
     return states | columns | choices | {f"{{n}} {unit}" for unit in ("s", "min", "h", "d")}
 
