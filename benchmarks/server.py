@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -74,6 +75,13 @@ class Server:
         except NotFound:
             return {}
         return found
+
+    @property
+    def address(self) -> str:
+        """Of the web pages."""
+        log, said = self.home / "server.log", re.compile(r"asyncflow serves (http\S+)")
+        found = until(lambda: said.search(log.read_text()), "the server says where it serves")
+        return str(found[1])
 
     @property
     def pid(self) -> int:
