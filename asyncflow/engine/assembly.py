@@ -90,13 +90,7 @@ class Server:
         self.launcher.callback_done = self.outbox.done
         if scheduling:
             self.scheduler.keeper = self.outbox
-        self.loader = Loader(
-            settings,
-            parse=self.pool.parse,
-            on_result=self._loaded,
-            on_gone=self._gone,
-            on_look=self.changes.noted,
-        )
+        self.loader = self._loader()
         self.monitor = Monitor(self.scheduler)
         self.actions = Actions(
             store=store,
@@ -120,6 +114,15 @@ class Server:
             actions=self.actions,
             variable_changed=self.loader.variable_changed,
             changes=self.changes,
+        )
+
+    def _loader(self) -> Loader:
+        return Loader(
+            self.settings,
+            parse=self.pool.parse,
+            on_result=self._loaded,
+            on_gone=self._gone,
+            on_look=self.changes.noted,
         )
 
     def _server_pages(self) -> ServerPages:

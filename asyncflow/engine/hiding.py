@@ -15,7 +15,13 @@ _SHORTEST = 3
 
 
 async def hide_secrets(store: Store, texts: list[str]) -> list[str]:
-    """The texts with passwords and sensitive extras of Connections, and sensitive Variables, replaced.
+    """The texts with the stored secrets replaced."""
+    pattern = await secrets_pattern(store)
+    return texts if pattern is None else [pattern.sub(MASK, text) for text in texts]
+
+
+async def secrets_pattern(store: Store) -> re.Pattern[str] | None:
+    """What is to be replaced: passwords and sensitive extras of Connections, and sensitive Variables.
 
     All of them are decrypted anew each time (50 us each), so that a secret set a moment ago is hidden, too.
     """
@@ -26,7 +32,4 @@ async def hide_secrets(store: Store, texts: list[str]) -> list[str]:
     secrets |= {variable.value for variable in await store.list_variables() if is_sensitive(variable.name)}
     secrets |= {msgspec.json.encode(secret).decode()[1:-1] for secret in secrets}  # as it reads inside JSON
     longest_first = sorted((text for text in secrets if len(text) >= _SHORTEST), key=len, reverse=True)
-    if not longest_first:
-        return texts
-    pattern = re.compile("|".join(re.escape(secret) for secret in longest_first))
-    return [pattern.sub(MASK, text) for text in texts]
+    return re.compile("|".join(re.escape(secret) for secret in longest_first)) if longest_first else None

@@ -51,7 +51,7 @@ async def serve(
     async with anyio.create_task_group() as tasks, assemble(settings, tasks) as server:
         server.actions.server.origins = origins or {}
         try:
-            with server.actions.server.log.written():
+            with server.actions.server.keeping_log():
                 log.info("asyncflow %s starts, process %s", __version__, os.getpid())
                 await _run(server, tasks, make_app, on_ready)
         finally:

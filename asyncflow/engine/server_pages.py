@@ -5,12 +5,14 @@ Numbers of the kernel and of files are read in threads; nothing here costs anyth
 
 from __future__ import annotations
 
+import asyncio
 import os
 import platform
 import shutil
 import sqlite3
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, distribution, requires
@@ -25,11 +27,12 @@ from asyncflow.config import Origin, Settings, shown_value, unused_airflow_varia
 from asyncflow.core.census import Census
 from asyncflow.core.inventory import Inventory
 from asyncflow.core.models import TaskKey
+from asyncflow.core.secrecy import MASK
 from asyncflow.dagfiles.discovery import might_hold_dag
 from asyncflow.dagfiles.loader import Loader, LoadResult, Progress
 from asyncflow.engine.changes import Changes
 from asyncflow.engine.clock import Clock
-from asyncflow.engine.hiding import hide_secrets
+from asyncflow.engine.hiding import secrets_pattern
 from asyncflow.engine.monitor import Bar, Lag, Monitor, quantiles
 from asyncflow.engine.scheduler import Scheduler
 from asyncflow.engine.serverlog import Excerpt, ServerLog
@@ -167,6 +170,7 @@ class ServerPages:
         self._last_event: tuple[int, datetime | None] = (0, None)
         self._inventory: tuple[object, Inventory] | None = None
         self._asking = anyio.Lock()
+        self._log_watchers: list[Callable[[], None]] = []
         changes.listen(self._note_event)
 
     def _note_event(self, _names: object) -> None:
@@ -288,12 +292,33 @@ class ServerPages:
 
     # ---- the server's log -------------------------------------------------------------------------------------------
 
+    @contextmanager
+    def keeping_log(self) -> Iterator[None]:
+        """What is logged meanwhile is kept, and those who watch the log are told of it in this event loop."""
+        loop = asyncio.get_running_loop()
+        self.log.when_written = lambda: loop.call_soon_threadsafe(self._log_written)
+        with self.log.written():
+            yield
+
+    def watch_log(self, watcher: Callable[[], None]) -> None:
+        """Have `watcher` called when something was logged. It must not block, nor log."""
+        self._log_watchers.append(watcher)
+
+    def _log_written(self) -> None:
+        for watcher in self._log_watchers:
+            watcher()
+
     async def read_log(self, number: int = 0, **asked: Any) -> Excerpt:
         """Some records of a part of the server's log, with stored secrets hidden."""
-        found = await anyio.to_thread.run_sync(lambda: self.log.read(number, **asked))
-        texts = await hide_secrets(self._store, [record.text for record in found.records])
-        records = [record._replace(text=text) for record, text in zip(found.records, texts, strict=True)]
-        return found._replace(records=records)
+        pattern = await secrets_pattern(self._store)
+
+        def read() -> Excerpt:
+            found = self.log.read(number, **asked)
+            if pattern is None:
+                return found
+            return found._replace(records=[it._replace(text=pattern.sub(MASK, it.text)) for it in found.records])
+
+        return await anyio.to_thread.run_sync(read)
 
     # ---- the DAG folder ---------------------------------------------------------------------------------------------
 

@@ -9,8 +9,8 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 
+from asyncflow.web import address, first_run, preferences
 from asyncflow.web import dag_list_view as view
-from asyncflow.web import preferences
 from asyncflow.web.kept import Kept
 from asyncflow.web.ports import Actions
 from asyncflow.web.security import form_token
@@ -24,16 +24,23 @@ async def index(request: Request) -> Response:
 
 async def table(request: Request) -> Response:
     """The list alone, for a page that was told of a change."""
-    return fragment(request, "dags/_table.html", **await _list(request))
+    context = await _list(request)
+    if context["any_dags"] and "first" in request.query_params:  # a page without filters and buttons
+        return Response(status_code=204, headers={"HX-Refresh": "true"})
+    return fragment(request, "dags/_table.html", **context)
 
 
 async def _list(request: Request) -> dict[str, Any]:
     actions: Actions = request.app.state.actions
     params, _ = dict(request.query_params), language(request)
     params.pop("have", None)
+    params.pop("first", None)
     asked, now = view.query(params), actions.pages.now()
     found = await actions.pages.dags(asked)
     rows = _rows(request, view.lines(found.rows, now, _))
+    first = None
+    if not found.statuses["all"] and not found.errors:
+        first = first_run.first(await actions.server.folder(), _)
     return {
         "section": "DAGs",
         "topics": {"dags": "1"},
@@ -47,10 +54,10 @@ async def _list(request: Request) -> dict[str, Any]:
         "tags": found.tags,
         "owners": found.owners,
         "asked": asked,
-        "query": request.url.query,
+        "query": address.query(params).removeprefix("?"),
         "params": params,
-        "folder": actions.pages.folder,
-        "fingerprint": fingerprint(*map(hash, rows), found.errors, found.statuses, found.matching),
+        "first": first,
+        "fingerprint": fingerprint(*map(hash, rows), found.errors, found.statuses, found.matching, first),
     }
 
 

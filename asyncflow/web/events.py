@@ -27,10 +27,12 @@ from asyncflow.web.log_feed import LogFeeds, Reader, Shown
 #: seconds between two signs of life on a stream where nothing happens
 HEARTBEAT = 15.0
 #: seconds between two events of a topic to one tab
-PACE = {"run": 0.1, "dag": 0.25, "dags": 1.0, "runs": 1.0, "datasets": 1.0}
+PACE = {"audit": 1.0, "run": 0.1, "dag": 0.25, "dags": 1.0, "runs": 1.0, "datasets": 1.0, "server": 1.9, "serverlog": 0.5}
 #: events per second of the topics of whole lists, to all tabs together: with more tabs, each hears less often
 _LISTS_PER_SECOND = 50.0
-_LISTS = frozenset({"dags", "runs", "datasets"})
+_LISTS = frozenset({"audit", "dags", "runs", "datasets"})
+#: topics of the pages about the server itself: they go by the clock and by its log, not by commits
+_ANNOUNCED = frozenset({"server", "serverlog"})
 #: to a tab that may have missed lines: it asks for what it has not
 _LOG_MISSED = "event: log\ndata: \n\n"
 
@@ -80,6 +82,13 @@ class Live:
         for tab in self._tabs:
             tab.tell(names)
         self._feeds.changed(names)
+
+    def announce(self, topic: str) -> None:
+        """Something has changed that is in no commit: a topic of `_ANNOUNCED`."""
+        for tab in self._tabs:
+            if topic in tab.topics and topic not in tab.pending:
+                tab.pending.add(topic)
+                tab.woken.set()
 
     async def stream(self, tab: Tab, since: str) -> AsyncIterator[str]:
         """The text of a stream, until it is closed. `since`: the mark that the tab has seen."""
@@ -139,6 +148,10 @@ def topics_of(params: Mapping[str, str]) -> dict[str, Callable[[frozenset[Named]
         topics["runs"] = lambda names: any(run_id for _, run_id in names)
     if "datasets" in params:  # what is of no run: events of datasets, what is queued, DAGs
         topics["datasets"] = lambda names: any(not run_id for _, run_id in names)
+    if "audit" in params:
+        topics["audit"] = lambda names: (AUDIT, "") in names
+    for name in _ANNOUNCED & params.keys():
+        topics[name] = lambda names: False
     dag_id, run_id = params.get("dag"), params.get("run")
     if dag_id is not None:
         topics["dag"] = lambda names: any(name[0] == dag_id for name in names)

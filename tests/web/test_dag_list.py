@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from urllib.parse import unquote
 
@@ -36,11 +37,35 @@ def test_import_errors_come_first_with_place_and_traceback(site: Site) -> None:
     assert 'id="dag-report"' not in site.text("/?status=broken")
 
 
-def test_an_empty_folder_says_what_to_do(empty: Site) -> None:
+def test_no_folder_says_what_to_do(empty: Site) -> None:
     text = empty.text("/")
-    assert "Put a DAG file into this folder" in text
-    assert "does not exist yet" in text
+    assert "The DAG folder does not exist" in text
     assert str(empty.server.settings.dags) in text
+    assert "hello.py" in text
+
+
+def test_an_empty_folder_says_what_to_do(empty: Site) -> None:
+    empty.server.settings.dags.mkdir()
+    empty.server.loader._looked.set()
+    text = empty.text("/list/table?first=1")
+    assert "The folder is empty" in text
+    assert text.count("have=") == 1  # what asks again says only what it has now
+    assert empty.get(re.search(r'hx-get="([^"]+)"', text)[1].replace("&amp;", "&")).status_code == 204  # type: ignore[index]
+
+
+def test_files_without_dags_say_why(empty: Site) -> None:
+    folder = empty.server.settings.dags
+    folder.mkdir()
+    (folder / "<b>.py").write_text("print('hello')")
+    text = empty.text("/")
+    assert "&lt;b&gt;.py" in text
+    assert "does not contain the words &#34;dag&#34; and" in text
+
+
+def test_the_page_without_dags_gives_way_to_the_list(empty: Site) -> None:
+    empty.add(a_dag())
+    answer = empty.get("/list/table?first=1&have=x")
+    assert (answer.status_code, answer.headers["HX-Refresh"]) == (204, "true")
 
 
 @pytest.mark.parametrize(
