@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from anyio.from_thread import start_blocking_portal
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from asyncflow.core.specs import DagSpec, TaskGroupSpec, TaskSpec
 from asyncflow.core.states import RunState, TaskState
@@ -225,3 +225,13 @@ def test_a_new_run_is_seen_while_the_grid_is_open(page: Page, live: DagSite) -> 
     expect(page.locator(".bar-box")).to_have_count(1)
     live.ask(server.actions.trigger_dag, "etl", run_id="second", logical_date="2026-02-01")
     expect(page.locator(".bar-box")).to_have_count(2)
+
+
+def test_the_stream_opens_also_when_its_script_comes_late(page: Page) -> None:
+    held: list[Route] = []
+    page.route("**/static/hx-sse*", lambda route: held.append(route))
+    page.goto("/dags/etl/grid", wait_until="commit")
+    page.wait_for_function("() => window.htmx")  # the script before it has run
+    page.evaluate("() => new Promise((done) => setTimeout(() => setTimeout(done)))")  # and so has what it put off
+    with page.expect_request("**/events?*"):
+        held[0].continue_()
