@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
@@ -182,7 +183,7 @@ def _stored(site: Site, count: int, done: int) -> None:
     )
     site.ask(site.server.store.commit, [SaveBackfill(backfill=row)])
     for n in range(done):
-        running = {"state": RunState.RUNNING, "ended_at": None} if n == done - 1 else {}
+        running: dict[str, Any] = {"state": RunState.RUNNING, "ended_at": None} if n == done - 1 else {}
         run = a_run(10 + n, run_type=RunType.BACKFILL, run_id=f"backfill__{n}", backfill_id=9, **running)
         site.ask(site.server.store.commit, [SaveRun(run=run)])
 
