@@ -4,51 +4,184 @@
 
 (() => {
   const cells = (grid) => Array.from(grid.querySelectorAll("tr.bars, tbody tr"), (row) => row.children);
+  const STOP = "a, input";
+  const lettersOff = () => document.documentElement.dataset.keys === "off";
 
-  // One tab stop for the whole grid; arrows, Home and End move inside it.
+  // One tab stop for the whole grid; arrows, Home, End and Page keys move inside it.
   function roving(grid) {
-    const links = grid.querySelectorAll("a");
-    if (!links.length) return;
-    let current = grid.querySelector("a[tabindex='0']");
-    links.forEach((link) => { link.tabIndex = -1; });
-    const newest = Array.from(grid.querySelectorAll("tbody tr"), (row) => row.querySelectorAll("td a")).find((found) => found.length);
-    current = current || (newest && newest[newest.length - 1]) || links[0];
+    const stops = grid.querySelectorAll(STOP);
+    if (!stops.length) return;
+    let current = grid.querySelector("a[tabindex='0'], input[tabindex='0']");
+    stops.forEach((stop) => { stop.tabIndex = -1; });
+    const newest = Array.from(grid.querySelectorAll("tbody tr"), (row) => row.querySelectorAll("td > *")).find((found) => found.length);
+    current = current || (newest && newest[newest.length - 1]) || stops[0];
     current.tabIndex = 0;
   }
 
-  function move(grid, from, down, right) {
-    const rows = cells(grid);
-    const cell = from.closest("td, th");
-    let y = rows.findIndex((row) => Array.prototype.includes.call(row, cell));
-    let x = Array.prototype.indexOf.call(rows[y], cell);
-    for (;;) {
-      y += down; x += right;
-      if (y < 0 || y >= rows.length || x < 0 || x >= rows[y].length) return;
-      const link = rows[y][x].querySelector("a");
-      if (link) {
-        from.tabIndex = -1;
-        link.tabIndex = 0;
-        link.focus();
-        link.scrollIntoView({ block: "nearest", inline: "nearest" });
-        return;
-      }
-    }
+  function placeOf(rows, cell) {
+    const y = rows.findIndex((row) => Array.prototype.includes.call(row, cell));
+    return [y, Array.prototype.indexOf.call(rows[y], cell)];
   }
 
-  const STEPS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1], k: [-1, 0], j: [1, 0] };
+  // The next stop in a direction, at most `far` steps away: there, or the last one before it.
+  function move(grid, from, [down, right], far = 1) {
+    const rows = cells(grid);
+    let [y, x] = placeOf(rows, from.closest("td, th"));
+    let found = null;
+    for (let step = 0; step < far || !found; step += 1) {
+      y += down; x += right;
+      if (y < 0 || y >= rows.length || x < 0 || x >= rows[y].length) break;
+      const stop = rows[y][x].querySelector(STOP);
+      if (stop && (far === 1 || rows[y][x].tagName === "TD")) found = stop;
+      if (stop && far === 1) break;
+    }
+    if (!found) return;
+    from.tabIndex = -1;
+    found.tabIndex = 0;
+    found.focus();
+    found.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }
+
+  const STEPS = {
+    ArrowUp: [[-1, 0]], ArrowDown: [[1, 0]], ArrowLeft: [[0, -1]], ArrowRight: [[0, 1]], k: [[-1, 0]], j: [[1, 0]],
+    Home: [[0, -1], 1e4], End: [[0, 1], 1e4], PageUp: [[-1, 0], 10], PageDown: [[1, 0], 10],
+  };
 
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const typing = event.target.closest("input, textarea, select, [contenteditable]");
+    const typing = event.target.closest("input:not([type=checkbox]), textarea, select, [contenteditable]");
     const grid = event.target.closest("table.grid");
-    if (grid && event.target.matches("a") && STEPS[event.key]) {
+    const letter = event.key.length === 1;
+    if (letter && lettersOff()) return;
+    if (grid && event.target.matches(STOP) && STEPS[event.key]) {
       event.preventDefault();
       move(grid, event.target, ...STEPS[event.key]);
+    } else if (grid && selectByKey(grid, event.target, event.key)) {
+      event.preventDefault();
     } else if (!typing && (event.key === "[" || event.key === "]")) {
       const link = document.querySelector(`a[data-key="${event.key}"]`);
       if (link) link.click();
     }
   });
+
+  // Selection in the grid: x, shift+x for all between, ctrl or shift and click. Its form lists what is selected.
+  const picked = new Set();
+  let anchor = null;
+  const form = () => document.getElementById("cells");
+
+  function nameOf(cell) {
+    const head = cell.closest("table").querySelector("tr.bars").children[cell.cellIndex];
+    const run = head && head.querySelector("[data-run]");
+    return cell.querySelector("a.c") && run ? `${cell.parentElement.dataset.id}@${run.dataset.run}` : null;
+  }
+
+  // A cell; from the bar of a run its column, from the name of a group its row.
+  function names(grid, cell) {
+    if (cell.tagName === "TD") return [nameOf(cell)].filter(Boolean);
+    const body = Array.from(grid.querySelectorAll("tbody tr"));
+    const all = cell.closest("thead") ? body.map((row) => row.children[cell.cellIndex]) : Array.from(cell.parentElement.children);
+    return all.filter((it) => it && it.tagName === "TD").map(nameOf).filter(Boolean);
+  }
+
+  function toggle(grid, cell) {
+    const wanted = names(grid, cell);
+    const off = wanted.every((name) => picked.has(name));
+    wanted.forEach((name) => (off ? picked.delete(name) : picked.add(name)));
+    anchor = cell;
+    paint();
+  }
+
+  function pickBetween(grid, cell) {
+    const rows = cells(grid);
+    const [y1, x1] = placeOf(rows, anchor && grid.contains(anchor) ? anchor : cell);
+    const [y2, x2] = placeOf(rows, cell);
+    for (let y = Math.min(y1, y2); y <= Math.max(y1, y2); y += 1) {
+      for (let x = Math.min(x1, x2); x <= Math.max(x1, x2); x += 1) {
+        if (rows[y][x].tagName === "TD") names(grid, rows[y][x]).forEach((name) => picked.add(name));
+      }
+    }
+    paint();
+  }
+
+  function paint() {
+    const bar = form();
+    if (!bar || document.querySelector("table.grid input")) return;
+    document.querySelectorAll("table.grid tbody td").forEach((cell) => {
+      if (!cell.firstElementChild) return;
+      const on = picked.size > 0 && picked.has(nameOf(cell));
+      cell.classList.toggle("picked", on);
+      if (on) cell.setAttribute("aria-selected", "true"); else cell.removeAttribute("aria-selected");
+    });
+    bar.hidden = !picked.size;
+    bar.querySelectorAll("button").forEach((button) => { button.disabled = !picked.size; });
+    const said = bar.querySelector("[data-picked]");
+    said.textContent = said.dataset.words.replace("{n}", picked.size);
+  }
+
+  function selectByKey(grid, stop, key) {
+    const cell = stop.closest("td, th");
+    if (!cell || !form()) return false;
+    if (stop.matches("input")) {
+      if (key === "x") { stop.click(); return true; }
+    } else if (key === "x") { toggle(grid, cell); return true;
+    } else if (key === "X") { pickBetween(grid, cell); return true;
+    } else if (key === "Escape" && picked.size) { picked.clear(); paint(); return true;
+    } else if (key === "C" || key === "S" || key === "F") {
+      if (!picked.size) toggle(grid, cell);
+    }
+    const button = form().querySelector(`[data-key="${key}"]`);
+    if (button && !button.disabled) { button.click(); return true; }
+    return false;
+  }
+
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("table.grid a.c");
+    if (!link || !form() || !(event.ctrlKey || event.metaKey || event.shiftKey)) return;
+    event.preventDefault();
+    const grid = link.closest("table");
+    if (event.shiftKey) pickBetween(grid, link.closest("td")); else toggle(grid, link.closest("td"));
+  });
+  document.addEventListener("submit", (event) => {
+    if (event.target !== form() || !picked.size) return;
+    event.target.querySelectorAll("input[name=ti]").forEach((it) => it.remove());
+    picked.forEach((name) => {
+      const field = document.createElement("input");
+      Object.assign(field, { type: "hidden", name: "ti", value: name });
+      event.target.append(field);
+    });
+  }, true);
+
+  // The slider over the past: moving it fills in the field above, letting it go shows that minute.
+  function minute(slider) {
+    if (slider.value === slider.max) return "";
+    return new Date(Date.parse(slider.dataset.past) + slider.value * 60000).toISOString().slice(0, 16);
+  }
+  document.addEventListener("input", (event) => {
+    if (!event.target.matches("[data-past]")) return;
+    document.querySelector("[data-past-text]").textContent = minute(event.target).replace("T", " ");
+  });
+  document.addEventListener("change", (event) => {
+    if (!event.target.matches("[data-past]")) return;
+    const shown = document.getElementById("shown");
+    shown.elements.at.value = minute(event.target);
+    shown.requestSubmit();
+  });
+
+  // A state of the legend makes what is in it stand out.
+  function shine(state) {
+    document.querySelectorAll(".lights").forEach((box) => {
+      if (box.dataset.lit === undefined) box.dataset.lit = (box.className.match(/lit-\w+/) || [""])[0];
+      const wanted = state ? `lit-${state}` : box.dataset.lit;
+      box.className = `lights ${wanted}`;
+    });
+  }
+  ["pointerover", "focusin"].forEach((kind) => document.addEventListener(kind, (event) => {
+    const link = event.target.closest("[data-light]");
+    if (link) shine(link.dataset.light);
+  }));
+  ["pointerout", "focusout"].forEach((kind) => document.addEventListener(kind, (event) => {
+    if (event.target.closest("[data-light]")) shine("");
+  }));
 
   // The column under the pointer stands out, as its row does by CSS.
   let near = [];
@@ -166,6 +299,8 @@
 
   function start() {
     document.querySelectorAll("table.grid").forEach(roving);
+    document.querySelectorAll("[data-past]").forEach((slider) => { slider.hidden = false; });
+    paint();
     document.querySelectorAll(".graph-box").forEach(panZoom);
   }
 

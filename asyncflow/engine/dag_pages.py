@@ -23,7 +23,17 @@ from asyncflow.store.grid import CellPart, NumberedRun, TryBar, VersionLine
 from asyncflow.store.past import PastRun
 from asyncflow.store.rows import EPOCH
 
-__all__ = ["DagPages", "GridWindow", "PastWindow", "StoredDag", "StoredFile", "StoredVersion", "VersionLine"]
+__all__ = [
+    "CellPart",
+    "DagPages",
+    "GridWindow",
+    "NumberedRun",
+    "PastWindow",
+    "StoredDag",
+    "StoredFile",
+    "StoredVersion",
+    "VersionLine",
+]
 
 K = TypeVar("K")
 V = TypeVar("V")

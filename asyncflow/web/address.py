@@ -34,6 +34,11 @@ def query(params: Mapping[str, str], /, **changed: object) -> str:
     return f"?{urlencode(kept)}" if kept else ""
 
 
+def without(params: Mapping[str, str], *names: str) -> dict[str, str]:
+    """`params` without some of them."""
+    return {name: value for name, value in params.items() if name not in names}
+
+
 def number(params: Mapping[str, str], name: str, default: int, *, least: int = 0, most: int = 1_000_000) -> int:
     """A whole number of the address, brought into its bounds. Raises InvalidInput for what is no number."""
     text = params.get(name, "")

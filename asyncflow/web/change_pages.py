@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import parse_qsl
 
 from starlette.datastructures import FormData, ImmutableMultiDict
 from starlette.requests import Request
@@ -91,11 +92,30 @@ class Wish:
 
 async def clear_form(request: Request) -> Response:
     """What clearing would touch."""
+    if request.query_params.get("all"):
+        return _all(request, "clear")
     return await _preview(request, Wish(request, request.query_params, "clear"))
+
+
+def _all(request: Request, verb: str) -> Response:
+    """All task instances of a run that its list was about are many of any: they have a form for that."""
+    params, names = request.query_params, request.path_params
+    wanted = {
+        "do": verb,
+        "all": "1",
+        "dag_id": names["dag_id"],
+        "run_id": names["run_id"],
+        "state": params.get("of_state", ""),
+        "task": params.get("of_task", ""),
+        "back": address.run_path(names["dag_id"], names["run_id"]),
+    }
+    return RedirectResponse(f"/tasks/change{address.query(wanted)}", status_code=303)
 
 
 async def mark_form(request: Request) -> Response:
     """What marking would touch."""
+    if request.query_params.get("all"):
+        return _all(request, request.query_params.get("state", ""))
     return await _preview(request, Wish(request, request.query_params, "mark"))
 
 
@@ -167,5 +187,6 @@ async def undo(request: Request) -> Response:
     """Bring back what was before a clear or a mark."""
     form = await checked_form(request)
     answer = await _actions(request).undo(str(form.get("name", "")))
-    back = local_path(str(form.get("back", ""))).partition("?")[0]
-    return RedirectResponse(f"{back}{address.query({}, done='undone', n=answer['count'])}", status_code=303)
+    back, _, query = local_path(str(form.get("back", ""))).partition("?")
+    kept = address.without(dict(parse_qsl(query)), "undo")
+    return RedirectResponse(f"{back}{address.query(kept, done='undone', n=answer['count'])}", status_code=303)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from starlette.requests import Request
@@ -9,19 +11,31 @@ from starlette.responses import RedirectResponse, Response
 
 from asyncflow.core.specs import DagSpec
 from asyncflow.core.states import RunState, RunType
-from asyncflow.engine.dag_pages import GridWindow, StoredDag
-from asyncflow.web import address, dag_tree, grid_view
+from asyncflow.engine.dag_pages import CellPart, DagPages, GridWindow, NumberedRun, StoredDag
+from asyncflow.web import address, dag_tree, grid_cells, grid_view, past_view, run_view
 from asyncflow.web.dag_head import head
 from asyncflow.web.dag_tree import Line
 from asyncflow.web.ports import Actions
-from asyncflow.web.templating import fingerprint, page, unchanged
+from asyncflow.web.templating import fingerprint, language, page, unchanged
 
-_RUNS_SHOWN = 60
-_RUN_CHOICES = (10, 25, 60, 120)
-_LINES_SHOWN = 50
+_RUNS_SHOWN = 50
+_RUN_CHOICES = (5, 25, 50, 100, 365)
+#: lines of a page; fewer when there are so many runs that it would have more cells than this
+_LINES_SHOWN, _FEWEST_LINES = 50, 15
+_CELLS = 5500
 _PLANNED = 5
 _STATES = tuple(state.value for state in RunState)
 _TYPES = tuple(kind.value for kind in RunType)
+#: who made runs: what is before the colon of `triggered_by`
+_TRIGGERS = ("scheduler", "ui", "cli", "dag", "dataset")
+_FIELDS = ("task", "until", "state", "type", "by", "at", "open", "select", "lit")
+#: what an action adds to the address that it leads back to
+_SAID = ("done", "n", "undo")
+#: states that the legend can make stand out
+LIT = (
+    *("success", "failed", "running", "queued", "scheduled", "up_for_retry", "up_for_reschedule", "deferred"),
+    *("upstream_failed", "skipped", "removed", "none"),
+)
 
 
 async def show(request: Request) -> Response:
@@ -42,55 +56,106 @@ async def to_grid(request: Request) -> Response:
 
 async def _answer(request: Request, template: str) -> Response:
     actions: Actions = request.app.state.actions
-    pages, params, dag_id = actions.dag_pages, request.query_params, request.path_params["dag_id"]
+    pages, params, dag_id = (
+        actions.dag_pages,
+        address.without(request.query_params, *_SAID),
+        request.path_params["dag_id"],
+    )
     dag = await pages.dag(dag_id)
+    at = past_view.asked(params, pages.now())
+    until = address.date(params, "until")
     window = await pages.window(
         dag_id,
-        limit=address.number(params, "runs", _RUNS_SHOWN, least=1, most=max(_RUN_CHOICES)),
-        until=address.date(params, "until"),
+        limit=_count(params),
+        until=min((moment for moment in (until, at) if moment), default=None),
         run_type=address.choice(params, "type", _TYPES),
         state=address.choice(params, "state", _STATES),
+        triggered_by=address.choice(params, "by", _TRIGGERS),
     )
     planned = await _planned(actions, dag, params)
     states = [run.state for run in window.runs]
     have = fingerprint(dag.version, dag.paused, address.query(params), window.seqs, states, planned)
     if template.startswith("dags/_") and params.get("have") == have:
         return unchanged()
-    context = await _grid(actions, dag, window, planned, dict(params))
-    return page(request, template, head=head(pages, dag, "grid"), fingerprint=have, **context)
+    context = await _grid(actions, dag, window, planned, params, at)
+    done = request.query_params
+    undo = done.get("undo", "")
+    return page(
+        request,
+        template,
+        head=head(pages, dag, "grid"),
+        fingerprint=have,
+        said=run_view.said(done, language(request)),
+        undo=undo if undo and await actions.can_undo(undo) else "",
+        **context,
+    )
 
 
-async def _planned(actions: Actions, dag: StoredDag, params: Any) -> list[dict[str, Any]]:
+def _count(params: Mapping[str, str]) -> int:
+    """How many runs are shown."""
+    return address.number(params, "runs", _RUNS_SHOWN, least=1, most=max(_RUN_CHOICES))
+
+
+async def _planned(actions: Actions, dag: StoredDag, params: Mapping[str, str]) -> list[dict[str, Any]]:
     """The next runs, on the newest page of a DAG that is on."""
-    if dag.paused or not dag.active or any(params.get(name) for name in ("until", "state", "type")):
+    if dag.paused or not dag.active or any(params.get(name) for name in ("until", "at", "state", "type", "by")):
         return []
     return await actions.next_runs(dag.spec.dag_id, count=_PLANNED)
 
 
+async def _spec_then(pages: DagPages, dag: StoredDag, at: datetime | None) -> DagSpec:
+    """The definition that the DAG had at a moment; the first one for a moment before that."""
+    versions = await pages.versions(dag.spec.dag_id) if at else []
+    then = next(
+        (row.version for row in versions if at and row.created_at <= at), versions[-1].version if versions else ""
+    )
+    return (await pages.version(dag.spec.dag_id, then)).spec if then and then != dag.version else dag.spec
+
+
 async def _grid(
-    actions: Actions, dag: StoredDag, window: GridWindow, planned: list[dict[str, Any]], params: dict[str, str]
+    actions: Actions,
+    dag: StoredDag,
+    window: GridWindow,
+    planned: list[dict[str, Any]],
+    params: dict[str, str],
+    at: datetime | None,
 ) -> dict[str, Any]:
-    pages, spec = actions.dag_pages, dag.spec
+    pages = actions.dag_pages
+    spec = await _spec_then(pages, dag, at)
     is_open = dag_tree.opened(spec, params.get("open"))
     older = await pages.specs(spec.dag_id, [run.version for run in window.runs if run.version != dag.version])
     search = params.get("task", "").strip()
     lines = dag_tree.lines(spec, is_open, search) + dag_tree.gone_lines(spec, older.values(), search)
-    first = min(address.number(params, "line", 0), max(len(lines) - 1, 0) // _LINES_SHOWN * _LINES_SHOWN)
-    shown = lines[first : first + _LINES_SHOWN]
+    many = max(_FEWEST_LINES, min(_LINES_SHOWN, _CELLS // _count(params)))
+    first = min(address.number(params, "line", 0), max(len(lines) - 1, 0) // many * many)
+    shown = lines[first : first + many]
     places = {task_id: place for place, line in enumerate(shown) for task_id in _counted(line)}
-    found = await pages.cells(window, places) if places else {}
+    runs, found = await _cells(pages, window, places, at)
+    now = at or window.now
     numbers = grid_view.version_numbers([row.version for row in await pages.versions(spec.dag_id)])
+    columns = grid_view.columns(runs, planned, now, numbers)
+    rows = grid_view.rows(shown, runs, [found.get(run.id, []) for run in runs], len(planned), now)
+    selecting = bool(params.get("select"))
     return {
-        "columns": grid_view.columns(window.runs, planned, window.now, numbers),
-        "labels": grid_view.labels(window.runs, len(planned)),
-        "rows": grid_view.rows(
-            shown, window.runs, [found.get(run.id, []) for run in window.runs], len(planned), window.now
-        ),
+        "columns": columns,
+        "labels": grid_view.labels(runs, len(planned)),
+        "rows": [(row, grid_cells.boxes(row, columns) if selecting else grid_cells.links(row)) for row in rows],
+        "selecting": selecting,
         "toggles": {line.id: _link(params, open=dag_tree.toggled(spec, is_open, line.id), line=None) for line in shown},
-        "any_runs": bool(window.runs),
-        "live": any(run.state in (RunState.QUEUED, RunState.RUNNING) for run in window.runs),
-        **_controls(spec, window, params, first, len(lines)),
+        "any_runs": bool(runs),
+        "slider": past_view.slider(params, window.runs, at, window.now),
+        **_controls(spec, window, params, (first, many, len(lines))),
     }
+
+
+async def _cells(
+    pages: DagPages, window: GridWindow, places: dict[str, int], at: datetime | None
+) -> tuple[list[NumberedRun], dict[int, list[CellPart]]]:
+    """The runs and what their tasks came to, now or at a moment."""
+    if at is None:
+        return window.runs, await pages.cells(window, places) if places else {}
+    past = await pages.past(window, places, at)
+    return past.runs, past.cells
 
 
 def _counted(line: Line) -> tuple[str, ...]:
@@ -102,20 +167,28 @@ def _link(params: dict[str, str], **changed: object) -> str:
     return address.query(params, **changed) or "?"
 
 
-def _controls(spec: DagSpec, window: GridWindow, params: dict[str, str], first: int, count: int) -> dict[str, Any]:
-    """Links and fields around the grid."""
+def _controls(spec: DagSpec, window: GridWindow, params: dict[str, str], span: tuple[int, int, int]) -> dict[str, Any]:
+    """Links and fields around the grid. `span`: the first line, how many lines a page has, how many there are."""
+    first, many, count = span
     return {
-        "fields": {name: params.get(name, "") for name in ("task", "until", "state", "type", "open")},
+        "fields": {name: params.get(name, "") for name in _FIELDS},
         "query": address.query(params),
+        "plain_query": address.query(params, select=None),
         "states": _STATES,
         "types": _TYPES,
-        "run_choices": _RUN_CHOICES,
-        "runs_shown": address.number(params, "runs", _RUNS_SHOWN, least=1, most=max(_RUN_CHOICES)),
+        "triggers": _TRIGGERS,
+        "run_choices": sorted({*_RUN_CHOICES, _count(params)}),
+        "runs_shown": _count(params),
         "older": _link(params, until=window.older.isoformat()) if window.older else None,
         "newest": _link(params, until=None) if params.get("until") else None,
-        "above": _link(params, line=max(first - _LINES_SHOWN, 0) or None) if first else None,
-        "below": _link(params, line=first + _LINES_SHOWN) if first + _LINES_SHOWN < count else None,
-        "span": (first + 1, min(first + _LINES_SHOWN, count), count),
+        "above": _link(params, line=max(first - many, 0) or None) if first else None,
+        "below": _link(params, line=first + many) if first + many < count else None,
+        "span": (first + 1 if count else 0, min(first + many, count), count),
         "open_all": _link(params, open=dag_tree.ALL, line=None) if spec.groups else None,
         "close_all": _link(params, open=dag_tree.NONE, line=None) if spec.groups else None,
+        "select": _link(params, select=None if params.get("select") else 1),
+        "now_link": _link(params, at=None),
+        "lit": address.choice(params, "lit", LIT),
+        "lights": {state: _link(params, lit=None if params.get("lit") == state else state) for state in LIT},
+        "any_filter": any(params.get(name) for name in ("state", "type", "by", "until", "at")),
     }

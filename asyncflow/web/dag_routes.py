@@ -6,12 +6,26 @@ from collections.abc import Sequence
 
 from starlette.routing import BaseRoute, Route
 
-from asyncflow.web import dag_calendar, dag_charts, dag_code, dag_details, dag_gantt, dag_graph, dag_grid, dag_runs
+from asyncflow.web import (
+    cells_pages,
+    dag_calendar,
+    dag_charts,
+    dag_code,
+    dag_details,
+    dag_gantt,
+    dag_graph,
+    dag_grid,
+    dag_runs,
+)
 
 ROUTES: Sequence[BaseRoute] = (
     Route("/dags/{dag_id}", dag_grid.to_grid, name="dag"),
     Route("/dags/{dag_id}/grid", dag_grid.show, name="grid"),
     Route("/dags/{dag_id}/grid/table", dag_grid.table, name="grid_table"),
+    Route("/dags/{dag_id}/cells/clear", cells_pages.clear_form, name="cells_clear_form"),
+    Route("/dags/{dag_id}/cells/clear", cells_pages.clear, methods=["POST"], name="cells_clear"),
+    Route("/dags/{dag_id}/cells/mark", cells_pages.mark_form, name="cells_mark_form"),
+    Route("/dags/{dag_id}/cells/mark", cells_pages.mark, methods=["POST"], name="cells_mark"),
     Route("/dags/{dag_id}/graph", dag_graph.show, name="graph"),
     Route("/dags/{dag_id}/graph/drawing", dag_graph.drawing, name="graph_drawing"),
     Route("/dags/{dag_id}/calendar", dag_calendar.show, name="calendar"),

@@ -41,7 +41,7 @@ async def _three_days(home: DagHome) -> list[DagRun]:
 
 def _cells(text: str, name: str) -> list[str]:
     """What the cells in the row of a task say, "" for empty ones."""
-    row = re.search(rf'<tr><th scope="row"[^>]*>(?:<[^>]*>)?{name}<.*?</tr>', text, re.DOTALL)
+    row = re.search(rf'<tr[^>]*><th scope="row"[^>]*>(?:<[^>]*>)?{name}<.*?</tr>', text, re.DOTALL)
     assert row is not None, f"no row {name}"
     return [(re.findall(r'title="([^"]*)"', cell) or [""])[0] for cell in row[0].split("<td>")[1:]]
 
@@ -158,6 +158,80 @@ async def test_bars_show_how_long_runs_took(home: DagHome) -> None:
     assert "1 min 40 s" in text
 
 
+async def test_runs_are_filtered_by_who_started_them(home: DagHome) -> None:
+    await home.add(a_run(0))
+    await home.add(a_run(1, run_type=RunType.MANUAL, run_id="mine", triggered_by="cli:ann"))
+    await home.add(a_run(2, run_type=RunType.MANUAL, run_id="other", triggered_by="client"))
+    text = await home.page("/dags/etl/grid?by=cli")
+    assert re.findall(r'class="bar-box" href="[^"]*/runs/(\w+)"', text) == ["mine"]
+
+
+async def test_many_runs_are_shown_with_fewer_tasks(home: DagHome) -> None:
+    tasks = {f"t{n:03}": TaskSpec(task_id=f"t{n:03}") for n in range(120)}
+    await home.save(a_spec(tasks=tasks, groups={}), "v2", at=DAY0 + DAY)
+    assert "lines 1 to 50 of 120" in await home.page("/dags/etl/grid?runs=100")
+    text = await home.page("/dags/etl/grid?runs=365")
+    assert "lines 1 to 15 of 120" in text
+    assert "<option selected>365</option>" in text
+
+
+async def test_the_grid_shows_the_states_of_a_past_minute(home: DagHome) -> None:
+    made = DAY0 + DAY
+    for day in (0, 1):
+        run = a_run(day)
+        await home.add(run, a_ti(run, "start"), journal=False)
+        names = {"dag_id": "etl", "run_id": run.run_id}
+        start, end = run.run_after, run.run_after + timedelta(minutes=10)
+        await home.store.commit(
+            [
+                Journal(at=start, event="run.created", after="queued", **names),
+                Journal(at=start + timedelta(minutes=1), event="run.running", after="running", **names),
+                Journal(
+                    at=start + timedelta(minutes=2), event="task.running", after="running", task_id="start", **names
+                ),
+                Journal(at=end, event="task.success", after="success", task_id="start", **names),
+                Journal(at=end, event="run.success", after="success", **names),
+            ]
+        )
+    text = await home.page(f"/dags/etl/grid?at={made + timedelta(minutes=5):%Y-%m-%dT%H:%M}")
+    assert "As it was at 2026-01-02 00:05 UTC" in text
+    assert text.count('class="bar-box"') == 1
+    assert "state-running" in text.split('class="bar-box"')[1].split("</a>")[0]
+    assert _cells(text, "start")[0] == "running · 3 min"
+    assert "planned for" not in text
+    assert _cells(await home.page("/dags/etl/grid?at=2026-01-03T12:00"), "start")[:2] == ["success · 2.00 s"] * 2
+    assert "No runs match." in await home.page("/dags/etl/grid?at=2026-01-01T12:00")
+
+
+async def test_a_past_minute_is_shown_with_the_tasks_of_its_version(home: DagHome) -> None:
+    await home.add(a_run(0))
+    await home.save(a_spec(tasks={"new": TaskSpec(task_id="new")}, groups={}), "v2", at=DAY0 + 5 * DAY)
+    assert 'data-id="new"' not in await home.page("/dags/etl/grid?at=2026-01-04T00:00")
+    assert 'data-id="new"' in await home.page("/dags/etl/grid?at=2026-01-07T00:00")
+
+
+async def test_a_minute_that_is_still_to_come_is_refused(home: DagHome) -> None:
+    answer = await home.get("/dags/etl/grid?at=2999-01-01T00:00")
+    assert answer.status_code == 400
+    assert "still to come" in answer.text
+
+
+async def test_cells_can_be_ticked(home: DagHome) -> None:
+    run = (await _three_days(home))[0]
+    text = await home.page("/dags/etl/grid?select=1&open=-")
+    assert f'value="start@{run.run_id}"' in text
+    assert f'value="load@{run.run_id}"' in text
+    assert "disabled>Clear" not in text
+
+
+async def test_the_legend_links_to_states_that_stand_out(home: DagHome) -> None:
+    await _three_days(home)
+    text = await home.page("/dags/etl/grid?lit=failed")
+    assert 'class="lights lit-failed"' in text
+    assert 'href="?lit=queued"' in text
+    assert 'href="?" data-light="failed"' in text
+
+
 @pytest.mark.parametrize(
     ("query", "sentence"),
     [
@@ -165,6 +239,8 @@ async def test_bars_show_how_long_runs_took(home: DagHome) -> None:
         ("until=soon", "is not a date"),
         ("state=blue", "accepted are"),
         ("line=x", "whole"),
+        ("by=me", "accepted are"),
+        ("lit=blue", "accepted are"),
     ],
 )
 async def test_nonsense_in_the_address_is_answered_with_a_sentence(home: DagHome, query: str, sentence: str) -> None:

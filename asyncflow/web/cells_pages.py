@@ -1,0 +1,156 @@
+"""Clear and mark for cells of the grid: tasks and task groups of several runs of a DAG at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from starlette.datastructures import FormData, ImmutableMultiDict
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from asyncflow.core.specs import DagSpec
+from asyncflow.errors import AsyncflowError, InvalidInput
+from asyncflow.web import address, dag_tree, grid_cells
+from asyncflow.web.change_pages import CLEAR_SCOPES, MARK_SCOPES, STATES, scope_words
+from asyncflow.web.once import new_key
+from asyncflow.web.ports import Actions
+from asyncflow.web.preferences import local_path
+from asyncflow.web.security import checked_form
+from asyncflow.web.templating import dialog, language
+
+#: cells that one form may name: an address with more could be too long for a server
+MOST = 500
+_LISTED = 20
+
+Key = tuple[str, str, str, int]
+
+
+class CellsWish:
+    """What a form asks for: cells (a task or a group in a run) and how far it reaches."""
+
+    def __init__(self, dag_id: str, fields: ImmutableMultiDict[str, Any] | FormData, verb: str) -> None:
+        self.dag_id, self.verb = dag_id, verb
+        self.picks = list(dict.fromkeys(str(text) for text in fields.getlist("ti")))
+        if not self.picks:
+            raise InvalidInput("No task instance is selected. Go back and tick some in the grid.")
+        if len(self.picks) > MOST:
+            raise InvalidInput(f"{len(self.picks):,} cells are selected; at most {MOST} can be changed at once.")
+        try:
+            self.cells = [grid_cells.picked(text) for text in self.picks]
+        except ValueError:
+            raise InvalidInput("ti= in the address names a cell of the grid as `task@run`.") from None
+        self.state = str(fields.get("state", ""))
+        if verb == "mark" and self.state not in STATES:
+            raise InvalidInput(f"state={self.state!r} in the address: accepted are {', '.join(STATES)}.")
+        self.offered = CLEAR_SCOPES if verb == "clear" else MARK_SCOPES
+        self.scopes: dict[str, Any] = {name: bool(fields.get(name)) for name in self.offered}
+        self.back = local_path(str(fields.get("back", "") or f"{address.dag_path(dag_id)}/grid"))
+        self.refused: list[str] = []
+
+    def by_run(self, spec: DagSpec) -> dict[str, list[str]]:
+        """run id -> task ids; a group stands for all its tasks."""
+        members = {line.id: line.task_ids for line in dag_tree.lines(spec, frozenset(spec.groups)) if line.is_group}
+        found: dict[str, dict[str, None]] = {}
+        for name, run_id in self.cells:
+            found.setdefault(run_id, {}).update(dict.fromkeys(members.get(name, (name,))))
+        return {run_id: list(names) for run_id, names in found.items()}
+
+    async def carry_out(self, actions: Actions, *, dry_run: bool) -> list[Key]:
+        """The task instances that are (or with `dry_run` would be) touched; runs that refuse are in `refused`."""
+        spec = (await actions.dag_pages.dag(self.dag_id)).spec
+        touched: dict[Key, None] = {}
+        self.refused = []
+        for run_id, task_ids in self.by_run(spec).items():
+            try:
+                rows = await self._in_run(actions, run_id, task_ids, dry_run)
+            except AsyncflowError as error:
+                self.refused.append(str(error))
+                continue
+            touched.update(dict.fromkeys((row[0], row[1], row[2], int(row[3])) for row in rows))
+        return list(touched)
+
+    async def _in_run(self, actions: Actions, run_id: str, task_ids: Iterable[str], dry_run: bool) -> list[Any]:
+        if self.verb == "clear":
+            answer = await actions.clear_tasks(
+                self.dag_id, task_ids=list(task_ids), run_id=run_id, dry_run=dry_run, **self.scopes
+            )
+            return list(answer["tasks"])
+        rows: list[Any] = []
+        for task_id in task_ids:
+            answer = await actions.mark_tasks(self.dag_id, run_id, task_id, self.state, dry_run=dry_run, **self.scopes)
+            rows += answer["tasks"]
+        return rows
+
+
+async def clear_form(request: Request) -> Response:
+    """What clearing would touch."""
+    return await _preview(request, "clear")
+
+
+async def mark_form(request: Request) -> Response:
+    """What marking would touch."""
+    return await _preview(request, "mark")
+
+
+async def _preview(request: Request, verb: str) -> Response:
+    actions: Actions = request.app.state.actions
+    dag_id = request.path_params["dag_id"]
+    dag = await actions.dag_pages.dag(dag_id)
+    wish = CellsWish(dag_id, request.query_params, verb)
+    touched = await wish.carry_out(actions, dry_run=True)
+    return dialog(
+        request,
+        "dialogs/cells.html",
+        wish=wish,
+        path=address.dag_path(dag_id),
+        count=len(touched),
+        listed=[_name(key, dag_id) for key in touched[:_LISTED]],
+        runs=len({key[:2] for key in touched}),
+        version=dag.version,
+        words=scope_words(language(request)),
+        once=new_key(),
+        section="DAGs",
+    )
+
+
+def _name(key: Key, dag_id: str) -> str:
+    other, run_id, task_id, map_index = key
+    name = f"{task_id}[{map_index}]" if map_index >= 0 else task_id
+    return f"{name} ({run_id})" if other == dag_id else f"{name} ({other}, {run_id})"
+
+
+async def clear(request: Request) -> Response:
+    """Clear, and back to the grid."""
+    return await _carry_out(request, "clear")
+
+
+async def mark(request: Request) -> Response:
+    """Mark, and back to the grid."""
+    return await _carry_out(request, "mark")
+
+
+async def _carry_out(request: Request, verb: str) -> Response:
+    form = await checked_form(request)
+    actions: Actions = request.app.state.actions
+    wish = CellsWish(request.path_params["dag_id"], form, verb)
+
+    async def act() -> str:
+        before = await wish.carry_out(actions, dry_run=True)
+        name = await actions.remember(before) if before else ""
+        done = await wish.carry_out(actions, dry_run=False)
+        said = "cleared" if verb == "clear" else "marked"
+        separator = "&" if "?" in wish.back else "?"
+        return f"{wish.back}{separator}{address.query({}, done=said, n=len(done), undo=name)[1:]}"
+
+    where = await request.app.state.once.answer(form, act)
+    if wish.refused:
+        return dialog(
+            request,
+            "dialogs/failures.html",
+            status_code=409,
+            failures=wish.refused,
+            done=len(wish.by_run((await actions.dag_pages.dag(wish.dag_id)).spec)) - len(wish.refused),
+            section="DAGs",
+        )
+    return RedirectResponse(where, status_code=303)
