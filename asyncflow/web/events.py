@@ -20,6 +20,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from asyncflow.core.models import TaskKey
+from asyncflow.engine.audit import AUDIT
 from asyncflow.engine.changes import Changes, Mark, Named
 from asyncflow.errors import InvalidInput
 from asyncflow.web.log_feed import LogFeeds, Reader, Shown
@@ -27,7 +28,8 @@ from asyncflow.web.log_feed import LogFeeds, Reader, Shown
 #: seconds between two signs of life on a stream where nothing happens
 HEARTBEAT = 15.0
 #: seconds between two events of a topic to one tab
-PACE = {"audit": 1.0, "run": 0.1, "dag": 0.25, "dags": 1.0, "runs": 1.0, "datasets": 1.0, "server": 1.9, "serverlog": 0.5}
+PACE = {"run": 0.1, "dag": 0.25, "dags": 1.0, "runs": 1.0, "datasets": 1.0, "audit": 1.0}
+PACE |= {"server": 1.9, "serverlog": 0.5}
 #: events per second of the topics of whole lists, to all tabs together: with more tabs, each hears less often
 _LISTS_PER_SECOND = 50.0
 _LISTS = frozenset({"audit", "dags", "runs", "datasets"})
@@ -101,7 +103,7 @@ class Live:
                 tab.pending |= set(tab.topics)
             else:
                 tab.tell(missed)
-            yield f"retry: 500\nid: {self.mark}\n\n"
+            yield f"retry: 500\n{self._id(tab)}\n"
             if tab.log is not None:
                 yield _LOG_MISSED
             async for text in self._events(tab):
@@ -121,7 +123,7 @@ class Live:
             tab.pending.difference_update(ready)
             for topic in ready:
                 free_at[topic] = now + self._pace(topic)
-                yield f"event: {topic}\nid: {self.mark}\ndata: {topic}\n\n"
+                yield f"event: {topic}\n{self._id(tab) if topic == ready[-1] else ''}data: {topic}\n\n"
             for news in tab.lines.take():
                 yield _LOG_MISSED if news is None else f"event: log\ndata: {news}\n\n"
             if self._healthy() is not well:
@@ -133,6 +135,10 @@ class Live:
             due = min([beat, *(free_at.get(topic, 0.0) for topic in tab.pending)])
             with anyio.move_on_after(max(0.0, due - monotonic())):
                 await tab.woken.wait()
+
+    def _id(self, tab: Tab) -> str:
+        """The line with the id, once a tab has been told everything up to it: it may be cut off after any event."""
+        return "" if tab.pending else f"id: {self.mark}\n"
 
     def _pace(self, topic: str) -> float:
         least = PACE[topic]

@@ -114,6 +114,28 @@ async def test_a_tab_that_comes_back_hears_only_what_it_missed(live: Live, chang
     assert await again.silent()
 
 
+async def test_a_tab_that_is_cut_off_between_two_events_hears_the_second_when_it_comes_back(
+    live: Live, changes: Changes
+) -> None:
+    first = Listener(live, str(changes.mark), dag="etl", run="r")
+    await first.next()
+    changes._note(changes.mark._replace(seq=1), frozenset({("etl", "r")}))
+    await first.next()
+    assert first.told == ["dag"]
+    await first.close()
+    again = Listener(live, first.last_id, dag="etl", run="r")
+    await again.next()
+    await again.next()
+    await again.next()
+    assert "run" in again.told
+
+
+async def test_a_tab_that_is_cut_off_while_it_waits_for_its_turn_loses_nothing(live: Live, changes: Changes) -> None:
+    tab = Listener(live, "", dag="etl")
+    assert "id:" not in await tab.next(), "it has not been told yet"
+    assert "id:" in await tab.next()
+
+
 async def test_after_a_restart_everything_counts_as_changed(live: Live) -> None:
     tab = Listener(live, str(Changes().mark), dag="etl", dags="1")
     await tab.next()
