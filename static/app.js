@@ -113,6 +113,18 @@
     return true;
   }
   let before = "";
+  // the reader's own keys: a key stands for another, or for nothing, before any script hears of it
+  const own = JSON.parse(root.dataset.keymap || "{}");
+  window.addEventListener("keydown", (event) => {
+    if (!event.isTrusted || event.key.length > 1 || event.ctrlKey || event.metaKey || event.altKey || before === "g") return;
+    if (event.target.closest && event.target.closest("input:not([type=checkbox]):not([type=radio]), textarea, select, [contenteditable]")) return;
+    const off = root.dataset.keys === "off" && event.key !== " ";
+    if (!off && !(event.key in own)) return;
+    event.stopImmediatePropagation();
+    if (off || !own[event.key]) return;
+    event.preventDefault();
+    event.target.dispatchEvent(new KeyboardEvent("keydown", { key: own[event.key], bubbles: true, cancelable: true }));
+  }, true);
   document.addEventListener("keydown", (event) => {
     if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") {
       event.preventDefault();

@@ -20,12 +20,14 @@ from asyncflow.web import (
     admin_pages,
     answer_pages,
     backfill_pages,
+    browse_routes,
     change_pages,
     dag_actions,
     dag_list,
     dag_routes,
     dataset_pages,
     health,
+    key_pages,
     log_pages,
     preferences,
     run_list,
@@ -36,6 +38,8 @@ from asyncflow.web import (
 from asyncflow.web.events import Live, events
 from asyncflow.web.log_feed import LogFeeds
 from asyncflow.web.once import Once
+from asyncflow.web.person import Person
+from asyncflow.web.picked import Picked
 from asyncflow.web.ports import Actions
 from asyncflow.web.security import Guard
 from asyncflow.web.templating import STATIC, page, prepare
@@ -50,10 +54,12 @@ ROUTES: Sequence[BaseRoute] = (
     Route("/search/results", search.results, name="search_results"),
     Route("/runs", run_list.index, name="runs"),
     Route("/runs/table", run_list.table, name="runs_table"),
+    *browse_routes.ROUTES,
     *dag_routes.ROUTES,
     *dataset_pages.ROUTES,
     *backfill_pages.ROUTES,
     Route("/preferences", preferences.save, methods=["POST"], name="preferences"),
+    *key_pages.ROUTES,
     Route("/dags/{dag_id}/pause", dag_actions.pause, methods=["POST"], name="pause"),
     Route("/dags/{dag_id}/unpause", dag_actions.unpause_form, name="unpause_form"),
     Route("/dags/{dag_id}/unpause", dag_actions.unpause, methods=["POST"], name="unpause"),
@@ -88,11 +94,16 @@ def make_app(actions: Actions) -> Starlette:
     prepare()
     app = Starlette(
         routes=ROUTES,
-        middleware=[Middleware(Guard), Middleware(GZipMiddleware, minimum_size=1000, compresslevel=4)],
+        middleware=[
+            Middleware(Guard),
+            Middleware(Person),
+            Middleware(GZipMiddleware, minimum_size=1000, compresslevel=4),
+        ],
         exception_handlers={AsyncflowError: _sentence, HTTPException: _http_error},
     )
     app.state.actions = actions
     app.state.once = Once()
+    app.state.picked = Picked()
     feeds = LogFeeds(actions.pages.log_path, actions.instances.is_written)
     app.state.live = Live(actions.pages.changes, lambda: actions.pages.healthy, feeds)
     actions.server.watch(lambda: app.state.live.announce("server"))

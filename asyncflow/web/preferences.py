@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from urllib.parse import urlsplit
+from urllib.parse import quote, unquote, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from asyncflow.web import i18n
+from asyncflow.web import i18n, keys
 from asyncflow.web.security import checked_form
 
 LANGUAGE, THEME, ZONE, KEYS = "asyncflow_language", "asyncflow_theme", "asyncflow_zone", "asyncflow_keys"
-COLOURS = "asyncflow_colours"
+COLOURS, KEYMAP = "asyncflow_colours", "asyncflow_keymap"
 #: set by app.js: the IANA name of the browser's own zone
 BROWSER_ZONE = "asyncflow_browser_zone"
 
@@ -35,11 +36,21 @@ class Preferences:
     zone: str  #: a key of ZONES
     browser_zone: str  #: "" while it is not known
     keys: bool  #: whether single letters are shortcuts (WCAG 2.1.4: they can be turned off)
+    own_keys: Mapping[str, str]  #: see `keys.chosen`
 
     def zone_of(self, dag_zone: str | None) -> ZoneInfo:
         """The zone in which moments are shown on a page; `dag_zone` is that of the page's DAG, if it has one."""
         name = {"browser": self.browser_zone, "dag": dag_zone}.get(self.zone)
         return _zone(name) if name else _zone("UTC")
+
+    def key_for(self, key: str) -> str:
+        """The reader's own key for what `key` usually does; "" for none."""
+        return self.own_keys.get(key, key)
+
+    @property
+    def keymap(self) -> str:
+        """For the page's script: what pressed keys stand for, as JSON; "" when no key is changed."""
+        return keys.as_json(self.own_keys)
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -65,6 +76,7 @@ def preferences(request: Request) -> Preferences:
         zone=zone if zone in ZONES else "utc",
         browser_zone=cookies.get(BROWSER_ZONE, "")[:64],
         keys=cookies.get(KEYS) != "off",
+        own_keys=keys.chosen(unquote(cookies.get(KEYMAP, ""))),
     )
 
 
@@ -77,7 +89,6 @@ async def save(request: Request) -> Response:
     """Take over what the form says, then back to the page it was on."""
     form = await checked_form(request)
     response = RedirectResponse(local_path(str(form.get("back", ""))), status_code=303)
-    secure = request.url.scheme == "https"
     for field, cookie, accepted in (
         ("language", LANGUAGE, i18n.LANGUAGES),
         ("theme", THEME, THEMES),
@@ -87,8 +98,14 @@ async def save(request: Request) -> Response:
     ):
         value = form.get(field)
         if value in accepted:
-            response.set_cookie(cookie, str(value), max_age=_A_YEAR, samesite="lax", secure=secure)
+            keep(request, response, cookie, str(value))
     return response
+
+
+def keep(request: Request, response: Response, cookie: str, value: str) -> None:
+    """Let the browser keep a preference."""
+    secure = request.url.scheme == "https"
+    response.set_cookie(cookie, quote(value), max_age=_A_YEAR, samesite="lax", secure=secure)
 
 
 def local_path(text: str) -> str:

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from asyncflow import __version__
-from asyncflow.web import i18n, preferences
+from asyncflow.web import i18n, keys, preferences
 from asyncflow.web.address import segment
 from asyncflow.web.security import FIELD, form_token, keep_token
 
@@ -25,6 +25,7 @@ SECTIONS = {
     "d"),
     "Runs": ("/runs",
     "r"),
+    "Tasks": ("/tasks", "t"),
     "Datasets": ("/datasets",
     "s"),
     "Backfills": ("/backfills",
@@ -59,6 +60,7 @@ def _environment() -> Environment:
         languages=i18n.LANGUAGES,
         themes=preferences.THEMES,
         palettes=preferences.PALETTES,
+        all_keys=keys.KEYS,
         zones=preferences.ZONES,
         glyph=_glyph,
     )
