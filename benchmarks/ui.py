@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import functools
 import json
 import os
 import random
@@ -147,7 +148,8 @@ def action(turns: int = 20) -> dict[str, Any]:
             )
             button.click()
             page.wait_for_url(lambda address: "/clear" not in address)
-            page.wait_for_function("performance.getEntriesByName('first-contentful-paint').length > 0")
+            painted = "() => performance.getEntriesByName('first-contentful-paint').length"
+            until(functools.partial(page.evaluate, painted), "the page is painted", pause=0.005)
             ms = page.evaluate(
                 "performance.timeOrigin + performance.getEntriesByName('first-contentful-paint')[0]"
                 ".startTime - Number(sessionStorage.clicked)"

@@ -46,7 +46,10 @@ class Changes:
 
     def committed(self, writes: Sequence[Write], seq: int) -> None:
         """After a commit, whose last line in the journal is `seq`."""
-        self._note(self.mark._replace(seq=max(seq, self.mark.seq)), frozenset(map(_named, writes)))
+        mark = self.mark._replace(seq=max(seq, self.mark.seq))
+        if mark == self.mark:  # no line of the journal is about it, yet a page that was made before must hear of it
+            mark = mark._replace(other=mark.other + 1)
+        self._note(mark, frozenset(map(_named, writes)))
 
     def noted(self, dag_id: str = "") -> None:
         """Something changed that is not in the journal: a file was loaded, a pool was made."""

@@ -46,3 +46,11 @@ def test_too_long_ago_is_not_known() -> None:
 @pytest.mark.parametrize("text", ["", "nonsense", "0-1-2", "a-b-c", "--"])
 def test_a_mark_of_another_server_is_not_known(text: str) -> None:
     assert Changes().since(text) is None
+
+
+def test_a_commit_without_a_line_in_the_journal_is_told_too() -> None:
+    changes = Changes()
+    changes.committed([RUN], 3)
+    before = str(changes.mark)
+    changes.committed([TASK], 3)
+    assert changes.since(before) == {("d", "r2")}
