@@ -76,6 +76,19 @@ class BrowsePages:
         """The first MOST that match, and whether these are all."""
         return await self._store.matching_tasks(search, most=MOST, seconds=_PATIENCE)
 
+    async def count_runs(self, search: RunSearch) -> int | None:
+        """How many runs match; None where only a look at each of them could tell."""
+        if search.run_types or search.due_from or search.due_to or search.run_id:
+            return None
+        counts = await self._store.run_state_counts(search.dag_ids)
+        wanted = None if search.states is None else {state.value for state in search.states}
+        return sum(
+            number
+            for states in counts.values()
+            for state, number in states.items()
+            if wanted is None or state in wanted
+        )
+
     async def matching_runs(self, search: RunSearch) -> tuple[list[tuple[str, str]], bool]:
         """(dag_id, run_id) of the first MOST that match, and whether these are all."""
         runs = await self._store.search_runs(search, limit=MOST + 1)

@@ -91,6 +91,7 @@ class TaskWindow(NamedTuple):
     """One page of a list of task instances."""
 
     rows: list[TaskInstance]
+    dues: list[datetime]  #: when the run of each was due
     next: Place | None  #: None: this is the end
     looked_back_to: datetime | None  #: the page is not full, but took long enough: there may be more beyond
 
@@ -283,17 +284,22 @@ def search_tasks(
     db: sqlite3.Connection, search: TaskSearch, place: Place | None, limit: int, seconds: float
 ) -> TaskWindow:
     keys, place, ended = _walk(db, search, place, limit + 1, seconds)
+    shown = keys[:limit]
+    at = {number: due for number, _, _, due in _runs(db, shown)}
+    rows = TASKS.load(db.execute(SQL["browse_rows"], {"keys": json.dumps(shown)}))
+    dues = [moment for moment in (from_micros(at[run]) for run, _, _ in shown) if moment is not None]
     if len(keys) > limit:
-        return TaskWindow(_rows(db, keys[:limit]), _behind(db, search, keys[limit - 1]), None)
+        by_start = search.order.endswith("started")
+        last = to_micros(rows[-1].started_at) if by_start else at[shown[-1][0]]
+        return TaskWindow(rows, dues, Place(last or 0, *shown[-1]), None)
     looked = None if ended or place is None else from_micros(place.at)
-    return TaskWindow(_rows(db, keys), None if ended else place, looked)
+    return TaskWindow(rows, dues, None if ended else place, looked)
 
 
 def matching_tasks(db: sqlite3.Connection, search: TaskSearch, most: int, seconds: float) -> tuple[list[TaskKey], bool]:
     keys, _, ended = _walk(db, search, None, most, seconds)
-    runs = json.dumps(sorted({run for run, _, _ in keys}))
-    names = {number: names for number, *names in db.execute(SQL["browse_names"], {"runs": runs})}
-    found = [TaskKey(names[run][0], names[run][1], task_id, map_index) for run, task_id, map_index in keys]
+    names = {number: (dag_id, run_id) for number, dag_id, run_id, _ in _runs(db, keys)}
+    found = [TaskKey(*names[run], task_id, map_index) for run, task_id, map_index in keys]
     return found, ended
 
 
@@ -302,17 +308,10 @@ def count_tasks(db: sqlite3.Connection, search: TaskSearch, most: int, seconds: 
     return len(keys), ended
 
 
-def _behind(db: sqlite3.Connection, search: TaskSearch, key: Key) -> Place:
-    """The place behind an instance."""
-    if search.order.endswith("started"):
-        at = next(ti.started_at for ti in _rows(db, [key]))
-        return Place(to_micros(at) or 0, *key)
-    (row,) = db.execute(SQL["browse_names"], {"runs": json.dumps([key[0]])})
-    return Place(row[3], *key)
-
-
-def _rows(db: sqlite3.Connection, keys: Sequence[Key]) -> list[TaskInstance]:
-    return TASKS.load(db.execute(SQL["browse_rows"], {"keys": json.dumps(keys)}))
+def _runs(db: sqlite3.Connection, keys: Sequence[Key]) -> list[tuple[int, str, str, int]]:
+    """(number, dag_id, run_id, due time) of the runs of instances."""
+    numbers = json.dumps(sorted({run for run, _, _ in keys}))
+    return db.execute(SQL["browse_names"], {"runs": numbers}).fetchall()
 
 
 def load_runs(db: sqlite3.Connection, names: Sequence[tuple[str, str]]) -> list[LoadedRun]:

@@ -22,6 +22,7 @@ from asyncflow.web import (
     backfill_pages,
     browse_routes,
     change_pages,
+    credential_routes,
     dag_actions,
     dag_list,
     dag_routes,
@@ -43,6 +44,7 @@ from asyncflow.web.picked import Picked
 from asyncflow.web.ports import Actions
 from asyncflow.web.security import Guard
 from asyncflow.web.templating import STATIC, page, prepare
+from asyncflow.web.variable_view import Uploads
 
 ROUTES: Sequence[BaseRoute] = (
     Route("/", dag_list.index, name="dags"),
@@ -56,6 +58,7 @@ ROUTES: Sequence[BaseRoute] = (
     Route("/runs/table", run_list.table, name="runs_table"),
     *browse_routes.ROUTES,
     *dag_routes.ROUTES,
+    *credential_routes.ROUTES,
     *dataset_pages.ROUTES,
     *backfill_pages.ROUTES,
     Route("/preferences", preferences.save, methods=["POST"], name="preferences"),
@@ -103,6 +106,7 @@ def make_app(actions: Actions) -> Starlette:
     )
     app.state.actions = actions
     app.state.once = Once()
+    app.state.uploads = Uploads()
     app.state.picked = Picked()
     feeds = LogFeeds(actions.pages.log_path, actions.instances.is_written)
     app.state.live = Live(actions.pages.changes, lambda: actions.pages.healthy, feeds)

@@ -10,10 +10,10 @@ from starlette.responses import Response
 from asyncflow.core.models import DagRun
 from asyncflow.core.states import RunState, RunType
 from asyncflow.engine.dag_pages import GridWindow
-from asyncflow.web import address, grid_view, views
+from asyncflow.web import address, browse_view, grid_view, run_list, run_view, views
 from asyncflow.web.dag_head import head
 from asyncflow.web.ports import Actions
-from asyncflow.web.templating import fingerprint, page, unchanged
+from asyncflow.web.templating import fingerprint, language, page, unchanged
 
 _SHOWN = 50
 _STATES = tuple(state.value for state in RunState)
@@ -44,6 +44,10 @@ async def _answer(request: Request, template: str) -> Response:
     have = fingerprint(dag.version, dag.paused, address.query(params), window.seqs, [run.state for run in window.runs])
     if template.startswith("dags/_") and params.get("have") == have:
         return unchanged()
+    filters = {"dag_id": dag_id, "to": params.get("until", "")}
+    filters |= {name: params.get(name, "") for name in ("state", "type")}
+    matching = await actions.browse.count_runs(await run_list.search(actions, filters))
+    undo = params.get("undo", "")
     numbers = grid_view.version_numbers([row.version for row in await actions.dag_pages.versions(dag_id)])
     return page(
         request,
@@ -52,6 +56,11 @@ async def _answer(request: Request, template: str) -> Response:
         fingerprint=have,
         runs=[_line(run, window, numbers) for run in reversed(window.runs)],
         query=address.query(params),
+        filters={name: text for name, text in filters.items() if text},
+        all_words=browse_view.all_runs_words(matching, language(request)),
+        undo=undo if undo and await actions.can_undo(undo) else "",
+        said=run_view.said(params, language(request)),
+        back=address.dag_path(dag_id) + "/runs" + address.query(params, done=None, n=None, undo=None),
         fields={name: params.get(name, "") for name in ("until", "state", "type")},
         states=_STATES,
         types=_TYPES,
@@ -66,6 +75,7 @@ def _line(run: DagRun, window: GridWindow, numbers: dict[str, int]) -> dict[str,
     lasted = None if run.started_at is None else ((run.ended_at or window.now) - run.started_at).total_seconds()
     return {
         "run_id": run.run_id,
+        "key": browse_view.key_of(run),
         "path": address.run_path(run.dag_id, run.run_id),
         "badge": views.badge(run.state.value),
         "run_type": run.run_type.value.replace("_", " "),

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from time import monotonic
 
 import anyio
@@ -21,18 +22,18 @@ from starlette.responses import Response, StreamingResponse
 
 from asyncflow.core.models import TaskKey
 from asyncflow.engine.audit import AUDIT
-from asyncflow.engine.changes import Changes, Mark, Named
+from asyncflow.engine.changes import CONNECTIONS, POOLS, VARIABLES, Changes, Mark, Named
 from asyncflow.errors import InvalidInput
 from asyncflow.web.log_feed import LogFeeds, Reader, Shown
 
 #: seconds between two signs of life on a stream where nothing happens
 HEARTBEAT = 15.0
 #: seconds between two events of a topic to one tab
-PACE = {"run": 0.1, "dag": 0.25, "dags": 1.0, "runs": 1.0, "datasets": 1.0, "audit": 1.0}
+PACE = {"run": 0.1, "dag": 0.25, "dags": 1.0, "runs": 1.0, "datasets": 1.0, "pools": 0.5, "variables": 1.0, "connections": 1.0, "audit": 1.0}
 PACE |= {"server": 1.9, "serverlog": 0.5}
 #: events per second of the topics of whole lists, to all tabs together: with more tabs, each hears less often
 _LISTS_PER_SECOND = 50.0
-_LISTS = frozenset({"audit", "dags", "runs", "datasets"})
+_LISTS = frozenset({"audit", "dags", "runs", "datasets", "pools", "variables", "connections"})
 #: topics of the pages about the server itself: they go by the clock and by its log, not by commits
 _ANNOUNCED = frozenset({"server", "serverlog"})
 #: to a tab that may have missed lines: it asks for what it has not
@@ -149,7 +150,12 @@ def topics_of(params: Mapping[str, str]) -> dict[str, Callable[[frozenset[Named]
     """What the address of a stream names: `dags`, `runs`, `datasets`, `dag=<id>`, and `run=<run id>` of that DAG."""
     topics: dict[str, Callable[[frozenset[Named]], bool]] = {}
     if "dags" in params:
-        topics["dags"] = bool
+        topics["dags"] = lambda names: any(not dag_id.startswith(" ") for dag_id, _ in names)
+    if "pools" in params:
+        topics["pools"] = lambda names: any(run_id or dag_id == POOLS for dag_id, run_id in names)
+    for name, noted in (("variables", VARIABLES), ("connections", CONNECTIONS)):
+        if name in params:
+            topics[name] = partial(_holds, (noted, ""))
     if "runs" in params:
         topics["runs"] = lambda names: any(run_id for _, run_id in names)
     if "datasets" in params:  # what is of no run: events of datasets, what is queued, DAGs
@@ -164,6 +170,10 @@ def topics_of(params: Mapping[str, str]) -> dict[str, Callable[[frozenset[Named]
         if run_id is not None:
             topics["run"] = lambda names: (dag_id, run_id) in names or (dag_id, "") in names
     return topics
+
+
+def _holds(name: Named, names: frozenset[Named]) -> bool:
+    return name in names
 
 
 async def events(request: Request) -> Response:

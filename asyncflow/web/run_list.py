@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from asyncflow.core.states import RunState, RunType
 from asyncflow.engine.pages import RunSearch
-from asyncflow.web import address, views
+from asyncflow.web import address, browse_view, run_view, views
 from asyncflow.web.ports import Actions
 from asyncflow.web.templating import fingerprint, fragment, language, page
 
@@ -33,9 +33,13 @@ async def _list(request: Request) -> dict[str, Any]:
     actions: Actions = request.app.state.actions
     params = {name: text for name, text in request.query_params.items() if name != "have"}
     offset = (address.number(params, "page", 1, least=1) - 1) * _LIMIT
-    runs = await actions.pages.runs(await search(actions, params), limit=_LIMIT + 1, offset=offset)
+    asked, _ = await search(actions, params), language(request)
+    runs = await actions.pages.runs(asked, limit=_LIMIT + 1, offset=offset)
     now = actions.pages.now()
-    links = views.links(params, offset, _LIMIT, len(runs), None, language(request))
+    matching = offset + len(runs) if len(runs) <= _LIMIT else await actions.browse.count_runs(asked)
+    links = views.links(params, offset, _LIMIT, len(runs), matching, _)
+    undo = params.get("undo", "")
+    filters = {name: text for name, text in params.items() if text and name not in ("page", "done", "n", "undo")}
     shown = [(run, views.lasted(run.started_at, run.ended_at, now)) for run in runs[:_LIMIT]]
     return {
         "section": "Runs",
@@ -46,6 +50,11 @@ async def _list(request: Request) -> dict[str, Any]:
         "states": _STATES,
         "types": _TYPES,
         "query": address.query(params),
+        "filters": filters,
+        "all_words": browse_view.all_runs_words(matching, _),
+        "undo": undo if undo and await actions.can_undo(undo) else "",
+        "said": run_view.said(params, _),
+        "back": f"/runs{address.query(filters)}",
         "fingerprint": fingerprint(shown, links),
     }
 

@@ -56,6 +56,7 @@ async def _run(request: Request) -> dict[str, Any]:
         "counts": run_view.counts(found, params),
         "links": views.links(params, offset, _LIMIT, len(lines), found.matching, _),
         "params": params,
+        "matching": found.matching,
         "query": address.query(params),
         "state": state,
         "seconds": views.lasted(found.run.started_at, found.run.ended_at, now),

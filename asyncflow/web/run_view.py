@@ -89,10 +89,11 @@ def key(run: DagRun, task_id: str, map_index: int) -> TaskKey:
 
 def lines(page: RunPage, now: datetime) -> list[Line]:
     """The rows of one page of task instances."""
-    return [_line(row.ti, row.why, now) for row in page.rows]
+    return [line(row.ti, row.why, now) for row in page.rows]
 
 
-def _line(ti: TaskInstance, why: str, now: datetime) -> Line:
+def line(ti: TaskInstance, why: str, now: datetime) -> Line:
+    """One task instance, and why it waits."""
     names = (ti.dag_id, ti.run_id, ti.task_id, ti.map_index)
     most = max(ti.max_tries + 1, ti.try_number)
     return Line(
@@ -152,6 +153,8 @@ def said(query: Mapping[str, str], _: Language) -> str:
     sentences = {
         "cleared": ("{n} task instance was cleared.", "{n} task instances were cleared."),
         "marked": ("{n} task instance was marked.", "{n} task instances were marked."),
+        "ended": ("{n} task instance was ended.", "{n} task instances were ended."),
+        "deleted": ("{n} run was deleted.", "{n} runs were deleted."),
         "undone": ("{n} task instance is what it was.", "{n} task instances are what they were."),
     }
     return _.n(*sentences[done], number) if done in sentences else ""

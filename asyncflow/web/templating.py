@@ -30,6 +30,7 @@ SECTIONS = {
     "s"),
     "Backfills": ("/backfills",
     "b"),
+    "Pools": ("/pools", "p"),
     "Admin": ("/admin", "a"),
 }
 
