@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
+from inspect import cleandoc
 from typing import Any
 
 import anyio.to_thread
@@ -15,8 +16,9 @@ from asyncflow.core.specs import DagSpec, TaskSpec
 from asyncflow.engine.dag_pages import StoredDag, StoredFile
 from asyncflow.web import address, dag_tree, views
 from asyncflow.web.dag_head import head
+from asyncflow.web.i18n import Language
 from asyncflow.web.ports import Actions
-from asyncflow.web.templating import page
+from asyncflow.web.templating import language, page
 
 _TASKS_SHOWN = 100
 
@@ -32,15 +34,16 @@ async def show(request: Request) -> Response:
     search = params.get("task", "").strip()
     order = [task_id for task_id in dag_tree.order_of(spec) if search.casefold() in task_id.casefold()]
     first = min(address.number(params, "from", 0), max(len(order) - 1, 0) // _TASKS_SHOWN * _TASKS_SHOWN)
-    shown = [_task(spec, spec.tasks[task_id]) for task_id in order[first : first + _TASKS_SHOWN]]
+    words = language(request)
+    shown = [_task(spec, spec.tasks[task_id], words) for task_id in order[first : first + _TASKS_SHOWN]]
     return page(
         request,
         "dags/details.html",
         head=head(actions.dag_pages, dag, "details"),
         doc=await anyio.to_thread.run_sync(markdown, spec.doc_md) if spec.doc_md else "",
-        facts=_facts(dag, len(versions)),
-        file_facts=_file_facts(dag, file),
-        params=[_param(name, value) for name, value in spec.params.items()],
+        facts=_facts(dag, len(versions), words),
+        file_facts=_file_facts(dag, file, words),
+        params=[_param(name, value, words) for name, value in spec.params.items()],
         tasks=shown,
         search=search,
         span=(first + 1 if order else 0, first + len(shown), len(order)),
@@ -51,46 +54,51 @@ async def show(request: Request) -> Response:
 
 
 def markdown(text: str) -> Markup:
-    """Markdown as HTML. HTML in it is shown as text, links lead to http, https and mail only."""
+    """Markdown as HTML, without the indent of a docstring. HTML in it is shown as text, links lead to http and mail."""
     from markdown_it import MarkdownIt
 
-    return Markup(MarkdownIt("js-default", {"html": False, "linkify": False}).render(text))
+    return Markup(MarkdownIt("js-default", {"html": False, "linkify": False}).render(cleandoc(text)))
 
 
-def _facts(dag: StoredDag, versions: int) -> list[tuple[str, str]]:
+def _facts(dag: StoredDag, versions: int, _: Language) -> list[tuple[str, str]]:
     """Name and value, in words."""
     spec = dag.spec
     timeout = spec.dagrun_timeout
     return [
         ("Schedule", f"{spec.schedule_text} ({spec.timezone})"),
-        ("Start date", _moment(spec.start_date) or "none"),
-        ("End date", _moment(spec.end_date) or "none"),
-        ("Catch up", "yes" if spec.catchup else "no"),
+        ("Start date", _moment(spec.start_date) or _("none")),
+        ("End date", _moment(spec.end_date) or _("none")),
+        ("Catch up", _("yes") if spec.catchup else _("no")),
         ("Active runs at most", str(spec.max_active_runs)),
         ("Active tasks at most", str(spec.max_active_tasks)),
-        ("Paused after failed runs", str(spec.max_consecutive_failed_dag_runs or "never")),
-        ("Run timeout", views.duration_text(timeout.total_seconds()) if timeout else "none"),
-        ("Ends at the first failure", "yes" if spec.fail_fast else "no"),
-        ("Callbacks", ", ".join(sorted(spec.callbacks)) or "none"),
-        ("Owner", spec.owner or "none"),
-        ("Tasks", f"{len(spec.tasks)} in {len(spec.groups)} groups" if spec.groups else str(len(spec.tasks))),
+        ("Paused after failed runs", str(spec.max_consecutive_failed_dag_runs or _("never"))),
+        ("Run timeout", _.duration(timeout.total_seconds()) if timeout else _("none")),
+        ("Ends at the first failure", _("yes") if spec.fail_fast else _("no")),
+        ("Callbacks", ", ".join(sorted(spec.callbacks)) or _("none")),
+        ("Owner", spec.owner or _("none")),
+        ("Tasks", _tasks(spec, _)),
         ("Versions", str(versions)),
         ("Newest version since", _moment(dag.changed_at)),
         ("Known since", _moment(dag.created_at)),
     ]
 
 
-def _file_facts(dag: StoredDag, file: StoredFile | None) -> list[tuple[str, str]]:
-    place = dag.file + (f", line {dag.spec.line}" if dag.spec.line else "")
+def _tasks(spec: DagSpec, _: Language) -> str:
+    count = f"{len(spec.tasks):,}"
+    return _.n("{tasks} in {n} group", "{tasks} in {n} groups", len(spec.groups), tasks=count) if spec.groups else count
+
+
+def _file_facts(dag: StoredDag, file: StoredFile | None, _: Language) -> list[tuple[str, str]]:
+    place = dag.file + (", " + _("line {n}", n=dag.spec.line) if dag.spec.line else "")
     if file is None:
         return [("File", place)]
     return [
         ("File", place),
-        ("Loaded", f"{_moment(file.parsed_at)}, took {views.duration_text(file.seconds)}"),
-        ("Memory for loading", f"{file.peak_rss_kb / 1024:.0f} MB" if file.peak_rss_kb else "unknown"),
-        ("Reads the Variables", ", ".join(file.variables) or "none"),
-        ("Reads the Connections", ", ".join(file.connections) or "none"),
-        ("Differs from load to load", ", ".join(file.unrepeatable) or "no"),
+        ("Loaded", _("{time}, took {duration}", time=_moment(file.parsed_at), duration=_.duration(file.seconds))),
+        ("Memory for loading", f"{file.peak_rss_kb / 1024:.0f} MB" if file.peak_rss_kb else _("unknown")),
+        ("Reads the Variables", ", ".join(file.variables) or _("none")),
+        ("Reads the Connections", ", ".join(file.connections) or _("none")),
+        ("Differs from load to load", ", ".join(file.unrepeatable) or _("no")),
     ]
 
 
@@ -98,19 +106,21 @@ def _moment(moment: datetime | None) -> str:
     return views.moment_text(moment.isoformat()) if moment else ""
 
 
-def _param(name: str, param: Any) -> dict[str, str]:
+def _param(name: str, param: Any, _: Language) -> dict[str, str]:
     return {
         "name": name,
-        "value": json.dumps(param.value, ensure_ascii=False, default=str) if param.has_value else "must be given",
+        "value": json.dumps(param.value, ensure_ascii=False, default=str) if param.has_value else _("must be given"),
         "schema": json.dumps(param.schema, ensure_ascii=False, default=str) if param.schema else "",
         "description": param.description or "",
     }
 
 
-def _task(spec: DagSpec, task: TaskSpec) -> dict[str, Any]:
+def _task(spec: DagSpec, task: TaskSpec, _: Language) -> dict[str, Any]:
     """A row of the list of tasks; what is as always is left out."""
     kind = "setup" if task.is_setup else "teardown" if task.is_teardown else ""
-    retries = f"{task.retries}, every {views.duration_text(task.retry_delay.total_seconds())}" if task.retries else ""
+    retries = ""
+    if task.retries:
+        retries = _("{n}, every {time}", n=task.retries, time=_.duration(task.retry_delay.total_seconds()))
     return {
         "task_id": task.task_id,
         "href": f"{address.dag_path(spec.dag_id)}/grid{address.query({}, task=task.task_id)}",
@@ -118,8 +128,8 @@ def _task(spec: DagSpec, task: TaskSpec) -> dict[str, Any]:
         "kind": kind,
         "trigger_rule": task.trigger_rule.value.replace("_", " "),
         "retries": retries,
-        "pool": task.pool if task.pool_slots == 1 else f"{task.pool} ({task.pool_slots} slots)",
-        "timeout": views.duration_text(task.execution_timeout.total_seconds()) if task.execution_timeout else "",
+        "pool": task.pool if task.pool_slots == 1 else _("{pool} ({n} slots)", pool=task.pool, n=task.pool_slots),
+        "timeout": _.duration(task.execution_timeout.total_seconds()) if task.execution_timeout else "",
         "downstream": ", ".join(task.downstream[:20]) + (" …" if len(task.downstream) > 20 else ""),
         "doc": task.doc_md or task.doc or "",
     }
