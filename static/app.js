@@ -78,6 +78,8 @@
     } else if (form.matches("[data-dialog-form]") && !inside) {
       event.preventDefault(); // a switch that asks first: its question is at the same address
       show(form.action, event.submitter);
+    } else if (form.matches("[data-inplace], [data-download]") || (event.submitter && event.submitter.matches("[data-inplace]"))) {
+      return; // the page stays: it may be sent again
     } else if (form.method === "post") {
       if (form.dataset.sent) { event.preventDefault(); return; } // a double click
       form.dataset.sent = "1";
@@ -86,12 +88,20 @@
   });
   document.addEventListener("change", (event) => {
     const form = event.target.form;
+    if (event.target.dataset.submits) { form.requestSubmit(form.elements[event.target.dataset.submits]); return; }
     if (form && form.matches("#dialog form[data-preview]")) show(get(form), null);
     if (event.target.matches("[data-all]")) {
       document.querySelectorAll("td.pick input").forEach((box) => { box.checked = event.target.checked; });
     }
   });
   if (dialog) dialog.addEventListener("close", () => { dialog.innerHTML = ""; if (opener && opener.isConnected) opener.focus(); });
+
+  // ---- copy --------------------------------------------------------------------------------------------------------------
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-copy]");
+    const text = button && document.getElementById(button.dataset.copy);
+    if (text) navigator.clipboard.writeText(text.textContent).then(() => say(button.textContent), () => getSelection().selectAllChildren(text));
+  });
 
   // ---- keys ----------------------------------------------------------------------------------------------------------
   const rows = () => Array.from(document.querySelectorAll("tr[data-href]"));

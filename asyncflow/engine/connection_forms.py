@@ -72,14 +72,15 @@ class ConnectionFormActions:
         fields: Fields,
         like: str | None = None,
         forget: Sequence[str] = (),
+        keep: Sequence[str] = (),
         on_conflict: OnConflict = "overwrite",
     ) -> dict[str, Any]:
         """Make or replace a Connection from a form.
 
         What the form hid is that of the Connection `like`: a password (or hidden extra) that is empty, and *** in the
-        extra; except for what is to be `forget`-ten.
+        extra; except for what is to be `forget`-ten. `keep`: parts of the extra that stay, too.
         """
-        return await self._set_connection(await self._meant(conn_id, fields, like, forget), on_conflict)
+        return await self._set_connection(await self._meant(conn_id, fields, like, forget, keep), on_conflict)
 
     async def test_connection(
         self,
@@ -87,6 +88,7 @@ class ConnectionFormActions:
         fields: Fields | None = None,
         like: str | None = None,
         forget: Sequence[str] = (),
+        keep: Sequence[str] = (),
         limit: float = TEST_LIMIT,
     ) -> dict[str, Any]:
         """Whether its hook gets through: {"status": bool, "message": text}. With `fields`, of a form not saved yet.
@@ -94,7 +96,7 @@ class ConnectionFormActions:
         What is stored is tested, or what the environment defines under this name, as tasks would have it.
         """
         if fields is not None:
-            connection = await self._meant(conn_id, fields, like, forget)
+            connection = await self._meant(conn_id, fields, like, forget, keep)
         elif (text := secret_from_environment("CONN", conn_id)) is not None:
             connection = made_connection(conn_id, *_understood(text))
         else:
@@ -159,14 +161,17 @@ class ConnectionFormActions:
             raise NotFound("Connection", conn_id, [row["conn_id"] for row in (await self._store.find_connections())[0]])
         return msgspec.convert(fields, Connection)
 
-    async def _meant(self, conn_id: str, fields: Fields, like: str | None, forget: Sequence[str]) -> Connection:
+    async def _meant(
+        self, conn_id: str, fields: Fields, like: str | None, forget: Sequence[str], keep: Sequence[str]
+    ) -> Connection:
         stored = await self._stored_connection(like) if like else None
         given = {name: value for name, value in fields.items() if value not in (None, "")}
         if stored is not None and "password" not in given and "password" not in forget:
             given["password"] = stored.password
         old = stored.extra if stored is not None else None
-        if "extra" in given:
-            given["extra"] = _restored(conn_id, given["extra"], data.extra_dict(old))
+        kept = {name: part for name, part in data.extra_dict(old).items() if name in keep}
+        if "extra" in given or kept:
+            given["extra"] = _restored(conn_id, given.get("extra", "{}"), data.extra_dict(old), kept)
         elif old and not data.extra_dict(old) and "extra" not in forget:
             given["extra"] = old
         return made_connection(conn_id, given)
@@ -177,15 +182,13 @@ def _understood(text: str) -> tuple[Fields, str | None]:
     return ({}, text) if not text.lstrip().startswith("{") else (data.from_json(text), None)
 
 
-def _restored(conn_id: str, extra: Any, old: dict[str, Any]) -> str:
+def _restored(conn_id: str, extra: Any, old: dict[str, Any], kept: dict[str, Any]) -> str:
     """The extra of a form with what it hid; a text that is no JSON object is refused."""
     try:
         found = msgspec.json.decode(extra) if isinstance(extra, str) else extra
         if not isinstance(found, dict):
             raise ValueError('an object is needed, like {"key": "value"}')
-        if found == hide(old):
-            found = old
-        return data.to_json(restore(found, old))
+        return data.to_json({**kept, **restore(found, old)})
     except ValueError as error:
         raise InvalidInput(f"Connection {conn_id!r}: extra is not right: {error}.") from None
 

@@ -32,3 +32,7 @@ class PoolUseActions:
             "deferred": [row(ti) for ti in use.deferred],
             "waiting": [row(ti, world.why(ti.key, now)) for ti in use.waiting],
         }
+
+    async def pool_dags(self, name: str) -> dict[str, int]:
+        """The DAGs in the folder with tasks that name a pool: how many, by dag_id."""
+        return self._scheduler.world.pool_dags(name)

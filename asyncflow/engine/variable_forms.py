@@ -41,11 +41,15 @@ class VariableFormActions:
         ]
         return {"rows": shown, "count": count}
 
+    async def variable_keys(self) -> list[str]:
+        """The keys of all stored Variables."""
+        return await self._store.variable_names()
+
     async def variable_form(self, key: str) -> dict[str, Any]:
         """One Variable as it may be shown; `secret`: its value is not, `masked`: parts of it are not."""
         row = await self._store.find_variable(key)
         if row is None:
-            raise NotFound("Variable", key, [found.name for found in (await self._store.find_variables())[0]])
+            raise NotFound("Variable", key, await self._store.variable_names())
         secret = is_sensitive(key)
         value = "" if secret else _hidden(row.value)
         return {

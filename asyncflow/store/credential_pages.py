@@ -21,11 +21,18 @@ class CredentialReads(Database):
     async def find_variable(self, name: str) -> Variable | None:
         return await self._read(get_variable, self._secrets, name)
 
+    async def variable_names(self) -> list[str]:
+        return await self._read(_names)
+
     async def find_connections(
         self, text: str = "", conn_type: str = "", limit: int = -1, offset: int = 0
     ) -> tuple[list[dict[str, Any]], int, list[str]]:
         """Those with `text` in id, host, login or description, without secrets; how many; all types that there are."""
         return await self._read(_connections, text, conn_type, limit, offset)
+
+
+def _names(db: sqlite3.Connection) -> list[str]:
+    return [name for (name,) in db.execute(SQL["variable_names"])]
 
 
 def _variables(

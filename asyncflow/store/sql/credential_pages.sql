@@ -24,3 +24,6 @@ WHERE (:conn_type = '' OR conn_type = :conn_type)
 
 -- name: connection_types
 SELECT DISTINCT conn_type FROM connection ORDER BY conn_type;
+
+-- name: variable_names
+SELECT name FROM variable ORDER BY name;

@@ -1,0 +1,194 @@
+"""What the pages of pools, Connections and Variables have in common: where they are, what was done, deletion."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, NamedTuple
+
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from asyncflow.errors import AsyncflowError, InvalidInput, NotFound
+from asyncflow.web import admin_view
+from asyncflow.web.address import query, segment
+from asyncflow.web.i18n import Language
+from asyncflow.web.once import new_key as new_key
+from asyncflow.web.ports import Actions
+from asyncflow.web.security import checked_form
+from asyncflow.web.templating import dialog
+
+#: names that one form deletes at most
+_MOST = 1000
+_LISTED = 20
+
+
+def actions_of(request: Request) -> Actions:
+    """What the pages act through."""
+    actions: Actions = request.app.state.actions
+    return actions
+
+
+async def once(request: Request, form: FormData, act: Callable[[], Awaitable[str]]) -> Response:
+    """Do it once, however often the form comes, then go where `act` says."""
+    return RedirectResponse(await request.app.state.once.answer(form, act), status_code=303)
+
+
+def pool_path(name: str) -> str:
+    """Where a pool's page is."""
+    return f"/pools/{segment(name)}"
+
+
+def connection_path(conn_id: str) -> str:
+    """Where a Connection's page is."""
+    return f"/connections/{segment(conn_id)}"
+
+
+def variable_path(key: str) -> str:
+    """Where a Variable's page is."""
+    return f"/variables/{segment(key)}"
+
+
+def places(request: Request) -> list[admin_view.Place]:
+    """The pages of the administration, which these belong to."""
+    return admin_view.places(frozenset(getattr(route, "path", "") for route in request.app.routes))
+
+
+def filters(request: Request, *names: str) -> dict[str, str]:
+    """What of the address says what is listed."""
+    return {name: text for name in names if (text := request.query_params.get(name, "").strip())}
+
+
+def query_of(params: Mapping[str, str]) -> str:
+    """The same as the end of an address."""
+    return query(params)
+
+
+# ---- what was done --------------------------------------------------------------------------------------------------
+
+_DONE = frozenset({"added", "changed", "deleted", "imported"})
+
+
+def after(path: str, done: str, name: str = "", n: int = 1) -> str:
+    """Where to go after something was done, so that the page says it."""
+    return path + query({}, done=done, name=name, n=n if n != 1 else None)
+
+
+def said(request: Request, _: Language) -> str:
+    """The sentence on what was done, by the address; "" for none."""
+    params = request.query_params
+    done, name, number = params.get("done", ""), params.get("name", ""), params.get("n", "1")
+    if done not in _DONE or not number.isdecimal():
+        return ""
+    n = int(number)
+    if done == "added":
+        return _("{name} was added.", name=name)
+    if done == "changed":
+        return _("{name} was changed.", name=name)
+    if done == "imported":
+        return _.n("{n} Variable was imported.", "{n} Variables were imported.", n)
+    return _("{name} was deleted.", name=name) if name else _.n("{n} was deleted.", "{n} were deleted.", n)
+
+
+# ---- deletion -------------------------------------------------------------------------------------------------------
+
+
+class Kind(NamedTuple):
+    """What can be deleted by its name."""
+
+    label: str
+    section: str
+    path: str
+    names: Callable[[Actions], Awaitable[list[str]]]  #: those that there are
+    delete: Callable[[Actions, str], Awaitable[Any]]
+
+
+async def _pools(actions: Actions) -> list[str]:
+    return [row["name"] for row in await actions.list_pools()]
+
+
+async def _connections(actions: Actions) -> list[str]:
+    return [row["conn_id"] for row in (await actions.find_connections(limit=-1))["rows"]]
+
+
+async def _variables(actions: Actions) -> list[str]:
+    return await actions.variable_keys()
+
+
+KINDS = {
+    "pools": Kind("Pools", "Pools", "/pools", _pools, lambda actions, name: actions.delete_pool(name)),
+    "connections": Kind(
+        "Connections", "Admin", "/connections", _connections, lambda actions, name: actions.delete_connection(name)
+    ),
+    "variables": Kind(
+        "Variables", "Admin", "/variables", _variables, lambda actions, name: actions.delete_variable(name)
+    ),
+}
+
+
+def _kind(request: Request) -> Kind:
+    name = request.path_params["kind"]
+    if name not in KINDS:
+        raise NotFound("page to delete", name, KINDS)
+    return KINDS[name]
+
+
+async def delete_form(request: Request) -> Response:
+    """What would be deleted, by `?name=`, any number."""
+    kind, actions = _kind(request), actions_of(request)
+    chosen = request.query_params.getlist("name")[:_MOST]
+    there = set(await kind.names(actions))
+    found = [name for name in dict.fromkeys(chosen) if name in there]
+    return dialog(
+        request,
+        "named/delete.html",
+        kind=request.path_params["kind"],
+        path=kind.path,
+        names=found,
+        listed=found[:_LISTED],
+        gone=len(set(chosen)) - len(found),
+        effects=await _effects(request, actions, found),
+        once=new_key(),
+        label=kind.label,
+        section=kind.section,
+    )
+
+
+async def _effects(request: Request, actions: Actions, names: list[str]) -> list[tuple[str, int, int]]:
+    """Of pools that are in use: (name, task instances that take slots, that wait)."""
+    if request.path_params["kind"] != "pools":
+        return []
+    rows = [await actions.get_pool(name) for name in names[:_LISTED]]
+    used = [(row["name"], row["running"] + row["queued"], row["scheduled"]) for row in rows]
+    return [row for row in used if row[1] or row[2]]
+
+
+async def delete(request: Request) -> Response:
+    """Delete; what could not be deleted is said, the rest is."""
+    form, kind, actions = await checked_form(request), _kind(request), actions_of(request)
+    names = [str(name) for name in form.getlist("name")][:_MOST]
+    if not names:
+        raise InvalidInput("Nothing was selected.")
+    failures: list[str] = []
+
+    async def act() -> str:
+        for name in names:
+            try:
+                await kind.delete(actions, name)
+            except AsyncflowError as error:
+                failures.append(str(error))
+        return after(kind.path, "deleted", names[0] if len(names) == 1 else "", len(names))
+
+    answer = await once(request, form, act)
+    if failures:
+        return dialog(
+            request,
+            "named/failures.html",
+            status_code=409,
+            failures=failures,
+            done=len(names) - len(failures),
+            path=kind.path,
+            label=kind.label,
+            section=kind.section,
+        )
+    return answer
