@@ -6,6 +6,7 @@ import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -180,7 +181,7 @@ async def test_the_grid_shows_the_states_of_a_past_minute(home: DagHome) -> None
     for day in (0, 1):
         run = a_run(day)
         await home.add(run, a_ti(run, "start"), journal=False)
-        names = {"dag_id": "etl", "run_id": run.run_id}
+        names: dict[str, Any] = {"dag_id": "etl", "run_id": run.run_id}
         start, end = run.run_after, run.run_after + timedelta(minutes=10)
         await home.store.commit(
             [
