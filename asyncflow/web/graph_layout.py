@@ -90,6 +90,7 @@ class _Placed:
     across: float
     centres: dict[int, tuple[float, float]]
     routes: dict[tuple[int, int], list[tuple[float, float]]]
+    spans: dict[int, tuple[float, float]] = field(default_factory=dict)  #: start and end of the layer of each
 
 
 def layout(nodes: Sequence[Node], edges: Iterable[Edge], *, down: bool = False) -> Layout:
@@ -190,13 +191,27 @@ def _place(
         boxes[name] = (centres[name].x - w / 2, centres[name].y - h / 2, w, h)
     content = _Content(group, boxes, inner, _joints(centres, width, height, top, down), [])
     for edge in edges:
-        route = [at(p) for p in placed.routes.get((number[edge[0]], number[edge[1]]), [])]
+        ends = (number[edge[0]], number[edge[1]])
+        route = [at(p) for p in _level(placed, ends, [name in sizes and name not in inner for name in edge])]
         content.arrows.append((edge, [_end(content, edge[0], True, down), *route, _end(content, edge[1], False, down)]))
     return width, height, content
 
 
 def _turn(pair: tuple[float, float], down: bool) -> tuple[float, float]:
     return (pair[1], pair[0]) if down else pair
+
+
+def _level(placed: _Placed, edge: tuple[int, int], plain: Sequence[bool]) -> list[tuple[float, float]]:
+    """The points by which an arrow passes: level within the layers of its ends, which may have wider boxes than they.
+
+    `plain`: for both ends, whether it is a box; arrows leave and reach groups where their joints are.
+    """
+    route = list(placed.routes.get(edge, ()))
+    if plain[0] and edge[0] in placed.spans:
+        route.insert(0, (placed.spans[edge[0]][1], placed.centres[edge[0]][1]))
+    if plain[1] and edge[1] in placed.spans:
+        route.append((placed.spans[edge[1]][0], placed.centres[edge[1]][1]))
+    return route
 
 
 def _joints(centres: Mapping[str, Point], width: float, height: float, top: float, down: bool) -> dict[str, Point]:
@@ -263,6 +278,7 @@ def _numbers(
 def _append(result: _Placed, part: _Placed) -> None:
     shift = result.across + (_BOX_GAP if result.across else 0.0)
     result.centres |= {key: (a, b + shift) for key, (a, b) in part.centres.items()}
+    result.spans |= part.spans
     result.routes |= {edge: [(a, b + shift) for a, b in route] for edge, route in part.routes.items()}
     result.along = max(result.along, part.along)
     result.across = shift + part.across
@@ -296,7 +312,7 @@ def _component(
     centres = {key: (a, b - least) for key, (a, b) in centres.items()}
     routes = _routes(len(items), chains, edges, centres, spans)
     kept = {key: centre for key, centre in centres.items() if key < len(items)}
-    return _Placed(along - _LAYER_GAP, most - least, kept, routes)
+    return _Placed(along - _LAYER_GAP, most - least, kept, routes, {key: spans[key] for key in kept})
 
 
 def _settle(layer: Sequence[tuple[float, _Item]]) -> list[tuple[_Item, float]]:

@@ -18,6 +18,8 @@ def path(points: Sequence[Point], down: bool) -> str:
     """A smooth line through the points, level where it leaves and arrives."""
     text = f"M{points[0].x:g} {points[0].y:g}"
     for a, b in zip(points, points[1:], strict=False):
+        if a == b:
+            continue  # a stretch without length would turn the arrow's head
         if (a.x == b.x) if down else (a.y == b.y):
             text += f"L{b.x:g} {b.y:g}"
         elif down:
