@@ -98,7 +98,7 @@ def shown_value(key: str, value: str) -> str:
     """The beginning of a value as it may be shown."""
     if is_sensitive(key):
         return MASK if value else ""
-    shown = _hidden(value)
+    shown = _hidden(value).strip()
     return shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}…"
 
 

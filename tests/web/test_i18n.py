@@ -11,7 +11,18 @@ import pytest
 
 from asyncflow.core.sentence import Sentence
 from asyncflow.core.states import RunState, RunType, TaskState
-from asyncflow.web import backfill_view, dag_list_view, dataset_view, dependency_view, preferences, templating
+from asyncflow.web import (
+    backfill_view,
+    connection_view,
+    dag_list_view,
+    dataset_view,
+    dependency_view,
+    named_pages,
+    pool_view,
+    preferences,
+    templating,
+    variable_view,
+)
 from asyncflow.web.i18n import LANGUAGES, Language, words
 from asyncflow.web.templating import STATIC
 
@@ -44,6 +55,9 @@ def named() -> set[str]:
     columns = {label for label, _ in dag_list_view.COLUMNS} | set(dag_list_view.TABS.values())
     columns |= {label for label, _ in dataset_view.COLUMNS} | {*dataset_view.TABS, *dependency_view.KINDS.values()}
     states |= backfill_view.LOOKS.keys()
+    columns |= {label for _, label in pool_view.COLUMNS} | {*connection_view.FIELDS.values()}
+    columns |= {*variable_view.ON_CONFLICT.values(), "Installed", "Package is not installed"}
+    columns |= {kind.label for kind in named_pages.KINDS.values()}
     choices = {*preferences.ZONES.values(), *preferences.THEMES.values(), *templating.SECTIONS}
     return states | columns | choices | {f"{{n}} {unit}" for unit in ("s", "min", "h", "d")}
 
