@@ -8,9 +8,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from asyncflow.core.models import DagRun
+from asyncflow.core.specs import DagSpec
 from asyncflow.core.states import RunState
+from asyncflow.engine.dag_pages import CellPart, DagPages, NumberedRun
 from asyncflow.web import address, dag_tree, graph_view, views
+from asyncflow.web.dag_grid import LIT
 from asyncflow.web.dag_head import head
+from asyncflow.web.forecast import Forecast, forecast, insight
 from asyncflow.web.laying import laid_out
 from asyncflow.web.ports import Actions
 from asyncflow.web.templating import fingerprint, page, unchanged
@@ -46,6 +50,9 @@ async def _answer(request: Request, template: str) -> Response:
         return unchanged()
     down = address.choice(params, "dir", ("down", "right")) == "down"
     between = graph_view.edges(spec, lines)
+    usual = await pages.usual(window)
+    foreseen = await _forecast(pages, spec, usual, run)
+    known = insight(lines, forecast(spec, usual, None, {}, window.now), usual, foreseen)
     laid = await laid_out(tuple(graph_view.nodes(lines)), tuple(between), down)
     kept = dict(params)
     toggles = {line.id: _link(kept, open=dag_tree.toggled(spec, is_open, line.id)) for line in lines if line.is_group}
@@ -60,16 +67,36 @@ async def _answer(request: Request, template: str) -> Response:
         live=run is not None and run.state in (RunState.QUEUED, RunState.RUNNING),
         width=round(laid.width),
         height=round(laid.height),
-        shapes=graph_view.shapes(lines, laid, between, parts, run, toggles),
-        links=graph_view.arrows(spec, laid, down=down),
+        shapes=graph_view.shapes(lines, laid, between, parts, run, toggles, known),
+        links=graph_view.arrows(spec, laid, known, down=down),
         down=down,
         turn=_link(kept, dir=None if down else "down"),
         open_all=_link(kept, open=dag_tree.ALL) if spec.groups else None,
         close_all=_link(kept, open=dag_tree.NONE) if spec.groups else None,
         badge=views.badge(run.state.value) if run else None,
+        foreseen=foreseen,
+        alone=template.startswith("dags/_"),
+        path_seconds=sum(
+            (foreseen.spans[name].end - foreseen.spans[name].start).total_seconds() for name in foreseen.path
+        ),
+        lit=address.choice(params, "lit", LIT),
+        lights={state: _link(kept, lit=None if params.get("lit") == state else state) for state in LIT},
         older_version=version != dag.version,
-        fields={name: params.get(name, "") for name in ("open", "dir")},
+        fields={name: params.get(name, "") for name in ("open", "dir", "lit")},
     )
+
+
+async def _forecast(pages: DagPages, spec: DagSpec, usual: dict[str, float], run: NumberedRun | None) -> Forecast:
+    """What is to be expected of a run, or of one that would start now."""
+    if run is None:
+        return forecast(spec, usual, None, {}, pages.now())
+    places = {task_id: place for place, task_id in enumerate(spec.tasks)}
+    parts, _ = await pages.cells_of(run, places) if places else ([], 0)
+    by_task: dict[str, list[CellPart]] = {}
+    names = list(places)
+    for part in parts:
+        by_task.setdefault(names[part.line], []).append(part)
+    return forecast(spec, usual, run, by_task, pages.now())
 
 
 def _link(params: dict[str, str], **changed: object) -> str:

@@ -13,12 +13,11 @@ from datetime import datetime, timedelta
 from asyncflow.core.models import DagRun
 from asyncflow.core.specs import DagSpec
 from asyncflow.core.states import FINISHED, FINISHED_RUN
-from asyncflow.web.dag_tree import order_of
+from asyncflow.web.dag_tree import Line, order_of
 from asyncflow.web.grid_view import Part
 
 _OVER = frozenset(state.value for state in FINISHED)
 _AT_WORK = frozenset({"running", "restarting", "deferred", "up_for_reschedule"})
-_ZERO = timedelta()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,3 +89,36 @@ def _path(spec: DagSpec, spans: Mapping[str, Span]) -> tuple[str, ...]:
         before = [name for name in spec.tasks[last].upstream if name in spans]
         last = max(before, key=lambda name: spans[name].end, default=None)
     return tuple(reversed(found))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Insight:
+    """A forecast for what a page shows: tasks, and groups that are folded, each by its id."""
+
+    usual: Mapping[str, float]  #: seconds
+    ends: Mapping[str, datetime]  #: when what has not ended will have
+    path: frozenset[str]
+    links: frozenset[tuple[str, str]]
+
+
+def insight(lines: Sequence[Line], plan: Forecast, usual: Mapping[str, float], found: Forecast) -> Insight:
+    """`plan`: the forecast of a run that would start now, from which groups have their durations."""
+    shown = {task_id: line.id for line in lines if not line.is_open for task_id in line.task_ids}
+    seconds = {name: spent for name, spent in usual.items() if shown.get(name) == name}
+    ends: dict[str, datetime] = {}
+    for line in lines:
+        if line.is_open:
+            continue
+        spans = [plan.spans[name] for name in line.task_ids if name in usual and name in plan.spans]
+        if line.is_group and spans:
+            seconds[line.id] = (max(span.end for span in spans) - min(span.start for span in spans)).total_seconds()
+        coming = [found.spans[name] for name in line.task_ids if name in found.spans]
+        if any(span.predicted for span in coming) and line.id in seconds:
+            ends[line.id] = max(span.end for span in coming)
+    steps = [(shown[a], shown[b]) for a, b in found.links() if a in shown and b in shown]
+    return Insight(
+        usual=seconds,
+        ends=ends,
+        path=frozenset(shown[name] for name in found.path if name in shown),
+        links=frozenset(step for step in steps if step[0] != step[1]),
+    )

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from asyncflow.core.models import DagRun
 from asyncflow.core.specs import DagSpec
 from asyncflow.web import views
 from asyncflow.web.address import run_path, segment
 from asyncflow.web.dag_tree import Line
+from asyncflow.web.forecast import Insight
 from asyncflow.web.graph_layout import Arrow, Layout, Node, Point
 from asyncflow.web.grid_view import Part, gravest
 from asyncflow.web.shapes import HEIGHT, STRIPE, box_width, cut, middle, path
+
+#: a box has room for this, so that its place does not depend on how long things took
+_ANY_TIME = "3 min 20 s"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +38,9 @@ class Shape:
     glyph: str
     before: str  #: ids of the boxes before and after it, for highlighting; separated by spaces
     after: str
+    usual: str  #: how long it usually takes
+    until: datetime | None  #: when it is expected to end
+    critical: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +53,7 @@ class Link:
     target: str
     label: str
     at: Point  #: where its label goes
+    critical: bool
 
 
 def nodes(lines: Sequence[Line]) -> list[Node]:
@@ -57,7 +66,7 @@ def nodes(lines: Sequence[Line]) -> list[Node]:
         if line.is_group and line.is_open:
             stack.append((line, []))
             continue
-        node = Node(line.id, box_width(_label(line), _small(line, "success")), HEIGHT)
+        node = Node(line.id, box_width(_label(line), _small(line, "success", _ANY_TIME)), HEIGHT)
         (stack[-1][1] if stack else found).append(node)
     while stack:
         _close(stack, found)
@@ -89,6 +98,7 @@ def shapes(
     parts: Sequence[Part],
     run: DagRun | None,
     toggles: Mapping[str, str],
+    known: Insight,
 ) -> list[Shape]:
     """The boxes, groups before what is in them. `parts` count by the place of the line."""
     by_id = {line.id: (place, line) for place, line in enumerate(lines)}
@@ -105,6 +115,7 @@ def shapes(
         place, line = by_id[box.id]
         state, title = gravest(by_place.get(place, []))
         badge = views.badge(None if state == "none" else state)
+        usual = views.duration_text(known.usual.get(line.id))
         found.append(
             Shape(
                 id=line.id,
@@ -114,13 +125,16 @@ def shapes(
                 width=round(box.width, 1),
                 height=round(box.height, 1),
                 label=cut(_label(line), box.width - STRIPE - 12, 1.0),
-                small=cut(_small(line, badge.label if run else ""), box.width - STRIPE - 12, 0.82),
+                small=cut(_small(line, badge.label if run else "", usual), box.width - STRIPE - 12, 0.82),
                 title=f"{line.id} · {line.operator or 'task group'} · {title or badge.label}",
                 href=_href(line, run, toggles),
                 state=state,
                 glyph="" if state == "none" else badge.glyph,
                 before=" ".join(before.get(line.id, ())),
                 after=" ".join(after.get(line.id, ())),
+                usual=usual,
+                until=known.ends.get(line.id),
+                critical=line.id in known.path,
             )
         )
     return found
@@ -131,9 +145,9 @@ def _label(line: Line) -> str:
     return folded + line.label + (" [ ]" if line.mapped else "")
 
 
-def _small(line: Line, state: str) -> str:
+def _small(line: Line, state: str, usual: str) -> str:
     what = f"{len(line.task_ids)} tasks" if line.is_group else line.operator
-    return f"{what} · {state}" if state else what
+    return " · ".join(part for part in (what, state, f"~{usual}" if usual else "") if part)
 
 
 def _href(line: Line, run: DagRun | None, toggles: Mapping[str, str]) -> str:
@@ -145,7 +159,7 @@ def _href(line: Line, run: DagRun | None, toggles: Mapping[str, str]) -> str:
     return f"{place}?task={segment(line.id)}" if line.mapped else f"{place}/tasks/{segment(line.id)}"
 
 
-def arrows(spec: DagSpec, laid: Layout, *, down: bool) -> list[Link]:
+def arrows(spec: DagSpec, laid: Layout, known: Insight, *, down: bool) -> list[Link]:
     """The lines to draw."""
     return [
         Link(
@@ -155,6 +169,7 @@ def arrows(spec: DagSpec, laid: Layout, *, down: bool) -> list[Link]:
             target=arrow.target,
             label=_edge_label(spec, arrow),
             at=middle(arrow.points),
+            critical=(arrow.source, arrow.target) in known.links,
         )
         for arrow in laid.arrows
     ]

@@ -122,3 +122,41 @@ async def test_a_large_graph_is_laid_out_in_another_process(home: DagHome) -> No
     await home.save(a_spec(tasks=tasks, groups={}), "v2", at=DAY0 + timedelta(days=1))
     text = await home.page("/dags/etl/graph?dir=down")
     assert text.count('<a class="node task"') == 300
+
+
+async def test_boxes_say_how_long_they_usually_take_and_which_decide_the_end(home: DagHome) -> None:
+    for day, seconds in ((0, 10), (1, 30), (2, 20)):
+        run = a_run(day)
+        start = run.run_after
+        times = {"started_at": start, "ended_at": start + timedelta(seconds=seconds)}
+        await home.add(run, a_ti(run, "start"), a_ti(run, "load.users", **times))
+    text = await home.page("/dags/etl/graph")
+    assert "usually 20.0 s" in _node(text, "load.users")
+    assert "on the critical path" in _node(text, "load.users")
+    assert "on the critical path" not in _node(text, "load.orders")
+    assert text.count('class="critical"') == 1
+    assert "The critical path of this run took 22.0 s" in text
+    folded = await home.page("/dags/etl/graph?open=-")
+    assert "usually 20.0 s" in _node(folded, "load")
+    assert 'class="node closed critical"' in _node(folded, "load")
+
+
+async def test_a_run_that_goes_on_has_an_expected_end(home: DagHome) -> None:
+    done = a_run(0)
+    await home.add(done, *(a_ti(done, name) for name in ("start", "load.users", "end")))
+    now = home.pages.now()
+    run = a_run(1, state=RunState.RUNNING, run_after=now, started_at=now, ended_at=None)
+    await home.add(run, a_ti(run, "start", state=TaskState.RUNNING, started_at=now, ended_at=None))
+    text = await home.page("/dags/etl/graph")
+    assert "Expected to end" in text
+    assert "expected to end" in _node(text, "end")
+    drawing = await home.page("/dags/etl/graph/drawing")
+    assert 'id="foreseen" hx-swap-oob="true"' in drawing
+
+
+async def test_a_state_of_the_legend_stands_out_and_the_rest_of_the_address_stays(home: DagHome) -> None:
+    await home.add(a_run(0))
+    text = await home.page("/dags/etl/graph?dir=down&lit=failed")
+    assert "lit-failed" in text
+    assert 'href="?dir=down&amp;lit=queued"' in text
+    assert 'href="?dir=down" data-light="failed"' in text
