@@ -21,15 +21,11 @@ from asyncflow.web.security import FIELD, form_token, keep_token
 
 #: name of a section -> (address, key after "g"): the bar at the top of every page
 SECTIONS = {
-    "DAGs": ("/",
-    "d"),
-    "Runs": ("/runs",
-    "r"),
+    "DAGs": ("/", "d"),
+    "Runs": ("/runs", "r"),
     "Tasks": ("/tasks", "t"),
-    "Datasets": ("/datasets",
-    "s"),
-    "Backfills": ("/backfills",
-    "b"),
+    "Datasets": ("/datasets", "s"),
+    "Backfills": ("/backfills", "b"),
     "Pools": ("/pools", "p"),
     "Admin": ("/admin", "a"),
 }
