@@ -21,6 +21,7 @@ from typing import Any
 import msgspec
 
 from asyncflow.core import alarms, amend, asking, backfill, clearing, deferral, integrity, lateness, removal, tries
+from asyncflow.core.blockers import Blockers, blockers
 from asyncflow.core.calendar import restriction
 from asyncflow.core.census import Census, census
 from asyncflow.core.clearing import Doing, Selection
@@ -660,6 +661,10 @@ class World:
         machine = self._machine
         found = machine.tokens.get(token)
         return found[0] if found is not None else machine.triggers.get(token)
+
+    def blockers(self, key: TaskKey, now: datetime) -> Blockers:
+        """Whose end an instance waits for, by name."""
+        return blockers(self._machine, key, now)
 
     def live_tokens(self) -> Collection[str]:
         """Tokens of the tries whose processes may exist, and of the triggers that wait."""

@@ -11,7 +11,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import msgspec
 
 from asyncflow.core.models import DagRun, TaskInstance, TaskKey
 from asyncflow.core.specs import DagSpec
@@ -30,11 +29,10 @@ from asyncflow.engine.dag_list import (
     DagRow,
     has,
 )
-from asyncflow.engine.hiding import hide_secrets
 from asyncflow.engine.paths import log_path
 from asyncflow.engine.scheduler import Scheduler
 from asyncflow.errors import NotFound
-from asyncflow.store.database import JournalLine, Store, StoredTry, StoredXCom
+from asyncflow.store.database import JournalLine, Store, StoredTry
 from asyncflow.store.pages import BriefRun, RunSearch, Tried
 
 __all__ = [
@@ -243,14 +241,6 @@ class Pages:
     async def rendered(self, key: TaskKey) -> dict[str, Any]:
         """The rendered template fields of the last try, masked."""
         return await self._store.rendered(key) or {}
-
-    async def xcoms(self, key: TaskKey) -> list[StoredXCom]:
-        """What a task instance pushed, by the order of pushes; stored secrets in it read ***."""
-        rows = await self._store.xcom_rows(
-            dag_id=key.dag_id, run_id=key.run_id, task_ids=[key.task_id], map_indexes=[key.map_index]
-        )
-        shown = await hide_secrets(self._store, [row.value for row in rows])
-        return [msgspec.structs.replace(row, value=text) for row, text in zip(rows, shown, strict=True)]
 
     def log_path(self, key: TaskKey, try_number: int) -> Path:
         """Where the log of a try is, or will be."""

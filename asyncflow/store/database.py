@@ -29,6 +29,7 @@ from asyncflow.store.dags import StoredDag, StoredFile, StoredImportError, Store
 from asyncflow.store.dataset_pages import DatasetReads
 from asyncflow.store.datasets import StoredDataset, StoredEvent
 from asyncflow.store.grid import GridReads
+from asyncflow.store.instances import InstanceReads
 from asyncflow.store.migrate import copy
 from asyncflow.store.pages import PageReads
 from asyncflow.store.past import PastReads
@@ -56,7 +57,7 @@ __all__ = [
 ]
 
 
-class Store(CredentialReads, GridReads, PageReads, PastReads, BackfillReads, DatasetReads, BrowseReads):
+class Store(CredentialReads, GridReads, PageReads, PastReads, BackfillReads, DatasetReads, BrowseReads, InstanceReads):
     """An open database. Make it with `open`, end it with `close` (or use it as an async context manager)."""
 
     # ---- the hot path -----------------------------------------------------------------------------------------------

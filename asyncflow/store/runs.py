@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import groupby
 from typing import Any
@@ -175,7 +175,12 @@ def list_journal(
 ) -> list[JournalLine]:
     name = "list_journal" if dag_id is None else "list_journal_of_dag" if run_id is None else "list_journal_of_run"
     where = {"after_seq": after_seq, "dag_id": dag_id, "run_id": run_id, "limit": limit}
-    return _LINES.load(db.execute(SQL[name], where))
+    return journal_lines(db.execute(SQL[name], where))
+
+
+def journal_lines(rows: Iterable[Any]) -> list[JournalLine]:
+    """Rows of the journal as structs."""
+    return _LINES.load(rows)
 
 
 def last_seq(db: sqlite3.Connection) -> int:

@@ -47,6 +47,15 @@ class SpillFiles:
         except FileNotFoundError:
             raise StoreBroken(f"A long XCom value is gone: its file {self._path(name)} was deleted.") from None
 
+    def head(self, name: str, most: int) -> tuple[str, int]:
+        """The first `most` characters of a value, and its size in bytes. Raises StoreBroken as `read`."""
+        path = self._path(name)
+        try:
+            with path.open(encoding="utf-8") as file:
+                return file.read(most), path.stat().st_size
+        except FileNotFoundError:
+            raise StoreBroken(f"A long XCom value is gone: its file {path} was deleted.") from None
+
     def exists(self, name: str) -> bool:
         return self._path(name).is_file()
 

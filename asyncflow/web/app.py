@@ -73,8 +73,7 @@ ROUTES: Sequence[BaseRoute] = (
     # run ids may hold any character of an address, a slash too: the longer paths come first
     *log_pages.ROUTES,
     *answer_pages.ROUTES,
-    Route("/dags/{dag_id}/runs/{run_id:path}/tasks/{task_id}/details", task_pages.details, name="task_details"),
-    Route("/dags/{dag_id}/runs/{run_id:path}/tasks/{task_id}", task_pages.show, name="task"),
+    *task_pages.ROUTES,
     Route("/dags/{dag_id}/runs/{run_id:path}/instances", run_pages.instances, name="run_instances"),
     Route("/dags/{dag_id}/runs/{run_id:path}/journal", run_pages.journal, name="journal"),
     Route("/dags/{dag_id}/runs/{run_id:path}/log", log_pages.run_log, name="run_log"),

@@ -15,11 +15,11 @@ from starlette.routing import Route
 from asyncflow.core.models import TaskKey
 from asyncflow.engine import logs
 from asyncflow.engine.pages import InstancePage
-from asyncflow.web import address, log_feed, log_view, views
+from asyncflow.web import address, instance_view, log_feed, log_view, views
 from asyncflow.web.log_feed import Shown
 from asyncflow.web.patience import unless_gone
 from asyncflow.web.ports import Actions
-from asyncflow.web.task_pages import frame, key_of
+from asyncflow.web.task_pages import frame, key_of, or_copies
 from asyncflow.web.templating import fingerprint, fragment, page
 
 #: bytes of a log that a page shows, and that come at a time while it is read on
@@ -47,6 +47,11 @@ class _Part(NamedTuple):
 
 
 async def log(request: Request) -> Response:
+    """The log of a try; where a mapped task has copies only, the list of them."""
+    return await or_copies(request, _log)
+
+
+async def _log(request: Request) -> Response:
     """The log of a try: its end, or the part that the address names.
 
     `q` with `after` or `before` (bytes; without both, from the beginning) looks for a text and leads to the same
@@ -70,6 +75,7 @@ async def log(request: Request) -> Response:
         request,
         "tasks/log.html",
         **_log_frame(found, key, number, numbers),
+        waits_for=instance_view.waits_for(actions.instances.blockers(key), key),
         **_links(params, part),
         **_search_links(params, searched),
         part=part,
@@ -171,8 +177,15 @@ async def log_head(request: Request) -> Response:
     key, params = key_of(request), dict(request.query_params)
     found = await _actions(request).pages.instance(key)
     number, numbers = _try(found, params)
-    have = fingerprint(found.ti.state, found.why, numbers)
-    return fragment(request, "tasks/_head.html", **_log_frame(found, key, number, numbers), fingerprint=have)
+    waits_for = instance_view.waits_for(_actions(request).instances.blockers(key), key)
+    have = fingerprint(found.ti.state, found.why, waits_for, numbers)
+    return fragment(
+        request,
+        "tasks/_head.html",
+        **_log_frame(found, key, number, numbers),
+        waits_for=waits_for,
+        fingerprint=have,
+    )
 
 
 async def log_more(request: Request) -> Response:

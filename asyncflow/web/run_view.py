@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from asyncflow.core.asking import question_of
 from asyncflow.core.models import DagRun, TaskInstance, TaskKey
 from asyncflow.core.specs import DagSpec, TaskSpec
 from asyncflow.engine.pages import InstancePage, RunPage, StoredTry
@@ -18,7 +19,7 @@ from asyncflow.web.i18n import Language
 from asyncflow.web.views import instance_name, lasted
 
 #: the order in which counts of states are shown: what needs somebody first
-_ORDER = (
+ORDER = (
     *("failed", "upstream_failed", "up_for_retry", "running", "restarting", "deferred", "up_for_reschedule"),
     *("queued", "scheduled", "none", "skipped", "removed", "success"),
 )
@@ -101,7 +102,7 @@ def line(ti: TaskInstance, why: str, now: datetime) -> Line:
         map_index=ti.map_index,
         name=instance_name(ti.task_id, ti.map_index, ti.rendered_map_index),
         operator=ti.operator,
-        state=ti.state.value,
+        state=shown_state(ti),
         path=address.task_path(*names),
         log=address.task_path(*names, page="/log"),
         pick=pick(ti.task_id, ti.map_index),
@@ -111,6 +112,11 @@ def line(ti: TaskInstance, why: str, now: datetime) -> Line:
         why=why,
         note=ti.note or "",
     )
+
+
+def shown_state(ti: TaskInstance) -> str:
+    """Its state; that it waits for a person is said in its place."""
+    return "awaiting_input" if question_of(ti) is not None else ti.state.value
 
 
 def pick(task_id: str, map_index: int) -> str:
@@ -133,7 +139,7 @@ def counts(page: RunPage, params: Mapping[str, str]) -> list[Count]:
             href=address.query(params, state=None if params.get("state") == state else state, page=None) or "?",
             current=params.get("state") == state,
         )
-        for state in _ORDER
+        for state in ORDER
         if state in page.states
     ]
 
@@ -191,9 +197,9 @@ def neighbours(page: InstancePage, names: tuple[str, ...]) -> list[Neighbour]:
     return [
         Neighbour(
             task_id=name,
-            path=address.task_path(page.ti.dag_id, page.ti.run_id, name)
-            if sum(page.states[name].values()) == 1
-            else f"{address.run_path(page.ti.dag_id, page.ti.run_id)}?task={address.segment(name)}",
+            path=address.task_path(
+                page.ti.dag_id, page.ti.run_id, name, page="/copies" if sum(page.states[name].values()) > 1 else ""
+            ),
             states=tuple(sorted(page.states[name].items())),
         )
         for name in names

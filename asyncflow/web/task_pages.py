@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
 
 from asyncflow.core.asking import question_of
 from asyncflow.core.models import TaskKey
+from asyncflow.core.states import TaskState
 from asyncflow.engine.pages import InstancePage
-from asyncflow.web import address, run_view, views
+from asyncflow.errors import NotFound
+from asyncflow.web import address, copies_view, instance_view, run_view, views
 from asyncflow.web.ports import Actions
-from asyncflow.web.templating import fingerprint, fragment, page
+from asyncflow.web.templating import fingerprint, fragment, language, page
 
 #: characters of an XCom that are shown
 _LONG = 10_000
+#: lines of the journal, and mapped copies, on a page
+_LINES, _COPIES = 200, 100
 
 
 def _actions(request: Request) -> Actions:
@@ -54,7 +60,22 @@ def frame(found: InstancePage, key: TaskKey) -> dict[str, Any]:
 
 async def show(request: Request) -> Response:
     """Details: why it waits, times, tries side by side, what it rendered and pushed, its neighbours."""
+    return await or_copies(request, _show)
+
+
+async def _show(request: Request) -> Response:
     return page(request, "tasks/show.html", **await _details(request))
+
+
+async def or_copies(request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:
+    """A page of one instance; where a mapped task has copies only, the list of them."""
+    try:
+        return await answer(request)
+    except NotFound:
+        key = key_of(request)
+        if key.map_index < 0 and await _actions(request).instances.copies(key):
+            return RedirectResponse(address.task_path(*key[:3], page="/copies"), status_code=303)
+        raise
 
 
 async def details(request: Request) -> Response:
@@ -67,9 +88,12 @@ async def _details(request: Request) -> dict[str, Any]:
     found = await actions.pages.instance(key)
     task, now = found.spec.tasks.get(key.task_id), actions.pages.now()
     rendered = await actions.pages.rendered(key)
-    xcoms = await actions.pages.xcoms(key)
+    heads = await actions.instances.xcoms(key, most=_LONG)
+    waits_for = instance_view.waits_for(actions.instances.blockers(key), key)
+    shown = frame(found, key)
     return {
-        **frame(found, key),
+        **shown,
+        "waits_for": waits_for,
         "seconds": views.lasted(found.ti.started_at, found.ti.ended_at, now),
         "tries": run_view.tries(found, now),
         "facts": run_view.facts(task),
@@ -77,7 +101,81 @@ async def _details(request: Request) -> dict[str, Any]:
         "upstream": run_view.neighbours(found, task.upstream if task else ()),
         "downstream": run_view.neighbours(found, task.downstream if task else ()),
         "rendered": {name: run_view.shown(value) for name, value in rendered.items()},
-        "xcoms": [(row.key, row.value[:_LONG], len(row.value) > _LONG, row.at) for row in xcoms],
+        "xcoms": instance_view.xcoms(heads, shown["path"], shown["copy"], _LONG),
+        "extra_links": instance_view.links(heads),
         "command": run_view.reproduce(found.run, found.ti),
-        "fingerprint": fingerprint(found.ti, found.why, found.tries, found.states, [row.at for row in xcoms]),
+        "fingerprint": fingerprint(
+            found.ti, found.why, waits_for, found.tries, found.states, [(row.key, row.at) for row in heads]
+        ),
     }
+
+
+async def xcom(request: Request) -> Response:
+    """The whole value of one XCom, as JSON."""
+    text = await _actions(request).instances.xcom(key_of(request), request.query_params.get("key", ""))
+    return Response(text, media_type="application/json")
+
+
+async def events(request: Request) -> Response:
+    """What happened to it, line by line."""
+    actions, key = _actions(request), key_of(request)
+    found = await actions.pages.instance(key)
+    after = address.number(request.query_params, "after", 0, most=2**62)
+    lines = await actions.instances.journal(key, after=after, limit=_LINES + 1)
+    shown = frame(found, key)
+    here = {"map_index": shown["copy"].partition("=")[2]}
+    more = address.query(here, after=lines[_LINES - 1].seq) if len(lines) > _LINES else ""
+    return page(request, "tasks/events.html", **shown, lines=lines[:_LINES], more=more, after=after)
+
+
+async def copies(request: Request) -> Response:
+    """The mapped copies of a task."""
+    return page(request, "tasks/copies.html", **await _copies(request))
+
+
+async def copies_table(request: Request) -> Response:
+    """The table of them alone, for a page that was told of a change."""
+    return fragment(request, "tasks/_copies.html", **await _copies(request))
+
+
+async def _copies(request: Request) -> dict[str, Any]:
+    actions, key, params = _actions(request), key_of(request), dict(request.query_params)
+    params.pop("have", None)
+    state = address.choice(params, "state", tuple(state.value for state in TaskState)) or ""
+    sort = address.choice(params, "sort", tuple(copies_view.SORTS)) or "index"
+    offset = (address.number(params, "page", 1, least=1) - 1) * _COPIES
+    found = await actions.pages.run(*key[:2], limit=0)
+    rows, now = await actions.instances.copies(key), actions.pages.now()
+    chosen = copies_view.chosen(rows, state, sort, "desc" in params, now)
+    window = await actions.instances.some(key, [row.map_index for row in chosen[offset : offset + _COPIES]])
+    lines = [run_view.line(row.ti, row.why, now) for row in window]
+    path = address.task_path(*key[:3])
+    return {
+        "section": "Runs",
+        "topics": {"dag": key.dag_id, "run": key.run_id},
+        "dag_zone": found.spec.timezone,
+        "run": found.run,
+        "task_id": key.task_id,
+        "path": path,
+        "run_path": address.run_path(*key[:2]),
+        "lines": lines,
+        "total": len(rows),
+        "counts": copies_view.counts(rows, params),
+        "times": copies_view.times(rows),
+        "sorts": copies_view.sorts(params, sort),
+        "links": views.links(params, offset, _COPIES, len(lines), len(chosen), language(request)),
+        "query": address.query(params),
+        "fingerprint": fingerprint(lines, [row[1] for row in rows]),
+    }
+
+
+_TASK = "/dags/{dag_id}/runs/{run_id:path}/tasks/{task_id}"
+#: come before the pages of runs, whose ids may hold any character of an address
+ROUTES = (
+    Route(f"{_TASK}/details", details, name="task_details"),
+    Route(f"{_TASK}/xcom", xcom, name="xcom"),
+    Route(f"{_TASK}/events", events, name="task_events"),
+    Route(f"{_TASK}/copies", copies, name="copies"),
+    Route(f"{_TASK}/copies/table", copies_table, name="copies_table"),
+    Route(_TASK, show, name="task"),
+)

@@ -30,6 +30,7 @@ HOT = [
     *("grid_runs", "numbered_run", "run_seqs", "run_cells", "run_tries", "run_days", "dag_versions", "file_facts"),
     *("page_backfills_of_dag", "page_backfill_runs", "page_runs_on", "page_runs_between"),
     *("page_events", "page_events_of", "page_events_from", "page_event_runs"),
+    *("xcom_heads", "list_journal_of_task", "copies_of_task"),
     *("past_spans", "past_states", "past_instances", "usual_spans"),
 ]
 

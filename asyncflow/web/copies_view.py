@@ -1,0 +1,79 @@
+"""The mapped copies of a task: which of them a page lists, how many are in each state, how long they took. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from statistics import median
+from typing import Any, NamedTuple
+
+from asyncflow.engine.instance_pages import Copy
+from asyncflow.web import address
+from asyncflow.web.run_view import ORDER, Count
+from asyncflow.web.views import lasted
+
+#: by what they are sorted; those without a value come last
+SORTS: dict[str, Callable[[Copy, datetime], Any]] = {
+    "index": lambda row, now: row.map_index,
+    "state": lambda row, now: ORDER.index(row.state) if row.state in ORDER else len(ORDER),
+    "started": lambda row, now: row.started_at.timestamp() if row.started_at else None,
+    "duration": lambda row, now: lasted(row.started_at, row.ended_at, now),
+}
+
+
+class Sort(NamedTuple):
+    """A column that can be sorted by."""
+
+    href: str
+    direction: str  #: ascending, descending, or "" for another column
+
+
+class Times(NamedTuple):
+    """How long those that have ended took, in seconds."""
+
+    least: float
+    middle: float
+    most: float
+
+
+def chosen(rows: Sequence[Copy], state: str, sort: str, descending: bool, now: datetime) -> list[Copy]:
+    """Those in a state (in any, for ""), in an order."""
+    wanted = [(SORTS[sort](row, now), row) for row in rows if not state or row.state == state]
+    known = sorted(((value, row) for value, row in wanted if value is not None), key=lambda it: it[0])
+    ordered = [row for _, row in (reversed(known) if descending else known)]
+    return ordered + [row for value, row in wanted if value is None]
+
+
+def counts(rows: Sequence[Copy], params: Mapping[str, str]) -> list[Count]:
+    """The states that they are in; the links show those in a state alone."""
+    many = Counter(row.state for row in rows)
+    current = params.get("state", "")
+    return [
+        Count(
+            state=state,
+            count=many[state],
+            href=address.query(params, state=None if current == state else state, page=None) or "?",
+            current=current == state,
+        )
+        for state in ORDER
+        if state in many
+    ]
+
+
+def times(rows: Sequence[Copy]) -> Times | None:
+    """None while none has ended."""
+    seconds = [(row.ended_at - row.started_at).total_seconds() for row in rows if row.started_at and row.ended_at]
+    return Times(min(seconds), median(seconds), max(seconds)) if seconds else None
+
+
+def sorts(params: Mapping[str, str], current: str) -> dict[str, Sort]:
+    """The links of the columns: the current one turns round."""
+    descending = "desc" in params
+    return {
+        name: Sort(
+            href=address.query(params, sort=name, desc="1" if name == current and not descending else None, page=None),
+            direction=("descending" if descending else "ascending") if name == current else "",
+        )
+        for name in SORTS
+    }

@@ -1,0 +1,61 @@
+"""The mapped copies of a task."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from asyncflow.engine.instance_pages import Copy
+from asyncflow.web.copies_view import Times, chosen, counts, sorts, times
+
+T0 = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def at(seconds: float) -> datetime:
+    return T0 + timedelta(seconds=seconds)
+
+
+ROWS = [
+    Copy(0, "success", at(0), at(5)),
+    Copy(1, "failed", at(1), at(2)),
+    Copy(2, "running", at(2), None),
+    Copy(3, "none", None, None),
+]
+
+
+@pytest.mark.parametrize(
+    ("state", "sort", "descending", "order"),
+    [
+        ("", "index", False, [0, 1, 2, 3]),
+        ("", "index", True, [3, 2, 1, 0]),
+        ("", "duration", False, [1, 0, 2, 3]),
+        ("", "duration", True, [2, 0, 1, 3]),
+        ("", "started", True, [2, 1, 0, 3]),
+        ("", "state", False, [1, 2, 3, 0]),
+        ("failed", "index", False, [1]),
+        ("skipped", "index", False, []),
+    ],
+)
+def test_which_are_listed_and_how(state: str, sort: str, descending: bool, order: list[int]) -> None:
+    assert [row.map_index for row in chosen(ROWS, state, sort, descending, at(10))] == order
+
+
+def test_states_link_to_those_in_them_and_back() -> None:
+    found = counts(ROWS, {"state": "failed", "page": "2"})
+    assert [(it.state, it.count, it.href, it.current) for it in found][:2] == [
+        ("failed", 1, "?", True),
+        ("running", 1, "?state=running", False),
+    ]
+
+
+def test_how_long_they_took() -> None:
+    assert times(ROWS) == Times(1, 3, 5)
+    assert times(ROWS[2:]) is None
+
+
+def test_a_column_turns_round() -> None:
+    found = sorts({"sort": "duration"}, "duration")
+    assert (found["duration"].href, found["duration"].direction) == ("?sort=duration&desc=1", "ascending")
+    assert (found["index"].href, found["index"].direction) == ("?sort=index", "")
+    assert sorts({"sort": "duration", "desc": "1"}, "duration")["duration"].href == "?sort=duration"
