@@ -98,7 +98,7 @@ class Insight:
     usual: Mapping[str, float]  #: seconds
     ends: Mapping[str, datetime]  #: when what has not ended will have
     path: frozenset[str]
-    links: frozenset[tuple[str, str]]
+    links: frozenset[tuple[str, str]]  #: as `graph_layout` names the ends of its arrows
 
 
 def insight(lines: Sequence[Line], plan: Forecast, usual: Mapping[str, float], found: Forecast) -> Insight:
@@ -115,10 +115,30 @@ def insight(lines: Sequence[Line], plan: Forecast, usual: Mapping[str, float], f
         coming = [found.spans[name] for name in line.task_ids if name in found.spans]
         if any(span.predicted for span in coming) and line.id in seconds:
             ends[line.id] = max(span.end for span in coming)
-    steps = [(shown[a], shown[b]) for a, b in found.links() if a in shown and b in shown]
+    steps = {(shown[a], shown[b]) for a, b in found.links() if a in shown and b in shown}
+    trails = _trails(lines)
     return Insight(
         usual=seconds,
         ends=ends,
         path=frozenset(shown[name] for name in found.path if name in shown),
-        links=frozenset(step for step in steps if step[0] != step[1]),
+        links=frozenset(piece for a, b in steps if a != b for piece in _pieces(trails[a], trails[b])),
     )
+
+
+def _trails(lines: Sequence[Line]) -> dict[str, tuple[str, ...]]:
+    """Each line with the groups around it, outermost first."""
+    found: dict[str, tuple[str, ...]] = {}
+    above: list[str] = []
+    for line in lines:
+        del above[line.depth :]
+        above.append(line.id)
+        found[line.id] = tuple(above)
+    return found
+
+
+def _pieces(a: tuple[str, ...], b: tuple[str, ...]) -> list[tuple[str, str]]:
+    """The parts in which the arrow from `a` to `b` is drawn: out of its groups, across, and into others."""
+    same = next((n for n, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), 0)
+    out = [(a[n + 1], a[n]) for n in range(same, len(a) - 1)]
+    into = [(b[n], b[n + 1]) for n in range(same, len(b) - 1)]
+    return [*out, (a[same], b[same]), *into]

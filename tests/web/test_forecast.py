@@ -8,7 +8,8 @@ from asyncflow.core.models import DagRun
 from asyncflow.core.specs import TaskSpec
 from asyncflow.core.states import RunState
 from asyncflow.store.grid import CellPart
-from asyncflow.web.forecast import NOTHING, forecast
+from asyncflow.web.dag_tree import lines
+from asyncflow.web.forecast import NOTHING, forecast, insight
 from tests.web.dag_home import a_run, a_spec
 
 NOW = a_run(0).run_after
@@ -92,3 +93,22 @@ def test_what_waits_begins_at_the_soonest_now(state: str) -> None:
     found = forecast(SPEC, USUAL, live(), {"start": part(state)}, at(30))
     assert found.spans["start"].start == at(30)
     assert found.end == at(30 + 10 + 60 + 20)
+
+
+def test_a_group_that_is_folded_has_the_path_and_the_times_of_its_tasks() -> None:
+    spec = a_spec()
+    usual = {"start": 1.0, "load.users": 5.0, "load.orders": 9.0, "end": 1.0}
+    plan = forecast(spec, usual, None, {}, NOW)
+    run = forecast(spec, usual, live(), {}, NOW)
+    known = insight(lines(spec, frozenset()), plan, usual, run)
+    assert known.usual == {"start": 1.0, "load": 9.0, "end": 1.0}
+    assert (known.path, known.links) == ({"start", "load", "end"}, {("start", "load"), ("load", "end")})
+    assert known.ends == {"start": at(1), "load": at(10), "end": at(11)}
+
+
+def test_arrows_that_cross_the_border_of_a_group_are_in_pieces() -> None:
+    spec = a_spec()
+    usual = {"start": 1.0, "load.users": 5.0, "end": 1.0}
+    plan = forecast(spec, usual, None, {}, NOW)
+    known = insight(lines(spec, frozenset({"load"})), plan, usual, plan)
+    assert known.links == {("start", "load"), ("load", "load.users"), ("load.users", "load"), ("load", "end")}
