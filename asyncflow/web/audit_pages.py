@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from asyncflow.web import address, audit_view
+from asyncflow.web.named_pages import places
 from asyncflow.web.ports import Actions
 from asyncflow.web.templating import fingerprint, fragment, page
 
@@ -31,6 +32,8 @@ async def _list(request: Request) -> dict[str, Any]:
     lines = [audit_view.line(row) for row in found[:_LIMIT]]
     return {
         "section": "Admin",
+        "places": places(request),
+        "at": "/audit",
         "topics": {"audit": "1"},
         "lines": lines,
         "actions": await actions.browse.audit_actions(),

@@ -91,32 +91,46 @@ class Column(NamedTuple):
     title: str
 
 
-def problems(it: Vitals, _: Language) -> list[str]:
+class Problem(NamedTuple):
+    """What somebody should look at."""
+
+    words: str
+    href: str = ""  #: where more of it stands
+
+
+def problems(it: Vitals, _: Language) -> list[Problem]:
     """What somebody should look at, a sentence each; empty when all is well."""
     found = []
     if it.trouble:
-        found.append(it.trouble)
+        found.append(Problem(it.trouble))
     if it.lag.p99 > _LAG:
-        found.append(
-            _("The event loop is slow: every hundredth turn came {time} late or more.", time=_.duration(it.lag.p99))
-        )
+        slow = _("The event loop is slow: every hundredth turn came {time} late or more.", time=_.duration(it.lag.p99))
+        found.append(Problem(slow))
     if it.disk_total and (it.disk_free < _DISK_BYTES or it.disk_free / it.disk_total < _DISK_SHARE):
-        found.append(_("The disk has only {size} left.", size=size_text(it.disk_free)))
+        found.append(Problem(_("The disk has only {size} left.", size=size_text(it.disk_free))))
     if it.start_mode == "fork" and not any(process.kind == "zygote" for process in it.processes):
-        found.append(_("The process that DAG hosts are forked from does not run; it is being started."))
+        gone = _("The process that DAG hosts are forked from does not run; it is being started.")
+        found.append(Problem(gone, "/admin/log"))
     if not it.folder_exists:
-        found.append(_("The DAG folder {folder} does not exist.", folder=it.folder))
+        found.append(Problem(_("The DAG folder {folder} does not exist.", folder=it.folder), "/"))
     if it.import_errors:
-        found.append(_.n("{n} DAG file cannot be loaded.", "{n} DAG files cannot be loaded.", it.import_errors))
+        count = it.import_errors
+        broken = _.n("{n} DAG file cannot be loaded.", "{n} DAG files cannot be loaded.", count)
+        found.append(Problem(broken, "/?status=broken"))
     if it.late_runs:
-        found.append(
-            _.n("{n} active run has missed its deadline.", "{n} active runs have missed theirs.", it.late_runs)
-        )
-    for group in it.census.groups:
-        age = _age(group, it.now)
-        if group.kind in ("next", "starting") and age is not None and age > _IN_LINE:
-            found.append(_("{task} should have started {time} ago.", task=name(group.example), time=_.duration(age)))
-    return found
+        count = it.late_runs
+        late = _.n("{n} active run has missed its deadline.", "{n} active runs have missed theirs.", count)
+        found.append(Problem(late, "/runs?state=running"))
+    return found + [problem for group in it.census.groups if (problem := _overdue(group, it.now, _))]
+
+
+def _overdue(group: Group, now: datetime, _: Language) -> Problem | None:
+    """An instance that nothing keeps from starting, and that has not started."""
+    age = _age(group, now)
+    if group.kind not in ("next", "starting") or age is None or age <= _IN_LINE:
+        return None
+    words = _("{task} should have started {time} ago.", task=name(group.example), time=_.duration(age))
+    return Problem(words, address.task_path(*group.example))
 
 
 def name(key: TaskKey) -> str:

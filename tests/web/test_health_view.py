@@ -79,7 +79,7 @@ def test_a_server_that_is_well_has_no_problems() -> None:
     ],
 )
 def test_what_needs_attention_is_a_sentence(changed: dict[str, Any], sentence: str) -> None:
-    assert view.problems(vitals(**changed), EN) == [sentence]
+    assert [problem.words for problem in view.problems(vitals(**changed), EN)] == [sentence]
 
 
 def test_spawned_hosts_need_no_zygote() -> None:
@@ -87,7 +87,9 @@ def test_spawned_hosts_need_no_zygote() -> None:
 
 
 def test_an_instance_that_does_not_start_needs_attention() -> None:
-    assert view.problems(vitals(group("next", ago=90)), EN) == ["etl.load[3] should have started 1 min 30 s ago."]
+    (problem,) = view.problems(vitals(group("next", ago=90)), EN)
+    assert problem.words == "etl.load[3] should have started 1 min 30 s ago."
+    assert problem.href == "/dags/etl/runs/run%2F1/tasks/load?map_index=3"
 
 
 def test_every_kind_of_waiting_has_words() -> None:
