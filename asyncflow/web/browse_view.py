@@ -174,7 +174,7 @@ def onward(page: TasksPage, params: Mapping[str, str]) -> str | None:
     if page.window.next is None:
         return None
     look = "long" if page.window.looked_back_to else None
-    return address.query(params, **{**_PLACE, "look": look}, after=page.window.next)
+    return address.query(params, **{**_PLACE, "look": look, "after": page.window.next})
 
 
 def all_words(matching: Matching, _: Language) -> str:

@@ -15,7 +15,7 @@ from asyncflow.engine.pages import BARS, MOST_MISSED, SORTS, STATUSES, BriefRun,
 from asyncflow.errors import InvalidInput
 from asyncflow.web import address
 from asyncflow.web.i18n import Language
-from asyncflow.web.views import Links, links
+from asyncflow.web.views import Links, is_active, links
 
 #: a tab of the list -> what it says
 TABS = {
@@ -101,6 +101,14 @@ def query(params: Mapping[str, str]) -> DagQuery:
     )
 
 
+def _tasks_at(row: DagRow) -> str:
+    """Where the task instances are that circles count: in the active runs, or else in the last one. A state follows."""
+    runs = [run for run in row.recent if is_active(run.state.value)] or row.recent[:1]
+    if len(runs) > 1:
+        return f"/tasks?{urlencode({'dag_id': row.dag.dag_id})}&runs=active&state="
+    return f"{address.run_path(row.dag.dag_id, runs[0].run_id)}?state=" if runs else ""
+
+
 def lines(rows: Sequence[DagRow], now: datetime, _: Language) -> list[Line]:
     """The rows of one page."""
     return [_line(row, now, _) for row in rows]
@@ -108,9 +116,7 @@ def lines(rows: Sequence[DagRow], now: datetime, _: Language) -> list[Line]:
 
 def _line(row: DagRow, now: datetime, _: Language) -> Line:
     dag, card, last = row.dag, row.card, row.last_run
-    path = address.dag_path(dag.dag_id)
-    shown = next((run for run in row.recent), None)
-    run_path = address.run_path(dag.dag_id, shown.run_id) if shown else ""
+    path, tasks_at = address.dag_path(dag.dag_id), _tasks_at(row)
     return Line(
         dag_id=dag.dag_id,
         name=card.name,
@@ -130,7 +136,7 @@ def _line(row: DagRow, now: datetime, _: Language) -> Line:
         ),
         tasks=_circles(
             [
-                (state, row.task_states[state], f"{run_path}?state={state}")
+                (state, row.task_states[state], f"{tasks_at}{state}")
                 for state in _TASK_STATES
                 if row.task_states.get(state)
             ],
