@@ -8,9 +8,9 @@ from datetime import timedelta
 import pytest
 
 from asyncflow.core.states import RunState, TaskState
-from asyncflow.engine.browse import Matching, Place, TasksPage, TaskWindow
+from asyncflow.engine.browse import Matching, Place, TasksPage
 from asyncflow.errors import InvalidInput
-from asyncflow.store.browse import AuditLine
+from asyncflow.store.browse import AuditLine, TaskWindow
 from asyncflow.web import audit_view, browse_view
 from asyncflow.web.i18n import Language
 from tests.web.conftest import DAY0, RUN, RUN_PATH, Site, a_dag, a_run, a_ti
@@ -60,7 +60,7 @@ def test_filters_are_in_the_address(site: Site, query: str, expected: list[str])
     site.store(other, a_ti(other, "load", pool="etl", operator="PythonOperator", try_number=2))
     text = site.text(f"/tasks?{query}")
     assert rows(text) == expected
-    assert ("No task instance matches." in text) is not expected
+    assert ("No task instance matches." in text) is (not expected)
 
 
 def test_a_long_list_has_pages(site: Site) -> None:
