@@ -151,7 +151,7 @@ class AuditActions:
             lines = audit_lines(person, action, given, answer, error, arguments, self._clock.now())
             await self._store.add_audit(lines)
             self._changes.noted(AUDIT)
-        except (OSError, AsyncflowError):
+        except Exception:  # a disk that is full, an argument nobody thought of: the answer is not to be lost over it
             log.exception("The audit log cannot be written: %s by %s", action, person.who or person.via)
 
 
@@ -231,5 +231,17 @@ def _kept(name: str, value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_kept("", one) for one in value[:_LISTED]]
     if isinstance(value, str):
-        return value if len(value) <= _LONGEST else f"{value[:_LONGEST]}..."
-    return value if isinstance(value, (bool, int, float)) or value is None else str(value)[:_LONGEST]
+        return _kept_text(value)
+    if isinstance(value, (bool, int, float)) or value is None:
+        return value
+    return value.isoformat() if isinstance(value, datetime) else type(value).__name__
+
+
+def _kept_text(text: str) -> Any:
+    """A text; one that is a JSON object may have secrets in it."""
+    if text.lstrip().startswith("{"):
+        try:
+            return _kept("", msgspec.json.decode(text))
+        except msgspec.DecodeError:
+            pass
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
