@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 @pytest.fixture(scope="package")
 def addresses(server: ServeProcess) -> list[str]:
     """A page of each kind, of a DAG with common names and of one with long and hostile ones."""
-    found = ["/", "/?status=failed", "/runs", "/search?q=e", "/nowhere", "/list/selected?do=pause&dag_id=etl"]
+    found = ["/", "/?status=failed", "/runs", "/search?q=e", "/nowhere", "/list/selected?do=pause&dag_id=etl", "/keys"]
     for dag_id, task_id in (("etl", "load"), ("x" * 200, "y" * 200)):
         run_id = quote(server.run_to_end(dag_id)["run_id"], safe="")
         run = f"/dags/{dag_id}/runs/{run_id}"
@@ -53,3 +53,33 @@ def test_no_page_breaks(
         wrong += [f"{address[:60]}: {text}" for text in violations(page, axe)]
     context.close()
     assert not wrong, "\n".join(dict.fromkeys(wrong))
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_what_opens_over_a_page_and_the_colours_of_airflow_2(
+    chromium: Browser, server: ServeProcess, addresses: list[str], axe: str, theme: str
+) -> None:
+    context = chromium.new_context(
+        base_url=server.address,
+        viewport={"width": 360, "height": 800},
+        color_scheme=theme,  # type: ignore[arg-type]
+        bypass_csp=True,
+    )
+    context.add_cookies([{"name": "asyncflow_colours", "value": "airflow2", "url": server.address}])
+    page = context.new_page()
+    page.goto("/")
+    assert (
+        page.evaluate("getComputedStyle(document.querySelector('.state-failed')).backgroundColor") == "rgb(255, 0, 0)"
+    )
+    found = violations(page, axe)
+    page.locator(".menu summary").click()
+    found += violations(page, axe)
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+    page.locator(".menu summary").click()
+    page.keyboard.press("?")
+    page.locator("#keys").wait_for()
+    found += violations(page, axe)
+    page.goto("/dags/etl/grid")
+    found += violations(page, axe)
+    context.close()
+    assert found == []
