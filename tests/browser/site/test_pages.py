@@ -16,6 +16,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 def addresses(server: ServeProcess) -> list[str]:
     """A page of each kind, of a DAG with common names and of one with long and hostile ones."""
     found = ["/", "/?status=failed", "/runs", "/search?q=e", "/nowhere", "/list/selected?do=pause&dag_id=etl", "/keys"]
+    found += ["/admin", *(f"/admin/{name}" for name in ("health", "config", "plugins", "log", "about"))]
     for dag_id, task_id in (("etl", "load"), ("x" * 200, "y" * 200)):
         run_id = quote(server.run_to_end(dag_id)["run_id"], safe="")
         run = f"/dags/{dag_id}/runs/{run_id}"
