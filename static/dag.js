@@ -297,6 +297,32 @@
     else document.querySelectorAll("svg.graph.lit").forEach((svg) => svg.classList.remove("lit"));
   });
 
+  // Gantt: the line of now, and what runs, move on with the clock of the server. At the right edge it is drawn anew.
+  function advance() {
+    const box = document.querySelector("#dag-gantt[data-start]");
+    if (!box || document.hidden) return;
+    if (box.dataset.read !== box.dataset.now) {
+      box.dataset.read = box.dataset.now;
+      box.skew = Date.parse(box.dataset.now) - Date.now();
+    }
+    const now = Date.now() + box.skew;
+    const x = box.dataset.width * (now - Date.parse(box.dataset.start)) / 1000 / box.dataset.seconds;
+    if (x > box.dataset.width) {
+      box.removeAttribute("data-start");
+      box.dispatchEvent(new Event("edge"));
+      return;
+    }
+    box.querySelectorAll("line.now").forEach((line) => { line.setAttribute("x1", x); line.setAttribute("x2", x); });
+    box.querySelectorAll("rect[data-live]").forEach((bar) => bar.setAttribute("width", Math.max(1.5, x - bar.getAttribute("x"))));
+    box.querySelectorAll("tr").forEach((row) => {
+      const rest = row.querySelector("rect[data-rest]");
+      if (!rest || (!row.querySelector("rect[data-live]") && Number(rest.getAttribute("x")) > x)) return;
+      rest.setAttribute("width", Math.max(0, rest.dataset.rest - x));
+      rest.setAttribute("x", x);
+    });
+  }
+  setInterval(advance, 1000);
+
   function start() {
     document.querySelectorAll("table.grid").forEach(roving);
     document.querySelectorAll("[data-past]").forEach((slider) => { slider.hidden = false; });

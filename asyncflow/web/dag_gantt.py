@@ -7,7 +7,8 @@ from starlette.responses import Response
 
 from asyncflow.core.states import RunState
 from asyncflow.web import address, dag_tree, gantt_view
-from asyncflow.web.dag_graph import run_choices
+from asyncflow.web.dag_graph import expected, run_choices
+from asyncflow.web.dag_grid import LIT
 from asyncflow.web.dag_head import head
 from asyncflow.web.ports import Actions
 from asyncflow.web.templating import fingerprint, page, unchanged
@@ -36,9 +37,10 @@ async def _answer(request: Request, template: str) -> Response:
     if run is not None:
         places = {task_id: place for place, task_id in enumerate(dag_tree.order_of(dag.spec))}
         tries = await pages.tries(dag_id, run.run_id)
-        chart = gantt_view.gantt(run, await pages.instances(run), tries, places, window.now)
-    # while something runs the right edge moves on, so there is always something new
-    have = fingerprint(dag.version, dag.paused, address.query(params), chart if live else "")
+        coming = (await expected(pages, dag.spec, await pages.usual(window), run)).spans if live else {}
+        chart = gantt_view.gantt(run, await pages.instances(run), tries, places, window.now, coming)
+    # while something runs the line of now moves on, so there is always something new
+    have = fingerprint(dag.version, dag.paused, address.query(params), chart and (chart.rows, chart.now_x))
     if template.startswith("dags/_") and params.get("have") == have:
         return unchanged()
     count = len(chart.rows) if chart else 0
@@ -49,6 +51,10 @@ async def _answer(request: Request, template: str) -> Response:
         head=head(pages, dag, "gantt"),
         fingerprint=have,
         query=address.query(params),
+        lit=address.choice(params, "lit", LIT),
+        lights={
+            state: address.query(params, lit=None if params.get("lit") == state else state) or "?" for state in LIT
+        },
         run=run,
         runs=run_choices(window.runs, run),
         live=live,

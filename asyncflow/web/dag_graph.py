@@ -51,7 +51,7 @@ async def _answer(request: Request, template: str) -> Response:
     down = address.choice(params, "dir", ("down", "right")) == "down"
     between = graph_view.edges(spec, lines)
     usual = await pages.usual(window)
-    foreseen = await _forecast(pages, spec, usual, run)
+    foreseen = await expected(pages, spec, usual, run)
     known = insight(lines, forecast(spec, usual, None, {}, window.now), usual, foreseen)
     laid = await laid_out(tuple(graph_view.nodes(lines)), tuple(between), down)
     kept = dict(params)
@@ -86,7 +86,7 @@ async def _answer(request: Request, template: str) -> Response:
     )
 
 
-async def _forecast(pages: DagPages, spec: DagSpec, usual: dict[str, float], run: NumberedRun | None) -> Forecast:
+async def expected(pages: DagPages, spec: DagSpec, usual: dict[str, float], run: NumberedRun | None) -> Forecast:
     """What is to be expected of a run, or of one that would start now."""
     if run is None:
         return forecast(spec, usual, None, {}, pages.now())

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Protocol
 
 from asyncflow.core.models import DagRun, TaskInstance
 from asyncflow.core.states import TaskState
 from asyncflow.web import views
 from asyncflow.web.address import run_path, segment
+from asyncflow.web.forecast import Span
 
 #: the drawing's width and the height of one line, in pixels
 WIDTH, LINE = 900, 22
@@ -43,10 +45,11 @@ class Bar:
 
     x: float
     width: float
-    kind: str  #: waited (for a slot, then for its process) or ran
+    kind: str  #: waited (for a slot, then for its process), ran, or rest (what is foreseen)
     state: str
     title: str
     href: str
+    live: bool = False  #: grows with the time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +71,9 @@ class Gantt:
     ticks: list[tuple[float, str]]
     start: datetime
     end: datetime
+    seconds: float  #: from one end of the axis to the other
+    now: datetime
+    now_x: float | None  #: where now is, while the run goes on
 
 
 class _Scale:
@@ -82,9 +88,17 @@ class _Scale:
 
 
 def gantt(
-    run: DagRun, instances: Sequence[TaskInstance], tries: Sequence[Try], places: Mapping[str, int], now: datetime
+    run: DagRun,
+    instances: Sequence[TaskInstance],
+    tries: Sequence[Try],
+    places: Mapping[str, int],
+    now: datetime,
+    foreseen: Mapping[str, Span] = MappingProxyType({}),
 ) -> Gantt | None:
-    """The drawing of a run, in the order in which the instances began; None before any was queued."""
+    """The drawing of a run, in the order in which the instances began; None before any was queued.
+
+    `foreseen`: by task id, when what has not ended will have; what has not begun comes last.
+    """
     by_instance: dict[tuple[str, int], list[Try]] = {}
     for bar in tries:
         by_instance.setdefault((bar.task_id, bar.map_index), []).append(bar)
@@ -92,9 +106,15 @@ def gantt(
     moments += [ti.scheduled_at for ti in instances if ti.scheduled_at and (ti.task_id, ti.map_index) in by_instance]
     if not moments:
         return None
-    live = any(bar.started_at is not None and bar.ended_at is None for bar in tries) and run.ended_at is None
+    live = run.ended_at is None and (
+        bool(foreseen) or any(bar.started_at is not None and bar.ended_at is None for bar in tries)
+    )
+    coming = {name: span for name, span in foreseen.items() if span.predicted} if live else {}
     start = min([*moments, *([run.started_at] if run.started_at else [])])
-    end = max([*moments, *([now] if live else [])])
+    last = max([*moments, *([now] if live else [])])
+    # room for what goes on longer than foreseen, so that the page need not be drawn anew each second
+    room = (last - start) / 10 if live else timedelta()
+    end = max([last + room, *(span.end for span in coming.values())])
     scale = _Scale(start, end)
     known = {(ti.task_id, ti.map_index): ti for ti in instances}
 
@@ -102,12 +122,52 @@ def gantt(
         first = by_instance[key][0]
         return first.queued_at or first.started_at or end, places.get(key[0], len(places)), key[1]
 
-    rows = [_row(run, key, known.get(key), by_instance[key], scale, end) for key in sorted(by_instance, key=began)]
-    return Gantt(rows=rows, ticks=_ticks(scale), start=start, end=end)
+    rows = [
+        _row(run, key, known.get(key), by_instance[key], scale, now if live else last, coming.get(key[0]))
+        for key in sorted(by_instance, key=began)
+    ]
+    begun = {task_id for task_id, _ in by_instance}
+    later = sorted((span.start, places.get(name, 0), name) for name, span in coming.items() if name not in begun)
+    rows += [_expected(run, name, coming[name], scale) for _, _, name in later]
+    return Gantt(
+        rows=rows,
+        ticks=_ticks(scale),
+        start=start,
+        end=end,
+        seconds=scale.seconds,
+        now=now,
+        now_x=scale.x(now) if live else None,
+    )
+
+
+def _expected(run: DagRun, task_id: str, span: Span, scale: _Scale) -> Row:
+    """A task that has not begun."""
+    href = f"{run_path(run.dag_id, run.run_id)}/tasks/{segment(task_id)}"
+    return Row(name=task_id, bars=[_rest(scale, span, href)], waited="", ran="", open_end=False)
+
+
+def _rest(scale: _Scale, span: Span, href: str) -> Bar:
+    """What is foreseen, from its start to its end."""
+    x = scale.x(span.start)
+    lasts = views.duration_text((span.end - span.start).total_seconds())
+    return Bar(
+        x=x,
+        width=max(round(scale.x(span.end) - x, 1), 0.0),
+        kind="rest",
+        state="none",
+        title=f"expected · {lasts} · {span.start:%H:%M:%S} to {span.end:%H:%M:%S} UTC",
+        href=href,
+    )
 
 
 def _row(
-    run: DagRun, key: tuple[str, int], ti: TaskInstance | None, tries: Sequence[Try], scale: _Scale, end: datetime
+    run: DagRun,
+    key: tuple[str, int],
+    ti: TaskInstance | None,
+    tries: Sequence[Try],
+    scale: _Scale,
+    end: datetime,
+    coming: Span | None,
 ) -> Row:
     name = views.instance_name(*key, ti.rendered_map_index if ti else None)
     copy = f"&map_index={key[1]}" if key[1] >= 0 else ""
@@ -126,7 +186,10 @@ def _row(
                 continue
             kind = "waited" if state in ("scheduled", "queued") else "ran"
             waited, ran = (waited + (stop - start), ran) if kind == "waited" else (waited, ran + (stop - start))
-            bars.append(_bar(scale, bar.try_number, kind, state, (start, stop), href))
+            live = bar.ended_at is None and run.ended_at is None and bar is tries[-1]
+            bars.append(_bar(scale, bar.try_number, kind, state, (start, stop), href, live=live and kind == "ran"))
+    if coming is not None and bars and tries[-1].ended_at is None and coming.end > end:
+        bars.append(_rest(scale, Span(end, coming.end, predicted=True), bars[-1].href))
     return Row(
         name=name,
         bars=bars,
@@ -136,7 +199,16 @@ def _row(
     )
 
 
-def _bar(scale: _Scale, number: int, kind: str, state: str, span: tuple[datetime, datetime], href: str) -> Bar:
+def _bar(
+    scale: _Scale,
+    number: int,
+    kind: str,
+    state: str,
+    span: tuple[datetime, datetime],
+    href: str,
+    *,
+    live: bool = False,
+) -> Bar:
     x = scale.x(span[0])
     words = {"scheduled": "waited for a slot", "queued": "waited for its process"}.get(state, f"ran, {state}")
     lasted = views.duration_text((span[1] - span[0]).total_seconds())
@@ -147,6 +219,7 @@ def _bar(scale: _Scale, number: int, kind: str, state: str, span: tuple[datetime
         state=state,
         title=f"try {number} {words.replace('_', ' ')} · {lasted} · {span[0]:%H:%M:%S} to {span[1]:%H:%M:%S} UTC",
         href=href,
+        live=live,
     )
 
 

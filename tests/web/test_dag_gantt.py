@@ -15,6 +15,7 @@ from asyncflow.core.models import DagRun, TaskInstance
 from asyncflow.core.states import RunState, TaskState
 from asyncflow.store.grid import TryBar
 from asyncflow.web import gantt_view
+from asyncflow.web.forecast import Span
 from tests.web.dag_home import DagHome, a_run, a_ti, a_try, dag_home
 
 SECOND = timedelta(seconds=1)
@@ -75,7 +76,8 @@ def test_what_runs_now_reaches_up_to_now() -> None:
     run = a_run(0, state=RunState.RUNNING, ended_at=None)
     ti = a_ti(run, "a")
     found = _gantt([ti], [_try(ti, 1, 0, None)], run, now=60)
-    assert found.end == START + 60 * SECOND
+    assert found.end == START + 66 * SECOND  # a tenth is left for what goes on
+    assert found.now_x == pytest.approx(900 / 1.1, abs=0.1)
     assert found.rows[0].open_end
 
 
@@ -127,3 +129,33 @@ async def test_the_drawing_grows_while_a_task_runs(home: DagHome) -> None:
     text = await home.page("/dags/etl/gantt")
     address = text.split('id="dag-gantt" hx-get="')[1].split('"')[0].replace("&amp;", "&")
     assert (await home.get(address)).status_code == 200
+
+
+def test_what_is_expected_follows_what_runs_and_what_has_not_begun() -> None:
+    run = a_run(0, state=RunState.RUNNING, ended_at=None)
+    ti = a_ti(run, "a")
+    coming = {
+        "a": Span(START, START + 100 * SECOND, predicted=True),
+        "b": Span(START + 100 * SECOND, START + 120 * SECOND, predicted=True),
+        "done": Span(START, START + 10 * SECOND, predicted=False),
+    }
+    found = gantt_view.gantt(run, [ti], [_try(ti, 1, 0, None)], {}, START + 60 * SECOND, coming)
+    assert found is not None
+    assert found.end == START + 120 * SECOND
+    running, later = found.rows
+    assert [(bar.kind, bar.x, bar.width, bar.live) for bar in running.bars] == [
+        ("ran", 0.0, 450.0, True),
+        ("rest", 450.0, 300.0, False),
+    ]
+    assert later.name == "b"
+    assert [(bar.kind, bar.x, bar.width) for bar in later.bars] == [("rest", 750.0, 150.0)]
+    assert "expected · 20.0 s" in later.bars[0].title
+
+
+def test_nothing_is_expected_of_a_run_that_is_over() -> None:
+    run = a_run(0)
+    ti = a_ti(run, "a")
+    coming = {"b": Span(START, START + 20 * SECOND, predicted=True)}
+    found = gantt_view.gantt(run, [ti], [_try(ti, 1, 0, 10)], {}, START + 60 * SECOND, coming)
+    assert found is not None
+    assert ([row.name for row in found.rows], found.now_x) == (["a"], None)

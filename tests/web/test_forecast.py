@@ -102,7 +102,8 @@ def test_a_group_that_is_folded_has_the_path_and_the_times_of_its_tasks() -> Non
     run = forecast(spec, usual, live(), {}, NOW)
     known = insight(lines(spec, frozenset()), plan, usual, run)
     assert known.usual == {"start": 1.0, "load": 9.0, "end": 1.0}
-    assert (known.path, known.links) == ({"start", "load", "end"}, {("start", "load"), ("load", "end")})
+    assert known.path == {"start", "load", "end"}
+    assert known.links == {("start", "load"), ("load", "end")}
     assert known.ends == {"start": at(1), "load": at(10), "end": at(11)}
 
 
