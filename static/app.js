@@ -100,7 +100,7 @@
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-copy]");
     const text = button && document.getElementById(button.dataset.copy);
-    if (text) navigator.clipboard.writeText(text.textContent).then(() => say(button.textContent), () => getSelection().selectAllChildren(text));
+    if (text) navigator.clipboard.writeText(text.textContent).then(() => say(button.dataset.said), () => getSelection().selectAllChildren(text));
   });
 
   // ---- keys ----------------------------------------------------------------------------------------------------------

@@ -148,6 +148,8 @@ async def preview(request: Request) -> Response:
         rows = await actions.preview_variables(given, on_conflict)
     except AsyncflowError as error:
         return _import_page(request, error=str(error), on_conflict=on_conflict, status=400)
+    finally:
+        await form.close()  # the file that came
     counts = variable_view.counts(rows)
     return _import_page(request, rows=rows, counts=counts, upload=name, file=file, on_conflict=on_conflict)
 

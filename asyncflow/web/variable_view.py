@@ -84,5 +84,5 @@ def guessed_name(text: str) -> str:
     if text.lstrip().startswith("{"):
         return "text.json"
     lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
-    is_env = all("=" in line and ":" not in line.partition("=")[0] for line in lines)
-    return "text.env" if lines and is_env else "text.yaml"
+    name, sign, _ = lines[0].partition("=") if lines else ("", "", "")
+    return "text.env" if sign and ":" not in name else "text.yaml"
