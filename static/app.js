@@ -38,13 +38,21 @@
     live.addEventListener("health", (event) => mark(event.detail.data === "bad"));
   }
 
+  // what an event has caused says so: what was made for another tab after the same event will do
+  document.addEventListener("htmx:config:request", (event) => {
+    const from = event.detail.ctx.sourceEvent;
+    const seen = from && from.target === live && from.detail && from.detail.data;
+    if (seen) event.detail.ctx.request.headers["Asyncflow-Seen"] = seen;
+  });
+
   // ---- dialogs: what the link or form leads to, in place ----------------------------------------------------------------
   const dialog = $("#dialog");
   let opener = null;
-  async function show(address, from) {
+  async function show(address, from, form) {
     const answer = await fetch(address, { headers: { "HX-Request": "true" }, credentials: "same-origin" });
     if (!answer.ok && !(answer.headers.get("content-type") || "").includes("html")) { location.href = address; return; }
     const text = await answer.text();
+    if (form && form.isConnected && get(form) !== address) return; // more was written meanwhile; its own preview follows
     const held = dialog.open && dialog.contains(document.activeElement) ? document.activeElement : null; // in a preview
     const open = Array.from(dialog.querySelectorAll("details"), (it) => it.open);
     dialog.innerHTML = text;
@@ -89,7 +97,7 @@
   document.addEventListener("change", (event) => {
     const form = event.target.form;
     if (event.target.dataset.submits) { form.requestSubmit(form.elements[event.target.dataset.submits]); return; }
-    if (form && form.matches("#dialog form[data-preview]")) show(get(form), null);
+    if (form && form.matches("#dialog form[data-preview]")) show(get(form), null, form);
     if (event.target.matches("[data-all]")) {
       document.querySelectorAll("td.pick input").forEach((box) => { box.checked = event.target.checked; });
     }
