@@ -40,7 +40,7 @@ async def _answer(request: Request, template: str) -> Response:
         coming = (await expected(pages, dag.spec, await pages.usual(window), run)).spans if live else {}
         chart = gantt_view.gantt(run, await pages.instances(run), tries, places, window.now, coming)
     # while something runs the line of now moves on, so there is always something new
-    have = fingerprint(dag.version, dag.paused, address.query(params), chart and (chart.rows, chart.now_x))
+    have = fingerprint(dag.version, dag.paused, address.query(params), chart and (chart.rows, chart.end))
     if template.startswith("dags/_") and params.get("have") == have:
         return unchanged()
     count = len(chart.rows) if chart else 0
