@@ -105,6 +105,7 @@ class Tab:
         self._again: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self.last_id = ""
+        self._seen = ""
         self._events_address = ""
 
     async def load(self) -> None:
@@ -138,9 +139,10 @@ class Tab:
         self.events += 1
         for name, (_, topic) in self._waiting.items():
             if topic == fields["event"]:
-                self._fetch_soon(name, fields.get("id", ""))
+                self._fetch_soon(name, fields.get("data", ""))
 
     def _fetch_soon(self, name: str, seen: str) -> None:
+        self._seen = seen
         if name in self._busy:
             self._again.add(name)
             return
@@ -165,7 +167,7 @@ class Tab:
         self._busy.discard(name)
         if name in self._again:
             self._again.discard(name)
-            self._fetch_soon(name, self.last_id)
+            self._fetch_soon(name, self._seen)
 
     @property
     def resting(self) -> bool:

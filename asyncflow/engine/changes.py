@@ -65,7 +65,7 @@ class Changes:
 
     def since(self, text: str) -> frozenset[Named] | None:
         """What changed after the moment that `str(mark)` named; None = too long ago, or another server's."""
-        mark = _parse(text)
+        mark = read_mark(text)
         if mark is None or mark.server != self.mark.server or not self._floor <= mark <= self.mark:
             return None
         first = bisect_right(self._notes, mark, key=lambda note: note[0])
@@ -86,7 +86,8 @@ def _named(write: Write) -> Named:
     return "", ""
 
 
-def _parse(text: str) -> Mark | None:
+def read_mark(text: str) -> Mark | None:
+    """What `str(mark)` wrote; None for anything else."""
     server, _, rest = text.partition("-")
     seq, _, other = rest.partition("-")
     return Mark(server, int(seq), int(other)) if seq.isdecimal() and other.isdecimal() else None

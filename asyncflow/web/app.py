@@ -43,6 +43,7 @@ from asyncflow.web.person import Person
 from asyncflow.web.picked import Picked
 from asyncflow.web.ports import Actions
 from asyncflow.web.security import Guard
+from asyncflow.web.shared import Metered, Shared
 from asyncflow.web.templating import STATIC, page, prepare
 from asyncflow.web.variable_view import Uploads
 
@@ -97,9 +98,11 @@ def make_app(actions: Actions) -> Starlette:
     app = Starlette(
         routes=ROUTES,
         middleware=[
+            Middleware(Metered),
             Middleware(Guard),
             Middleware(Person),
             Middleware(GZipMiddleware, minimum_size=1000, compresslevel=4),
+            Middleware(Shared),
         ],
         exception_handlers={AsyncflowError: _sentence, HTTPException: _http_error},
     )

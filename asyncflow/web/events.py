@@ -25,15 +25,23 @@ from asyncflow.engine.audit import AUDIT
 from asyncflow.engine.changes import CONNECTIONS, POOLS, VARIABLES, Changes, Mark, Named
 from asyncflow.errors import InvalidInput
 from asyncflow.web.log_feed import LogFeeds, Reader, Shown
+from asyncflow.web.pacing import Budget, Ticks
 
 #: seconds between two signs of life on a stream where nothing happens
 HEARTBEAT = 15.0
 #: seconds between two events of a topic to one tab
-PACE = {"run": 0.1, "dag": 0.25, "dags": 1.0, "runs": 1.0, "datasets": 1.0, "pools": 0.5, "variables": 1.0, "connections": 1.0, "audit": 1.0}
+PACE = {
+    "run": 0.1,
+    "dag": 0.25,
+    "dags": 1.0,
+    "runs": 1.0,
+    "datasets": 1.0,
+    "pools": 0.5,
+    "variables": 1.0,
+    "connections": 1.0,
+    "audit": 1.0,
+}
 PACE |= {"server": 1.9, "serverlog": 0.5}
-#: events per second of the topics of whole lists, to all tabs together: with more tabs, each hears less often
-_LISTS_PER_SECOND = 50.0
-_LISTS = frozenset({"audit", "dags", "runs", "datasets", "pools", "variables", "connections"})
 #: topics of the pages about the server itself: they go by the clock and by its log, not by commits
 _ANNOUNCED = frozenset({"server", "serverlog"})
 #: to a tab that may have missed lines: it asks for what it has not
@@ -46,6 +54,11 @@ class Tab:
 
     topics: Mapping[str, Callable[[frozenset[Named]], bool]]  #: topic -> whether a change is about it
     log: Shown | None = None  #: a log that is shown and grows
+    about: str = ""  #: the DAG and the run that it shows
+    first: dict[str, Mark] = field(default_factory=dict)  #: topic -> first change about it that the tab was not told of
+    latest: dict[str, Mark] = field(default_factory=dict)  #: topic -> last change about it
+    free_at: dict[str, float] = field(default_factory=dict)  #: topic -> when its own turn comes
+    due_at: dict[str, float] = field(default_factory=dict)  #: topic -> its place among all tabs
     pending: set[str] = field(default_factory=set)
     woken: anyio.Event = field(default_factory=anyio.Event)
     lines: Reader = field(init=False)  #: what is new in the log
@@ -53,12 +66,15 @@ class Tab:
     def __post_init__(self) -> None:
         self.lines = Reader(lambda: self.woken.set())
 
-    def tell(self, names: frozenset[Named]) -> None:
+    def tell(self, names: frozenset[Named], mark: Mark) -> None:
         """Something has changed."""
-        news = {topic for topic, about in self.topics.items() if about(names)} - self.pending
-        if news:
-            self.pending |= news
-            self.woken.set()
+        for topic, about in self.topics.items():
+            if about(names):
+                self.latest[topic] = mark
+                if topic not in self.pending:
+                    self.first[topic] = mark
+                    self.pending.add(topic)
+                    self.woken.set()
 
 
 class Live:
@@ -69,6 +85,8 @@ class Live:
         self._feeds = feeds
         self._healthy = healthy
         self._tabs: list[Tab] = []
+        self._ticks = Ticks()
+        self.budget = Budget()  #: of what tabs fetch
         changes.listen(self._tell)
 
     @property
@@ -83,7 +101,7 @@ class Live:
 
     def _tell(self, names: frozenset[Named]) -> None:
         for tab in self._tabs:
-            tab.tell(names)
+            tab.tell(names, self.mark)
         self._feeds.changed(names)
 
     def announce(self, topic: str) -> None:
@@ -102,8 +120,9 @@ class Live:
             missed = self._changes.since(since)
             if missed is None:
                 tab.pending |= set(tab.topics)
+                tab.first = dict.fromkeys(tab.topics, self.mark)
             else:
-                tab.tell(missed)
+                tab.tell(missed, self.mark)
             yield f"retry: 500\n{self._id(tab)}\n"
             if tab.log is not None:
                 yield _LOG_MISSED
@@ -115,16 +134,14 @@ class Live:
                 self._feeds.leave(tab.log, tab.lines)
 
     async def _events(self, tab: Tab) -> AsyncIterator[str]:
-        free_at: dict[str, float] = {}
         beat, well = monotonic() + HEARTBEAT, True
         while True:
             tab.woken = anyio.Event()
             now = monotonic()
-            ready = sorted(topic for topic in tab.pending if free_at.get(topic, 0.0) <= now)
-            tab.pending.difference_update(ready)
+            ready = [topic for topic in sorted(tab.pending) if self._due(tab, topic, now) <= now]
+            told = {topic: self._told(tab, topic, now) for topic in ready}
             for topic in ready:
-                free_at[topic] = now + self._pace(topic)
-                yield f"event: {topic}\n{self._id(tab) if topic == ready[-1] else ''}data: {topic}\n\n"
+                yield f"event: {topic}\n{self._id(tab) if topic == ready[-1] else ''}data: {told[topic]}\n\n"
             for news in tab.lines.take():
                 yield _LOG_MISSED if news is None else f"event: log\ndata: {news}\n\n"
             if self._healthy() is not well:
@@ -133,7 +150,7 @@ class Live:
             if now >= beat:
                 beat = now + HEARTBEAT
                 yield ":\n\n"
-            due = min([beat, *(free_at.get(topic, 0.0) for topic in tab.pending)])
+            due = min([beat, *(self._due(tab, topic, now) for topic in tab.pending)])
             with anyio.move_on_after(max(0.0, due - monotonic())):
                 await tab.woken.wait()
 
@@ -141,29 +158,53 @@ class Live:
         """The line with the id, once a tab has been told everything up to it: it may be cut off after any event."""
         return "" if tab.pending else f"id: {self.mark}\n"
 
-    def _pace(self, topic: str) -> float:
-        least = PACE[topic]
-        return max(least, len(self._tabs) / _LISTS_PER_SECOND) if topic in _LISTS else least
+    def _due(self, tab: Tab, topic: str, now: float) -> float:
+        """When a tab may be told of a topic: once its own turn has come, its place in the queue of all tabs."""
+        if topic not in tab.due_at:
+            turn = tab.free_at.get(topic, 0.0)
+            tick = self._ticks.present((topic, tab.about), now)
+            if tick is not None and topic in tab.first and tick.mark < tab.first[topic]:
+                turn = max(turn, tick.over_at)  # this tick knows nothing of it
+            if turn > now:
+                return turn
+            tab.due_at[topic] = self.budget.reserve(topic, now)
+        return tab.due_at[topic]
+
+    def _told(self, tab: Tab, topic: str, now: float) -> str:
+        """Tell a tab of a topic: which topic, and the mark that what it fetches must have reached."""
+        tab.pending.discard(topic)
+        del tab.due_at[topic]
+        tab.free_at[topic] = now + PACE[topic]
+        if topic in _ANNOUNCED:
+            return topic
+        lasts = max(PACE[topic], self.budget.behind(now))
+        tick = self._ticks.tick((topic, tab.about), now, self.mark, lasts)
+        if topic in tab.latest and tick.mark < tab.latest[topic]:  # what came since is for the next tick
+            tab.first[topic] = tab.latest[topic]
+            tab.pending.add(topic)
+        return f"{topic} {tick.mark}"
+
+
+def _holds(name: Named, names: frozenset[Named]) -> bool:
+    return name in names
+
+
+#: topics of lists -> whether a change is about them
+_TOPICS: Mapping[str, Callable[[frozenset[Named]], bool]] = {
+    "dags": lambda names: any(not dag_id.startswith(" ") for dag_id, _ in names),
+    "pools": lambda names: any(run_id or dag_id == POOLS for dag_id, run_id in names),
+    "variables": partial(_holds, (VARIABLES, "")),
+    "connections": partial(_holds, (CONNECTIONS, "")),
+    "runs": lambda names: any(run_id for _, run_id in names),
+    "datasets": lambda names: any(not run_id for _, run_id in names),  # events of datasets, what is queued, DAGs
+    "audit": partial(_holds, (AUDIT, "")),
+    **dict.fromkeys(_ANNOUNCED, lambda names: False),
+}
 
 
 def topics_of(params: Mapping[str, str]) -> dict[str, Callable[[frozenset[Named]], bool]]:
-    """What the address of a stream names: `dags`, `runs`, `datasets`, `dag=<id>`, and `run=<run id>` of that DAG."""
-    topics: dict[str, Callable[[frozenset[Named]], bool]] = {}
-    if "dags" in params:
-        topics["dags"] = lambda names: any(not dag_id.startswith(" ") for dag_id, _ in names)
-    if "pools" in params:
-        topics["pools"] = lambda names: any(run_id or dag_id == POOLS for dag_id, run_id in names)
-    for name, noted in (("variables", VARIABLES), ("connections", CONNECTIONS)):
-        if name in params:
-            topics[name] = partial(_holds, (noted, ""))
-    if "runs" in params:
-        topics["runs"] = lambda names: any(run_id for _, run_id in names)
-    if "datasets" in params:  # what is of no run: events of datasets, what is queued, DAGs
-        topics["datasets"] = lambda names: any(not run_id for _, run_id in names)
-    if "audit" in params:
-        topics["audit"] = lambda names: (AUDIT, "") in names
-    for name in _ANNOUNCED & params.keys():
-        topics[name] = lambda names: False
+    """What the address of a stream names: topics of lists, `dag=<id>`, and `run=<run id>` of that DAG."""
+    topics = {name: about for name, about in _TOPICS.items() if name in params}
     dag_id, run_id = params.get("dag"), params.get("run")
     if dag_id is not None:
         topics["dag"] = lambda names: any(name[0] == dag_id for name in names)
@@ -172,15 +213,12 @@ def topics_of(params: Mapping[str, str]) -> dict[str, Callable[[frozenset[Named]
     return topics
 
 
-def _holds(name: Named, names: frozenset[Named]) -> bool:
-    return name in names
-
-
 async def events(request: Request) -> Response:
     """`GET /events`. A browser that comes back says in `Last-Event-ID` what it saw last."""
     params = request.query_params
     live: Live = request.app.state.live
-    tab = Tab(topics=topics_of(params), log=_log(request))
+    about = "\n".join(params.get(name, "") for name in ("dag", "run"))
+    tab = Tab(topics=topics_of(params), log=_log(request), about=about)
     since = request.headers.get("last-event-id") or params.get("since", "")
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(live.stream(tab, since), media_type="text/event-stream", headers=headers)

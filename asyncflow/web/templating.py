@@ -19,6 +19,8 @@ from asyncflow.web import i18n, keys, preferences
 from asyncflow.web.address import segment
 from asyncflow.web.security import FIELD, form_token, keep_token
 
+#: header of a fragment: its fingerprint, for `shared`
+PRINT = "asyncflow-print"
 #: name of a section -> (address, key after "g"): the bar at the top of every page
 SECTIONS = {
     "DAGs": ("/", "d"),
@@ -173,6 +175,7 @@ def fragment(request: Request, name: str, /, **context: Any) -> Response:
     if request.query_params.get("have") == context["fingerprint"]:
         return Response(status_code=204)
     response = HTMLResponse(render(request, name, context))
+    response.headers[PRINT] = context["fingerprint"]
     keep_token(request, response)
     return response
 

@@ -208,8 +208,30 @@ async def test_a_stream_that_ends_is_forgotten(live: Live, changes: Changes) -> 
     changes.noted("etl")
 
 
-async def test_with_many_tabs_each_hears_less_often_of_whole_lists(live: Live) -> None:
-    assert live._pace("dags") == 1.0
-    live._tabs.extend(Tab(topics={}) for _ in range(200))
-    assert live._pace("dags") == 4.0
-    assert live._pace("run") == 0.1
+async def test_tabs_that_show_the_same_are_told_of_the_same_moment(live: Live, changes: Changes) -> None:
+    tabs = [Listener(live, str(changes.mark), dag="etl") for _ in range(3)]
+    for tab in tabs:
+        await tab.next()
+    changes.noted("etl")
+    marks = []
+    for tab in tabs:
+        text = await tab.next()
+        changes.noted("other")
+        marks.append(text.partition("data: dag ")[2].strip())
+    assert len(set(marks)) == 1
+    assert marks[0] == tabs[0].last_id
+
+
+async def test_what_comes_after_the_moment_is_told_in_the_next(live: Live, changes: Changes) -> None:
+    start = str(changes.mark)
+    first, second = Listener(live, start, dag="etl"), Listener(live, start, dag="etl")
+    for tab in (first, second):
+        await tab.next()
+    changes.noted("etl")
+    early = await first.next()
+    changes.noted("etl")
+    await second.next()
+    assert second.last_id == start, "it has not been told of the second change"
+    late = await second.next()
+    assert f"data: dag {second.last_id}" in late
+    assert late != early
