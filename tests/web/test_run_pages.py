@@ -33,7 +33,7 @@ def confirm(site: Site, path: str, **fields: Any) -> Any:
 
 def test_a_run_shows_its_three_times_and_what_failed_first(site: Site) -> None:
     text = site.text(RUN_PATH)
-    assert '2026-01-01 00:00:00<span class="zone"> UTC</span></time> – <time' in text
+    assert '2026-01-01 00:00:00<span class="zone"> UTC</span></time>&nbsp;– <time' in text
     assert text.index('id="ti--1:load"') < text.index('id="ti--1:extract"')
     assert "1 failed" in text
     assert "2/2" in text
