@@ -201,9 +201,11 @@ def _name(key: Sequence[Any]) -> str:
 
 
 def _touched(result: Mapping[str, Any]) -> int | None:
-    for name in ("count", "deleted_runs", "created"):
+    for name in ("count", "deleted_runs"):
         if isinstance(result.get(name), int):
             return int(result[name])
+    if result.get("created"):
+        return int(result["created"])
     imported = result.get("imported")
     return len(imported) if isinstance(imported, list) else None
 

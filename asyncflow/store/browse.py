@@ -26,9 +26,9 @@ from asyncflow.store.sqlite import Database
 from asyncflow.store.writes import TASKS
 
 #: runs that are looked at in one step, growing; far more where the index holds the broken ones alone
-_STEPS, _BROKEN_STEPS, _STARTED_STEPS = (4, 16, 64), (64, 512, 2048), (100, 400, 1600)
+_STEPS, _BROKEN_STEPS, _STARTED_STEPS = (4, 16, 64), (64, 256, 512), (100, 400, 800)
 #: seconds that a page of the list, and the count beside it, may take
-PAGE_SECONDS, COUNT_SECONDS = 0.025, 0.008
+PAGE_SECONDS, COUNT_SECONDS = 0.02, 0.006
 _FIRST, _LAST = -(2**62), 2**62
 _BROKEN = frozenset({TaskState.FAILED, TaskState.UPSTREAM_FAILED})
 #: a finished run has none of these

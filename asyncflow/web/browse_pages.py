@@ -14,6 +14,8 @@ from asyncflow.web.ports import Actions
 from asyncflow.web.templating import fingerprint, fragment, language, page
 
 _LIMIT = 50
+#: filters that are folded away until one of them is used
+_MORE = ("operator", "pool", "tries", "runs", "from", "to", "started_from", "started_to")
 
 
 async def index(request: Request) -> Response:
@@ -50,6 +52,7 @@ async def _list(request: Request) -> dict[str, Any]:
         "pools": await actions.browse.pools(),
         "params": params,
         "filters": filters,
+        "more": any(filters.get(name) for name in _MORE),
         "query": address.query(params),
         "undo": undo if undo and await actions.can_undo(undo) else "",
         "said": run_view.said(params, _),
