@@ -17,12 +17,29 @@ def addresses(server: ServeProcess) -> list[str]:
     """A page of each kind, of a DAG with common names and of one with long and hostile ones."""
     found = ["/", "/?status=failed", "/runs", "/search?q=e", "/nowhere", "/list/selected?do=pause&dag_id=etl", "/keys"]
     found += ["/admin", *(f"/admin/{name}" for name in ("health", "config", "plugins", "log", "about"))]
+    found += credential_pages(server)
     for dag_id, task_id in (("etl", "load"), ("x" * 200, "y" * 200)):
         run_id = quote(server.run_to_end(dag_id)["run_id"], safe="")
         run = f"/dags/{dag_id}/runs/{run_id}"
         found += [f"/dags/{dag_id}/{name}" for name in ("trigger", "unpause", "delete")]
         found += [run, f"{run}/journal", f"{run}/log", f"{run}/note", f"{run}/clear?ti=-1:{task_id}"]
         found += [f"{run}/mark?state=failed", f"{run}/tasks/{task_id}", f"{run}/tasks/{task_id}/log"]
+    return found
+
+
+def credential_pages(server: ServeProcess) -> list[str]:
+    """Pools, Connections and Variables, some with long and hostile names and values."""
+    evil = "</textarea><script>alert(1)</script>/?&#" + "z" * 150
+    server.call("set_pool", name=evil, slots=0, description="<b>bold</b> " * 50)
+    server.call("set_connection", conn_id="c" * 200, fields={"conn_type": evil, "host": "h" * 300, "login": evil})
+    server.call("set_connection", conn_id="db", fields={"conn_type": "http", "password": "p", "extra": {"token": "t"}})
+    server.call("set_variable", key=evil, value=evil * 20, description="d" * 300)
+    server.call("set_variable", key="settings", value='{"token": "t", "list": [1, 2, 3]}')
+    name = quote(evil, safe="")
+    found = ["/pools", "/pools/default_pool", f"/pools/{name}", "/add/pool", f"/edit/pool?name={name}"]
+    found += ["/connections", "/connections?q=none", "/add/connection?conn_type=aws", f"/connections/{'c' * 200}"]
+    found += ["/connections/db", "/variables", f"/variables/{name}", "/variables/settings", "/add/variable"]
+    found += ["/import/variables", f"/delete/pools?name={name}", "/delete/connections?name=db", "/delete/variables"]
     return found
 
 
