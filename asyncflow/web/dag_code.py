@@ -9,15 +9,19 @@ from typing import Any
 import anyio.to_thread
 import msgspec
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
-from asyncflow.engine.dag_pages import StoredVersion, VersionLine
-from asyncflow.web import address, code_view, grid_view, views
+from asyncflow.engine.dag_pages import DagPages, StoredVersion, VersionLine
+from asyncflow.web import address, blame_view, code_view, grid_view, views
 from asyncflow.web.dag_head import head
 from asyncflow.web.ports import Actions
 from asyncflow.web.templating import page
 
 _coloured = lru_cache(maxsize=16)(code_view.coloured)
+#: versions that are looked at for who changed what
+_BLAMED = 30
+_KEPT = 64
+_found: dict[tuple[str, str, str], dict[str, int]] = {}
 
 
 async def show(request: Request) -> Response:
@@ -27,6 +31,11 @@ async def show(request: Request) -> Response:
     dag = await pages.dag(request.path_params["dag_id"])
     versions = await pages.versions(dag.spec.dag_id)
     shown = await pages.version(dag.spec.dag_id, params.get("version") or dag.version)
+    lines = await anyio.to_thread.run_sync(_task_lines, shown)
+    task_id = params.get("task", "")
+    if task_id in lines:
+        kept = address.query(address.without(params, "task", "against"))
+        return RedirectResponse(f"{address.dag_path(dag.spec.dag_id)}/code{kept}#L{lines[task_id]}", status_code=307)
     against = params.get("against")
     context: dict[str, Any] = {"lines": [], "diff": [], "definitions": False, "compared": bool(against)}
     if against:
@@ -34,6 +43,9 @@ async def show(request: Request) -> Response:
         context |= await anyio.to_thread.run_sync(_comparison, older, shown)
     else:
         context["lines"] = await anyio.to_thread.run_sync(_coloured, shown.source)
+    origins: dict[str, Any] = {"origins": [], "tasks": [], "blame": False}
+    if params.get("blame") and not against:
+        origins = await _blame(pages, dag.spec.dag_id, versions, shown, lines)
     file = await pages.file(shown.file)
     return page(
         request,
@@ -47,8 +59,36 @@ async def show(request: Request) -> Response:
         parsed_at=file.parsed_at.isoformat() if file else None,
         parse_time=views.duration_text(file.seconds) if file else "",
         text_address=f"{address.dag_path(dag.spec.dag_id)}/code/text{address.query({}, version=shown.version)}",
+        task_lines=sorted(lines.items(), key=lambda pair: (pair[1], pair[0])),
+        not_found=task_id,
+        blame_address=address.query(
+            address.without(params, "task", "against"), blame=None if params.get("blame") else 1
+        )
+        or "?",
+        **origins,
         **context,
     )
+
+
+async def _blame(
+    pages: DagPages, dag_id: str, versions: Sequence[VersionLine], shown: StoredVersion, lines: dict[str, int]
+) -> dict[str, Any]:
+    """Which version brought each line and each task, as far back as is looked."""
+    numbers = grid_view.version_numbers([row.version for row in versions])
+    place = next((place for place, row in enumerate(versions) if row.version == shown.version), 0)
+    looked = versions[place : place + _BLAMED]
+    read = [(numbers[row.version], await pages.version(dag_id, row.version)) for row in looked]
+    by_line = await anyio.to_thread.run_sync(
+        blame_view.line_origins, [(number, version.source) for number, version in read]
+    )
+    return {
+        "blame": True,
+        "origins": by_line,
+        "tasks": blame_view.task_origins([(number, version.spec) for number, version in read], lines),
+        "named": {numbers[row.version]: row for row in looked},
+        "more_versions": len(versions) > place + _BLAMED,
+        "looked": len(looked),
+    }
 
 
 async def text(request: Request) -> Response:
@@ -57,6 +97,17 @@ async def text(request: Request) -> Response:
     dag_id = request.path_params["dag_id"]
     version = request.query_params.get("version") or (await actions.dag_pages.dag(dag_id)).version
     return PlainTextResponse((await actions.dag_pages.version(dag_id, version)).source)
+
+
+def _task_lines(shown: StoredVersion) -> dict[str, int]:
+    """Kept for the last few versions: reading a long file as syntax takes its time."""
+    key = (shown.spec.dag_id, shown.version, shown.source)
+    known = _found.get(key)
+    if known is None:
+        known = _found[key] = blame_view.task_lines(shown.source, shown.spec)
+        while len(_found) > _KEPT:
+            _found.pop(next(iter(_found)))
+    return known
 
 
 def _choices(versions: Sequence[VersionLine]) -> list[tuple[str, str]]:

@@ -12,7 +12,7 @@ import pytest
 from asyncflow.core.specs import ParamSpec, TaskSpec
 from asyncflow.core.states import RunState, RunType
 from asyncflow.web.dag_details import markdown
-from tests.web.dag_home import DAY, DAY0, DagHome, a_run, a_spec, dag_home
+from tests.web.dag_home import DAY, DAY0, SOURCE, DagHome, a_run, a_spec, dag_home
 
 pytestmark = pytest.mark.anyio
 
@@ -145,3 +145,19 @@ async def test_versions_with_the_same_text_are_compared_by_what_it_made(home: Da
 
 async def test_an_unknown_version_is_not_found(home: DagHome) -> None:
     assert (await home.get("/dags/etl/code?version=v9")).status_code == 404
+
+
+async def test_a_task_leads_to_the_line_that_makes_it(home: DagHome) -> None:
+    await home.save(a_spec(), "v2", at=DAY0 + DAY, source="x = 1\nf(task_id='start')\n")
+    answer = await home.get("/dags/etl/code?version=v2&task=start")
+    assert (answer.status_code, answer.headers["location"]) == (307, "/dags/etl/code?version=v2#L2")
+    assert "was not found in this file" in await home.page("/dags/etl/code?task=%3Cnone%3E")
+    assert '<a href="#L2">start</a>' in await home.page("/dags/etl/code")
+
+
+async def test_lines_and_tasks_name_the_version_that_made_them(home: DagHome) -> None:
+    await home.save(a_spec(), "v2", at=DAY0 + DAY, source=SOURCE + "f(task_id='start')\n")
+    text = await home.page("/dags/etl/code?blame=1")
+    assert re.findall(r'title="since version (\d)"', text) == ["1"] * 4 + ["2"]
+    assert "Changed in version" in text
+    assert "blame=1" not in await home.page("/dags/etl/code?version=v2&against=v1")
