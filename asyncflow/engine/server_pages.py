@@ -45,6 +45,10 @@ from asyncflow.store.database import Store
 PATIENCE = 30.0
 #: files of the DAG folder that are looked at to say why they hold no DAG, and that are shown
 _WALKED, SHOWN = 2000, 50
+#: processes whose own share of memory is asked for, which is dear
+_MEASURED = 20
+#: seconds for which what was measured is told again
+_FRESH = 1.0
 
 
 class Hosts(Protocol):
@@ -170,6 +174,8 @@ class ServerPages:
         self._last_event: tuple[int, datetime | None] = (0, None)
         self._inventory: tuple[object, Inventory] | None = None
         self._asking = anyio.Lock()
+        self._measuring = anyio.Lock()
+        self._vitals: tuple[float, Vitals] | None = None
         self._log_watchers: list[Callable[[], None]] = []
         changes.listen(self._note_event)
 
@@ -187,7 +193,13 @@ class ServerPages:
     # ---- health -----------------------------------------------------------------------------------------------------
 
     async def vitals(self) -> Vitals:
-        """How the server is now."""
+        """How the server is now; what was measured within the last second will do."""
+        async with self._measuring:
+            if self._vitals is None or anyio.current_time() - self._vitals[0] > _FRESH:
+                self._vitals = (anyio.current_time(), await self._measured())
+            return self._vitals[1]
+
+    async def _measured(self) -> Vitals:
         settings, monitor, scheduler = self._settings, self._monitor, self._scheduler
         due = len(await self._store.list_pending_callbacks())
         late = len({(row.dag_id, row.run_id) for row in await self._store.active_sla_misses()})
@@ -296,7 +308,11 @@ class ServerPages:
     def keeping_log(self) -> Iterator[None]:
         """What is logged meanwhile is kept, and those who watch the log are told of it in this event loop."""
         loop = asyncio.get_running_loop()
-        self.log.when_written = lambda: loop.call_soon_threadsafe(self._log_written)
+
+        def tell() -> None:
+            loop.call_soon_threadsafe(self._log_written)
+
+        self.log.when_written = tell
         with self.log.written():
             yield
 
@@ -333,14 +349,20 @@ class ServerPages:
 
 
 def _processes(zygote: int, rows: Sequence[tuple[HostFacts, list[TaskKey]]]) -> list[Process]:
-    found = [Process("server", "", "", os.getpid(), *procfs.memory(os.getpid()), (), 0)]
+    """The server, the zygote, the hosts: those with most to do first."""
+    found = [_process("server", os.getpid())]
     if zygote:
-        found.append(Process("zygote", "", "", zygote, *procfs.memory(zygote), (), 0))
-    for host, keys in rows:
-        rss, own = procfs.memory(host.pid) if host.pid else (0, 0)
-        of_tasks = sum(procfs.memory(pid)[0] for pid in host.pids)
+        found.append(_process("zygote", zygote))
+    for host, keys in sorted(rows, key=lambda row: -len(row[1])):
+        rss = procfs.memory(host.pid) if host.pid else 0
+        own = procfs.own_memory(host.pid) if host.pid and len(found) < _MEASURED else 0
+        of_tasks = sum(map(procfs.memory, host.pids))
         found.append(Process("host", host.file, host.mode, host.pid, rss, own, keys, of_tasks))
     return found
+
+
+def _process(kind: str, pid: int) -> Process:
+    return Process(kind, "", "", pid, procfs.memory(pid), procfs.own_memory(pid), (), 0)
 
 
 class _Sizes(NamedTuple):

@@ -76,22 +76,25 @@ def address_space() -> int:
         return 0
 
 
-def memory(pid: int) -> tuple[int, int]:
-    """Bytes of memory of a process: what it has in RAM, and its share of it where it shares pages with others.
+def memory(pid: int) -> int:
+    """Bytes that a process has in RAM, pages that it shares with others included; 0 when it is gone."""
+    try:
+        with open(f"/proc/{pid}/statm", "rb") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, IndexError):
+        return 0
 
-    The second is what would be free without it; 0 where the kernel does not tell. A process that is gone has none.
+
+def own_memory(pid: int) -> int:
+    """A process's share of the memory it has, about what would be free without it; 0 where the kernel does not tell.
+
+    The kernel walks through all its pages for it: that takes milliseconds.
     """
     try:
         with open(f"/proc/{pid}/smaps_rollup", "rb") as file:
-            rows = {line.split(b":")[0]: line.split() for line in file}
-        return int(rows[b"Rss"][1]) * 1024, int(rows[b"Pss"][1]) * 1024
-    except (OSError, KeyError, ValueError):
-        pass
-    try:
-        with open(f"/proc/{pid}/statm", "rb") as file:
-            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE"), 0
-    except (OSError, IndexError):
-        return 0, 0
+            return next(int(line.split()[1]) * 1024 for line in file if line.startswith(b"Pss:"))
+    except (OSError, StopIteration):
+        return 0
 
 
 def oom_kills() -> int:

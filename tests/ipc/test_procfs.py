@@ -49,3 +49,9 @@ def test_open_files_and_address_space_are_told() -> None:
     assert procfs.address_space() > 1 << 20
     assert procfs.thread_count() >= 1
     assert procfs.oom_kills() >= 0
+
+
+def test_memory_of_a_process_and_its_own_share() -> None:
+    rss, own = procfs.memory(os.getpid()), procfs.own_memory(os.getpid())
+    assert 1_000_000 < own <= rss * 1.1
+    assert (procfs.memory(2**22 + 1), procfs.own_memory(2**22 + 1)) == (0, 0)
