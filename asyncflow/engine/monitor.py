@@ -22,6 +22,8 @@ PERIOD, KEPT = 0.05, 1200
 PER_BAR, BARS = 100, 120
 #: Measurements between two calls of those who watch (two seconds).
 PER_CALL = 40
+#: A wall clock that gains or loses this much (seconds) between two measurements has jumped.
+JUMP = 5.0
 #: A turn of the event loop may take this long (seconds) before it is logged.
 TOLERATED = 0.1
 
@@ -41,6 +43,13 @@ def quantiles(seconds: Sequence[float]) -> Lag:
     return Lag(ordered[last // 2], ordered[int(last * 0.99)], ordered[last]) if ordered else Lag(0.0, 0.0, 0.0)
 
 
+class Jump(NamedTuple):
+    """The wall clock was set, or the machine slept."""
+
+    at: datetime  #: what it says since
+    seconds: float  #: how far it went, negative = back
+
+
 class Bar(NamedTuple):
     """A piece of the history."""
 
@@ -56,6 +65,8 @@ class Monitor:
         self._lags: deque[float] = deque(maxlen=KEPT)
         self.worst_lag = 0.0  #: seconds, since the start
         self.last_beat: datetime | None = None
+        self.jump: Jump | None = None  #: the last one
+        self._drift: float | None = None
         self.history: deque[Bar] = deque(maxlen=BARS)
         self._bar: list[float] = []
         self._count = 0
@@ -82,6 +93,14 @@ class Monitor:
             for watcher in self._watchers:
                 watcher()
 
+    def _compare(self, now: datetime, steady: float) -> None:
+        """Note when the wall clock and a steady one (seconds) have come apart at once."""
+        drift = now.timestamp() - steady
+        if self._drift is not None and abs(drift - self._drift) > JUMP:
+            self.jump = Jump(now, drift - self._drift)
+            log.warning("The clock of this machine jumped by %.0f s", self.jump.seconds)
+        self._drift = drift
+
     async def run(self, now: Any) -> None:
         """Measure until cancelled; `now` is the clock's."""
         while True:
@@ -89,6 +108,7 @@ class Monitor:
             await anyio.sleep(PERIOD)
             lag = max(0.0, perf_counter() - before - PERIOD)
             self._note(lag, now())
+            self._compare(now(), perf_counter())
             if lag > TOLERATED:
                 log.warning("The event loop was blocked for %.0f ms", lag * 1000)
 

@@ -74,6 +74,7 @@ async def _run(
     await tasks.start(web.run)
     on_ready(web.address)
     tasks.start_soon(server.monitor.run, server.clock.now)
+    tasks.start_soon(server.actions.server.look_around)
     tasks.start_soon(server.settle, tries)
     tasks.start_soon(server.outbox.run)
     tasks.start_soon(_load, server)

@@ -33,7 +33,7 @@ from asyncflow.dagfiles.loader import Loader, LoadResult, Progress
 from asyncflow.engine.changes import Changes
 from asyncflow.engine.clock import Clock
 from asyncflow.engine.hiding import secrets_pattern
-from asyncflow.engine.monitor import Bar, Lag, Monitor, quantiles
+from asyncflow.engine.monitor import Bar, Jump, Lag, Monitor, quantiles
 from asyncflow.engine.scheduler import Scheduler
 from asyncflow.engine.serverlog import Excerpt, ServerLog
 from asyncflow.executors.host import HostFacts, orders
@@ -47,6 +47,8 @@ PATIENCE = 30.0
 _WALKED, SHOWN = 2000, 50
 #: processes whose own share of memory is asked for, which is dear
 _MEASURED = 20
+#: seconds between two looks at the disk, and for which a jump of the clock is told
+_LOOK, _TOLD = 30.0, 600.0
 #: seconds for which what was measured is told again
 _FRESH = 1.0
 
@@ -82,16 +84,25 @@ class LastLoad(NamedTuple):
     error: str
 
 
+class Alarms(NamedTuple):
+    """What every page tells of, when it is bad."""
+
+    trouble: str | None  #: why the last commit failed
+    disk_total: int  #: bytes, 0 while it is not known
+    disk_free: int
+    jump: Jump | None  #: of the clock, not long ago
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vitals:
     """How the server is."""
 
     now: datetime
+    alarms: Alarms
     started_at: datetime
     lag: Lag  #: of the event loop, in the last minute
     worst_lag: float  #: since the start
     history: Sequence[Bar]
-    trouble: str | None  #: why the last commit failed
     census: Census
     inbox: int  #: facts that wait for the scheduler's next turn
     callbacks_due: int
@@ -101,8 +112,6 @@ class Vitals:
     database: int  #: bytes
     wal: int
     home: Path
-    disk_total: int
-    disk_free: int
     processes: Sequence[Process]
     start_mode: str
     slots: int
@@ -173,6 +182,7 @@ class ServerPages:
         self._last_load: LastLoad | None = None
         self._last_event: tuple[int, datetime | None] = (0, None)
         self._inventory: tuple[object, Inventory] | None = None
+        self._disk = (0, 0)
         self._asking = anyio.Lock()
         self._measuring = anyio.Lock()
         self._vitals: tuple[float, Vitals] | None = None
@@ -190,6 +200,24 @@ class ServerPages:
         message = error.message if error is not None else ""
         self._last_load = LastLoad(result.file, self._clock.now(), result.parsed.seconds, message)
 
+    # ---- alarms -----------------------------------------------------------------------------------------------------
+
+    async def look_around(self) -> None:
+        """Keep an eye on the disk, until cancelled."""
+        while True:
+            await self._look_at_disk()
+            await anyio.sleep(_LOOK)
+
+    async def _look_at_disk(self) -> None:
+        self._disk = await anyio.to_thread.run_sync(_disk, self._settings.home)
+
+    def alarms(self) -> Alarms:
+        """What every page tells of; costs nothing."""
+        jump = self._monitor.jump
+        if jump is not None and abs((self._clock.now() - jump.at).total_seconds()) > _TOLD:
+            jump = None
+        return Alarms(self._scheduler.store_trouble, *self._disk, jump)
+
     # ---- health -----------------------------------------------------------------------------------------------------
 
     async def vitals(self) -> Vitals:
@@ -206,14 +234,15 @@ class ServerPages:
         fills = len(await self._store.active_backfills())
         errors = len(await self._store.list_import_errors())
         processes = await anyio.to_thread.run_sync(_processes, self._hosts.zygote_pid, self._rows())
-        sizes = await anyio.to_thread.run_sync(_sizes, settings.database, settings.home, settings.dags)
+        sizes = await anyio.to_thread.run_sync(_sizes, settings.database, settings.dags)
+        await self._look_at_disk()
         return Vitals(
             now=self._clock.now(),
             started_at=self._started_at,
             lag=monitor.lag(),
             worst_lag=monitor.worst_lag,
             history=list(monitor.history),
-            trouble=scheduler.store_trouble,
+            alarms=self.alarms(),
             census=scheduler.world.census(),
             inbox=scheduler.waiting,
             callbacks_due=due,
@@ -223,8 +252,6 @@ class ServerPages:
             database=sizes.database,
             wal=sizes.wal,
             home=settings.home,
-            disk_total=sizes.disk_total,
-            disk_free=sizes.disk_free,
             processes=processes,
             start_mode=settings.start_mode,
             slots=settings.slots,
@@ -368,15 +395,20 @@ def _process(kind: str, pid: int) -> Process:
 class _Sizes(NamedTuple):
     database: int
     wal: int
-    disk_total: int
-    disk_free: int
     folder: bool
 
 
-def _sizes(database: Path, home: Path, folder: Path) -> _Sizes:
-    disk = shutil.disk_usage(home)
+def _sizes(database: Path, folder: Path) -> _Sizes:
     wal = database.with_name(database.name + "-wal")
-    return _Sizes(_size(database), _size(wal), disk.total, disk.free, folder.is_dir())
+    return _Sizes(_size(database), _size(wal), folder.is_dir())
+
+
+def _disk(home: Path) -> tuple[int, int]:
+    try:
+        found = shutil.disk_usage(home)
+    except OSError:
+        return 0, 0
+    return found.total, found.free
 
 
 def _size(path: Path) -> int:
@@ -450,4 +482,15 @@ def _why(folder: Path, name: str, known: set[str], progress: Progress, settings:
     return "words" if plain else "ignored"
 
 
-__all__ = ["ChildFailed", "Folder", "Found", "LastLoad", "Process", "ServerPages", "Setting", "Vitals", "look_at"]
+__all__ = [
+    "Alarms",
+    "ChildFailed",
+    "Folder",
+    "Found",
+    "LastLoad",
+    "Process",
+    "ServerPages",
+    "Setting",
+    "Vitals",
+    "look_at",
+]

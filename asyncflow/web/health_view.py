@@ -11,7 +11,7 @@ from typing import NamedTuple
 from asyncflow.core.census import Group
 from asyncflow.core.models import TaskKey
 from asyncflow.engine.monitor import BARS, Bar, Lag
-from asyncflow.engine.server_pages import Process, Vitals
+from asyncflow.engine.server_pages import Alarms, Process, Vitals
 from asyncflow.web import address, views
 from asyncflow.web.admin_view import size_text
 from asyncflow.web.i18n import Language
@@ -98,16 +98,27 @@ class Problem(NamedTuple):
     href: str = ""  #: where more of it stands
 
 
-def problems(it: Vitals, _: Language) -> list[Problem]:
-    """What somebody should look at, a sentence each; empty when all is well."""
+def urgent(it: Alarms, _: Language) -> list[Problem]:
+    """What every page tells of."""
     found = []
     if it.trouble:
-        found.append(Problem(it.trouble))
+        found.append(Problem(it.trouble, "/admin/health"))
+    if it.disk_total and (it.disk_free < _DISK_BYTES or it.disk_free / it.disk_total < _DISK_SHARE):
+        found.append(Problem(_("The disk has only {size} left.", size=size_text(it.disk_free)), "/admin/health"))
+    if it.jump is not None:
+        far = _.duration(abs(it.jump.seconds))
+        ahead = _("The clock of this machine jumped {time} ahead: it was set, or the machine slept.", time=far)
+        back = _("The clock of this machine was set back by {time}.", time=far)
+        found.append(Problem(ahead if it.jump.seconds > 0 else back, "/admin/log"))
+    return found
+
+
+def problems(it: Vitals, _: Language) -> list[Problem]:
+    """What somebody should look at, a sentence each; empty when all is well."""
+    found = urgent(it.alarms, _)
     if it.lag.p99 > _LAG:
         slow = _("The event loop is slow: every hundredth turn came {time} late or more.", time=_.duration(it.lag.p99))
         found.append(Problem(slow))
-    if it.disk_total and (it.disk_free < _DISK_BYTES or it.disk_free / it.disk_total < _DISK_SHARE):
-        found.append(Problem(_("The disk has only {size} left.", size=size_text(it.disk_free))))
     if it.start_mode == "fork" and not any(process.kind == "zygote" for process in it.processes):
         gone = _("The process that DAG hosts are forked from does not run; it is being started.")
         found.append(Problem(gone, "/admin/log"))

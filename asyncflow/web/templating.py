@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from asyncflow import __version__
-from asyncflow.web import i18n, keys, preferences
+from asyncflow.web import health_view, i18n, keys, preferences
 from asyncflow.web.address import segment
 from asyncflow.web.security import FIELD, form_token, keep_token
 
@@ -133,6 +133,7 @@ def render(request: Request, name: str, context: dict[str, Any]) -> str:
             "now": datetime.now(UTC),
             "here": request.url.path + (f"?{request.url.query}" if request.url.query else ""),
             "form_token": form_token(request),
+            "alarms": health_view.urgent(request.app.state.actions.server.alarms(), i18n.Language(wishes.language)),
             "section": "DAGs" if "head" in context else "",
             "stream": _stream(request, _topics(context)),
             **context,

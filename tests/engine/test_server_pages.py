@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import anyio
@@ -12,7 +13,7 @@ import pytest
 from asyncflow.config import Origin, Settings
 from asyncflow.dagfiles.loader import Progress
 from asyncflow.engine.assembly import Server, assemble
-from asyncflow.engine.monitor import BARS, PER_BAR, PER_CALL, Monitor, quantiles
+from asyncflow.engine.monitor import BARS, PER_BAR, PER_CALL, Jump, Monitor, quantiles
 from asyncflow.engine.server_pages import look_at
 
 LOOKED = Progress(files=0, loading=(), queued=0, failed=0, unloaded=frozenset(), has_looked=True)
@@ -32,9 +33,9 @@ def test_vitals_of_a_quiet_server(tmp_path: Path) -> None:
     async def main() -> None:
         async with running(tmp_path) as server:
             found = await server.actions.server.vitals()
-            assert found.trouble is None
+            assert found.alarms.trouble is None
             assert found.census.groups == []
-            assert (found.database > 0, found.disk_total > found.disk_free > 0) == (True, True)
+            assert (found.database > 0, found.alarms.disk_total > found.alarms.disk_free > 0) == (True, True)
             assert [process.kind for process in found.processes] == ["server"]
             assert found.processes[0].rss > 1_000_000
             assert found.writes.most > 0
@@ -115,6 +116,24 @@ def test_the_history_is_bounded_and_watchers_are_called(tmp_path: Path) -> None:
             assert len(called) == PER_BAR * (BARS + 2) // PER_CALL
 
     anyio.run(main)
+
+
+def test_a_jump_of_the_clock_is_told_for_a_while(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        async with running(tmp_path) as server:
+            monitor, now = server.monitor, server.clock.now()
+            for steady, wall in ((0, 0), (0.05, 0.05), (0.1, 4.9), (0.15, 4.95)):
+                monitor._compare(now + timedelta(seconds=wall), steady)
+            assert monitor.jump is None
+            monitor._compare(now - timedelta(hours=1), 0.2)
+            assert monitor.jump is not None
+            assert round(monitor.jump.seconds) == -3605
+            assert server.actions.server.alarms().jump is None  # an hour ago, says the clock of this test
+            monitor.jump = Jump(now, 60)
+            assert server.actions.server.alarms().jump == (now, 60)
+
+    anyio.run(main)
+    assert "jumped by -3605 s" in caplog.text
 
 
 # ---- the folder -----------------------------------------------------------------------------------------------------

@@ -210,3 +210,15 @@ def test_whoever_shows_the_log_is_told_when_it_is_written(site: Site) -> None:
     site.ask(write)
     assert tab.pending == {"serverlog"}
     assert "heard?" in site.text("/admin/log")
+
+
+# ---- on every page --------------------------------------------------------------------------------------------------
+
+
+def test_every_page_tells_of_a_database_that_cannot_be_written(site: Site) -> None:
+    assert 'class="alarms"' not in site.text("/runs")
+    site.server.scheduler.store_trouble = "The database: the disk is <full>."
+    text = site.text("/runs")
+    assert (
+        '<div class="alarms" role="status"><a href="/admin/health">The database: the disk is &lt;full&gt;.</a>' in text
+    )

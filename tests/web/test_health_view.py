@@ -11,13 +11,14 @@ import pytest
 from asyncflow.core.census import Census, Group
 from asyncflow.core.models import TaskKey
 from asyncflow.dagfiles.loader import Progress
-from asyncflow.engine.monitor import BARS, Bar, Lag
-from asyncflow.engine.server_pages import Process, Vitals
+from asyncflow.engine.monitor import BARS, Bar, Jump, Lag
+from asyncflow.engine.server_pages import Alarms, Process, Vitals
 from asyncflow.web import health_view as view
 from asyncflow.web.i18n import Language
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 EN = Language("en")
+WELL = Alarms(None, 100_000_000_000, 50_000_000_000, None)
 KEY = TaskKey("etl", "run/1", "load", 3)
 
 
@@ -29,7 +30,7 @@ def vitals(*groups: Group, **changed: Any) -> Vitals:
         "lag": Lag(0.0001, 0.002, 0.02),
         "worst_lag": 0.3,
         "history": [],
-        "trouble": None,
+        "alarms": WELL,
         "census": Census(list(groups), False, 1, 8),
         "inbox": 0,
         "callbacks_due": 0,
@@ -39,8 +40,6 @@ def vitals(*groups: Group, **changed: Any) -> Vitals:
         "database": 1,
         "wal": 0,
         "home": Path("/home"),
-        "disk_total": 100_000_000_000,
-        "disk_free": 50_000_000_000,
         "processes": [Process("server", "", "", 1, 9, 8, (), 0), Process("zygote", "", "", 2, 9, 8, (), 0)],
         "start_mode": "fork",
         "slots": 8,
@@ -68,10 +67,15 @@ def test_a_server_that_is_well_has_no_problems() -> None:
 @pytest.mark.parametrize(
     ("changed", "sentence"),
     [
-        ({"trouble": "The disk is full."}, "The disk is full."),
+        ({"alarms": WELL._replace(trouble="The disk is full.")}, "The disk is full."),
         ({"lag": Lag(0.1, 0.25, 1)}, "The event loop is slow: every hundredth turn came 0.25 s late or more."),
-        ({"disk_free": 900_000_000}, "The disk has only 900 MB left."),
-        ({"disk_free": 4_000_000_000}, "The disk has only 4.0 GB left."),
+        ({"alarms": WELL._replace(disk_free=900_000_000)}, "The disk has only 900 MB left."),
+        ({"alarms": WELL._replace(disk_free=4_000_000_000)}, "The disk has only 4.0 GB left."),
+        (
+            {"alarms": WELL._replace(jump=Jump(NOW, 3600))},
+            "The clock of this machine jumped 1 h ahead: it was set, or the machine slept.",
+        ),
+        ({"alarms": WELL._replace(jump=Jump(NOW, -90))}, "The clock of this machine was set back by 1 min 30 s."),
         ({"processes": []}, "The process that DAG hosts are forked from does not run; it is being started."),
         ({"folder_exists": False}, "The DAG folder /dags does not exist."),
         ({"import_errors": 2}, "2 DAG files cannot be loaded."),
