@@ -180,6 +180,12 @@
     if (act(event.key)) event.preventDefault();
   });
 
+  // in a row that is wider than the screen, where one is comes into sight
+  document.querySelectorAll(".sections, .tabs").forEach((bar) => {
+    const at = $("[aria-current]", bar);
+    if (at && bar.scrollWidth > bar.clientWidth) bar.scrollLeft = at.offsetLeft - bar.offsetLeft - 40;
+  });
+
   tick();
   window.asyncflowSay = say;
 })();
