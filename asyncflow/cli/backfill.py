@@ -14,7 +14,7 @@ from asyncflow.cli.session import ExitCode, Failure, Session, json_object, pass_
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-_COLUMNS = ("backfill_id", "dag_id", "state", "runs", "done", "created_at", "ended_at", "reason")
+_COLUMNS = ("backfill_id", "dag_id", "state", "paused", "runs", "done", "created_at", "ended_at", "reason")
 _ENDED = frozenset({"success", "failed", "cancelled"})
 _FIRST_LOOK, _LAST_LOOK = 0.1, 2.0  #: seconds between two looks at a backfill that is waited for
 
@@ -30,6 +30,12 @@ _OPTIONS = (
     click.option("--max-active-runs", type=click.IntRange(1), help="Runs at once (default: that of the DAG)."),
     click.option("--delay-on-limit", type=float, hidden=True),  # Airflow's: here the next run starts at once
     _flag("-B", "--run-backwards", text="The latest date first."),
+    click.option(
+        "--reprocess-behavior",
+        "reprocess",
+        type=click.Choice(["none", "failed", "completed"]),
+        help="Airflow 3's way: which of the runs that are there run again as a whole; others are left alone.",
+    ),
     _flag("--rerun-failed-tasks", text="Run what has failed in the runs that are there again."),
     _flag("--reset-dagruns", text="Clear the runs that are there first."),
     _flag("--continue-on-failures", text="Go on with further dates after a task has failed."),
@@ -150,3 +156,23 @@ def cancel_backfill(session: Session, backfill_id: int) -> None:
     """Make no further runs of a backfill; those that run go on."""
     session.call("cancel_backfill", backfill_id=backfill_id)
     click.echo(f"Backfill {backfill_id} is cancelled.")
+
+
+@click.command("pause-backfill")
+@click.argument("backfill_id", type=int)
+@shared_options
+@pass_session
+def pause_backfill(session: Session, backfill_id: int) -> None:
+    """Let the further runs of a backfill wait; those that run go on."""
+    session.call("pause_backfill", backfill_id=backfill_id)
+    click.echo(f"Backfill {backfill_id} is paused.")
+
+
+@click.command("resume-backfill")
+@click.argument("backfill_id", type=int)
+@shared_options
+@pass_session
+def resume_backfill(session: Session, backfill_id: int) -> None:
+    """Go on with a backfill that was paused."""
+    session.call("resume_backfill", backfill_id=backfill_id)
+    click.echo(f"Backfill {backfill_id} goes on.")

@@ -45,6 +45,8 @@ _RUN_COLUMNS = ("dag_id", "run_id", "state", "run_type", "logical_date", "start_
         "backfill": "asyncflow.cli.backfill:backfill",
         "list-backfills": "asyncflow.cli.backfill:list_backfills",
         "cancel-backfill": "asyncflow.cli.backfill:cancel_backfill",
+        "pause-backfill": "asyncflow.cli.backfill:pause_backfill",
+        "resume-backfill": "asyncflow.cli.backfill:resume_backfill",
     },
 )
 @shared_options
