@@ -96,3 +96,10 @@ def test_the_instance_of_a_token() -> None:
     token = next(iter(game.world.live_tokens() - {game.token_of("a")}))
     assert game.world.instance_of(token) == TaskKey("dag", "run0", "b", -1)
     assert game.world.instance_of("nobody's") is None
+
+
+def test_the_example_is_the_one_that_waits_for_longest() -> None:
+    game = started(a_task("a", pool="none"), a_task("b", upstream=["a"]))
+    game.world.set_paused("dag", True, game.now)
+    (group,) = game.world.census().groups
+    assert (group.kind, group.number, group.example.task_id, group.since) == ("paused", 2, "a", game.now)
