@@ -33,8 +33,13 @@ class Web:
 
     async def get(self, path: str, **headers: str) -> tuple[int, str]:
         """Status and text."""
-        reader = await self._ask(path, headers)
-        status, fields = await _head(reader)
+        try:
+            reader = await self._ask(path, headers)
+            status, fields = await _head(reader)
+        except (asyncio.IncompleteReadError, ConnectionError):  # it rested for too long
+            self.cut()
+            reader = await self._ask(path, headers)
+            status, fields = await _head(reader)
         if match := re.search(r"(asyncflow_form=[^;]+)", fields.get("set-cookie", "")):
             self.cookie = match[1]
         body = b"".join([part async for part in _body(reader, status, fields)])
@@ -45,8 +50,13 @@ class Web:
 
     async def open_stream(self, path: str, **headers: str) -> AsyncIterator[bytes]:
         """The parts of an answer that does not end."""
-        reader = await self._ask(path, headers)
-        status, fields = await _head(reader)
+        try:
+            reader = await self._ask(path, headers)
+            status, fields = await _head(reader)
+        except (asyncio.IncompleteReadError, ConnectionError):  # it rested for too long
+            self.cut()
+            reader = await self._ask(path, headers)
+            status, fields = await _head(reader)
         return _body(reader, status, fields)
 
     async def _ask(self, path: str, headers: dict[str, str]) -> asyncio.StreamReader:

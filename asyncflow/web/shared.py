@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Generator
 from functools import partial
-from time import perf_counter
+from time import thread_time
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlencode
 
@@ -57,7 +57,7 @@ class Shared:
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
         self._answers = Kept[_Answer](_KEPT)
-        self._under_way: dict[tuple[str, str, str, str], tuple[Mark, anyio.Event]] = {}
+        self._under_way: dict[tuple[str, str, str, str], anyio.Event] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         asked = _asked(scope)
@@ -65,8 +65,8 @@ class Shared:
             await self.app(scope, receive, send)
             return
         answer = await self._answer(asked, scope, receive)
-        if answer is None:
-            await self.app(scope, receive, send)
+        if isinstance(answer, _Recorder):
+            await answer.replay(send)
         elif answer.name == asked.have:
             await send({"type": "http.response.start", "status": 204, "headers": []})
             await send({"type": "http.response.body", "body": b""})
@@ -77,28 +77,26 @@ class Shared:
             await send({"type": "http.response.start", "status": 200, "headers": headers.raw})
             await send({"type": "http.response.body", "body": body})
 
-    async def _answer(self, asked: _Asked, scope: Scope, receive: Receive) -> _Answer | None:
-        """What is kept, or else made now; None for what cannot be shared."""
+    async def _answer(self, asked: _Asked, scope: Scope, receive: Receive) -> _Answer | _Recorder:
+        """What is kept, or else what was made for this reader now."""
         while True:
             kept = self._answers.get(asked.key)
             if kept is not None and kept.mark >= asked.mark:
                 return kept
-            under_way = self._under_way.get(asked.key)
-            if under_way is None:
+            if asked.key not in self._under_way:
                 return await self._made(asked, scope, receive)
-            await under_way[1].wait()
-            if under_way[0] >= asked.mark and self._answers.get(asked.key) is kept:
-                return None  # it came to nothing that can be shared
+            await self._under_way[asked.key].wait()
 
-    async def _made(self, asked: _Asked, scope: Scope, receive: Receive) -> _Answer | None:
-        mark, ended = scope["app"].state.live.mark, anyio.Event()
-        self._under_way[asked.key] = mark, ended
+    async def _made(self, asked: _Asked, scope: Scope, receive: Receive) -> _Answer | _Recorder:
+        mark = scope["app"].state.live.mark
+        ended = self._under_way[asked.key] = anyio.Event()
         try:
             made = _Recorder()
             await self.app({**scope, "query_string": asked.query.encode()}, receive, made.send)
             answer = made.answer(mark, asked.token)
-            if answer is not None:
-                self._answers.keep([(asked.key, answer)])
+            if answer is None:
+                return made
+            self._answers.keep([(asked.key, answer)])
             return answer
         finally:
             del self._under_way[asked.key]
@@ -109,19 +107,21 @@ class _Recorder:
     """Takes an answer down instead of sending it."""
 
     def __init__(self) -> None:
-        self._start: Message = {}
-        self._body: list[bytes] = []
+        self._messages: list[Message] = []
 
     async def send(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            self._start = message
-        else:
-            self._body.append(message.get("body", b""))
+        self._messages.append(message)
+
+    async def replay(self, send: Send) -> None:
+        """Send it after all."""
+        for message in self._messages:
+            await send(message)
 
     def answer(self, mark: Mark, token: bytes) -> _Answer | None:
         """What may be shown to others; None for errors, and for what sets a cookie."""
-        headers, body = Headers(raw=self._start.get("headers", [])), b"".join(self._body)
-        shareable = self._start.get("status") == 200 and PRINT in headers and "set-cookie" not in headers
+        start, *rest = self._messages
+        headers, body = Headers(raw=start["headers"]), b"".join(message["body"] for message in rest)
+        shareable = start["status"] == 200 and PRINT in headers and "set-cookie" not in headers
         if not shareable or len(body) > _LARGEST:
             return None
         return _Answer(mark, headers[PRINT], headers.raw, body.replace(token, _TOKEN))
@@ -188,13 +188,13 @@ class _Timed:
         steps = self._work.__await__()
         step: Callable[[], Any] = partial(steps.send, None)
         while True:
-            begun = perf_counter()
+            begun = thread_time()
             try:
                 waits_for = step()
             except StopIteration:
                 return
             finally:
-                self.seconds += perf_counter() - begun
+                self.seconds += thread_time() - begun
             try:
                 step = partial(steps.send, (yield waits_for))
             except BaseException as error:  # cancelled, too: what is at work decides what comes of it

@@ -156,6 +156,8 @@ def _stream(request: Request, topics: dict[str, str]) -> str:
 def page(request: Request, name: str, /, *, status_code: int = 200, **context: Any) -> Response:
     """A whole page."""
     response = HTMLResponse(render(request, name, context), status_code=status_code)
+    if "fingerprint" in context:
+        response.headers[PRINT] = context["fingerprint"]
     keep_token(request, response)
     return response
 
