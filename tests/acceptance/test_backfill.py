@@ -141,7 +141,11 @@ def test_a_backfill_can_be_cancelled(tmp_path: Path) -> None:
         server.wait_for_dag("days")
         words = ("-s", "2020-01-01", "-e", "2024-03-30", "--detach", "-o", "json")
         begun = json.loads(cli(server, "dags", "backfill", "days", *words).stdout)[0]
-        assert cli(server, "dags", "cancel-backfill", str(begun["backfill_id"])).returncode == 0
+        number = str(begun["backfill_id"])
+        assert "is paused" in cli(server, "dags", "pause-backfill", number).stdout
+        assert json.loads(cli(server, "dags", "list-backfills", "-o", "json").stdout)[0]["paused"]
+        assert "goes on" in cli(server, "dags", "resume-backfill", number).stdout
+        assert cli(server, "dags", "cancel-backfill", number).returncode == 0
 
         def ended() -> Any:
             return server.call("get_backfill", backfill_id=begun["backfill_id"])["state"] == "cancelled"
