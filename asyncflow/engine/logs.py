@@ -56,8 +56,8 @@ class Sieve(NamedTuple):
 def window(path: Path, at: int | None, limit: int, *, partial: bool = True) -> Window:
     """Lines from the one that holds the byte `at` on, about `limit` bytes; `at` None = the end of the file.
 
-    The first line begins before `at` unless it is longer than LONGEST_LINE. A last line without an end is left out
-    unless `partial`. A file that is not there is empty.
+    The first line begins before `at` unless it is longer than LONGEST_LINE. A last line that is being written is left
+    out unless `partial`. A file that is not there is empty.
     """
     try:
         with path.open("rb") as file:
@@ -71,9 +71,10 @@ def window(path: Path, at: int | None, limit: int, *, partial: bool = True) -> W
         return Window(b"", 0, 0)
     if at is None and start and (cut := data.find(b"\n") + 1) and cut < len(data):
         data, start = data[cut:], start + cut
-    if start + len(data) < size or not partial:
+    goes_on = start + len(data) < size
+    if goes_on or not partial:
         whole = data.rfind(b"\n") + 1
-        data = data[:whole] if whole or not partial else data
+        data = data[:whole] if whole or not goes_on else data  # of a line longer than the window, what there is
     return Window(data, start, size)
 
 
@@ -235,6 +236,19 @@ def _next_head(data: bytes, at: int) -> int:
             return end
         at = end
     return len(data)
+
+
+def level_at(path: Path, at: int) -> str:
+    """The level of the last line with one before a byte, not far before it; "" if there is none."""
+    try:
+        with path.open("rb") as file:
+            back = max(0, at - LONGEST_LINE)
+            file.seek(back)
+            heads = [head[1] for head in _HEAD.finditer(file.read(at - back)) if head[1]]
+    except FileNotFoundError:
+        return ""
+    level = heads[-1].decode().lower() if heads else ""
+    return level if level in LEVELS else ""
 
 
 def size(path: Path) -> int:

@@ -110,7 +110,8 @@ class LogFeeds:
         feed = self._feeds.get(shown)
         if feed is None:
             path = self._path_of(shown.key, shown.try_number)
-            feed = self._feeds[shown] = _Feed(path, logs.size(path))
+            size = logs.size(path)
+            feed = self._feeds[shown] = _Feed(path, size, logs.level_at(path, size))
             self._check(shown, feed)
         feed.readers.append(reader)
         self._wake()

@@ -62,6 +62,17 @@ def test_a_line_without_end_is_cut(tmp_path: Path) -> None:
     assert len(window(file, None, 1000).data) == 1000
 
 
+def test_lines_longer_than_a_window_come_in_parts(tmp_path: Path) -> None:
+    file = tmp_path / "b.log"
+    text = b"a\n" + b"x" * 3 * LONGEST_LINE + b"\nend\nhal"
+    file.write_bytes(text)
+    found, at = b"", 0
+    while (part := window(file, at, LONGEST_LINE, partial=False)).data:
+        assert part.start == at
+        found, at = found + part.data, part.end
+    assert found == text[:-3]
+
+
 def test_a_file_that_is_not_there_is_empty(tmp_path: Path) -> None:
     assert window(tmp_path / "none", None, 10) == (b"", 0, 0)
     assert find(tmp_path / "none", "x", 0).at is None
@@ -143,3 +154,13 @@ def test_enough_lines_of_a_level_are_enough(tmp_path: Path) -> None:
     assert len(first.pieces) == len(last.pieces) == 4
     assert (first.start, first.end, last.end) == (0, 4 * 51, 5100)
     assert last.start == last.pieces[0][0] == 96 * 51
+
+
+def test_the_level_at_a_place_is_that_of_the_last_line_with_one(tmp_path: Path) -> None:
+    file = tmp_path / "c.log"
+    text = f"{HEAD}ERROR - no\nTraceback\n{HEAD}INFO - on\n"
+    file.write_text(text)
+    assert [logs.level_at(file, at) for at in (0, text.index("Trace"), len(text))] == ["", "error", "info"]
+    file.write_text(f"{HEAD}LOUD - what\n")
+    assert logs.level_at(file, 100) == ""
+    assert logs.level_at(tmp_path / "none", 100) == ""
