@@ -63,6 +63,8 @@ _COMMANDS = {
     "connections": "asyncflow.cli.connections:connections",
     "variables": "asyncflow.cli.variables:variables",
     "pools": "asyncflow.cli.pools:pools",
+    "plugins": "asyncflow.cli.packages:plugins",
+    "providers": "asyncflow.cli.packages:providers",
     "db": "asyncflow.cli.db:db",
     "config": "asyncflow.cli.settings:config",
     "info": "asyncflow.cli.info:info",
