@@ -18,6 +18,8 @@ def addresses(server: ServeProcess) -> list[str]:
     found = ["/", "/?status=failed", "/runs", "/search?q=e", "/nowhere", "/list/selected?do=pause&dag_id=etl", "/keys"]
     found += ["/admin", *(f"/admin/{name}" for name in ("health", "config", "plugins", "log", "about"))]
     found += credential_pages(server)
+    found += ["/tasks", "/tasks?state=failed&pool=default_pool", "/tasks?dag=nothing", "/audit", "/audit?dag_id=etl"]
+    found += ["/tasks/change?do=clear&all=1&state=failed", "/runs/change?do=delete&all=1", "/tasks/change?do=cancel"]
     for dag_id, task_id in (("etl", "load"), ("x" * 200, "y" * 200)):
         run_id = quote(server.run_to_end(dag_id)["run_id"], safe="")
         run = f"/dags/{dag_id}/runs/{run_id}"
