@@ -38,6 +38,8 @@
     live.addEventListener("health", (event) => mark(event.detail.data === "bad"));
   }
 
+  addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); }); // back to a page that was asleep
+
   // what an event has caused says so: what was made for another tab after the same event will do
   document.addEventListener("htmx:config:request", (event) => {
     const from = event.detail.ctx.sourceEvent;

@@ -11,7 +11,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-
 from asyncflow.core.models import DagRun, TaskInstance, TaskKey
 from asyncflow.core.specs import DagSpec
 from asyncflow.core.states import FINISHED, TaskState
@@ -245,6 +244,16 @@ class Pages:
     def log_path(self, key: TaskKey, try_number: int) -> Path:
         """Where the log of a try is, or will be."""
         return log_path(self._logs, *key, try_number)
+
+    @property
+    def commits(self) -> int:
+        """How many transactions the store has committed since it was opened."""
+        return self._store.writes
+
+    @property
+    def busy(self) -> bool:
+        """Whether a task is at work."""
+        return bool(self._scheduler.world.live_tokens())
 
     @property
     def healthy(self) -> bool:

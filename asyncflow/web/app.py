@@ -36,6 +36,7 @@ from asyncflow.web import (
     search,
     task_pages,
 )
+from asyncflow.web.etag import Unchanged
 from asyncflow.web.events import Live, events
 from asyncflow.web.log_feed import LogFeeds
 from asyncflow.web.once import Once
@@ -101,6 +102,7 @@ def make_app(actions: Actions) -> Starlette:
             Middleware(Metered),
             Middleware(Guard),
             Middleware(Person),
+            Middleware(Unchanged),
             Middleware(GZipMiddleware, minimum_size=1000, compresslevel=4),
             Middleware(Shared),
         ],
