@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import logging
 import logging.handlers
+import os
 import queue
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 #: bytes of a part, and how many older parts are kept
 SIZE, OLDER = 4 * 1024 * 1024, 4
+#: bytes at the end of a part that hold as many records as are shown, as a rule
+_NEAR = 256 * 1024
 LEVELS = ("debug", "info", "warning", "error", "critical")
 
 _HEAD = re.compile(rb"^\[(\d{4}-\d\d-\d\dT[\d:.]+\+0000)\] \{([^}\n]*)\} ([A-Z]+) +- ", re.MULTILINE)
@@ -94,37 +97,69 @@ class ServerLog:
 
         Only those of the level `least` or graver, and with `find` in them, in any case. Blocking.
         """
+        asked = _Asked(LEVELS.index(least) if least in LEVELS else 0, find.casefold())
         try:
-            data = self.part(number).read_bytes()
+            with self.part(number).open("rb") as file:
+                size = file.seek(0, os.SEEK_END)
+                if after is not None:
+                    return _since(file, after if after <= size else 0, size, asked, limit)  # else: begun anew
+                return _until(file, size if before is None else min(before, size), size, asked, limit)
         except OSError:
-            data = b""
-        data = data[: data.rfind(b"\n") + 1]
-        start = after if after is not None and after <= len(data) else 0  # a new part has been begun since
-        lowest, wanted = LEVELS.index(least) if least in LEVELS else 0, find.casefold()
-        records = [
-            record
-            for record in _records(data, start, len(data) if before is None else before, lowest)
-            if not wanted or wanted in record.text.casefold() or wanted in record.logger.casefold()
-        ]
-        shown = records[:limit] if after is not None else records[-limit:]
-        cut = after is not None and len(records) > limit
-        return Excerpt(shown, records[limit].at if cut else len(data), len(data), len(records) > limit and not cut)
+            return Excerpt([], 0, 0, False)
 
 
-def _records(data: bytes, start: int, before: int, lowest: int) -> Iterator[Record]:
-    """Those that begin in [start, before)."""
-    heads = list(_HEAD.finditer(data, start))
-    if heads and heads[0].start() > start == 0:
-        yield Record(0, "", "", "info", data[: heads[0].start()].decode("utf-8", "replace").rstrip())
+class _Asked(NamedTuple):
+    """Which records."""
+
+    lowest: int  #: level
+    text: str
+
+    @property
+    def is_all(self) -> bool:
+        return not self.lowest and not self.text
+
+
+def _since(file: BinaryIO, start: int, size: int, asked: _Asked, limit: int) -> Excerpt:
+    """The first records from a byte on."""
+    data = _bytes(file, start, size)
+    records = list(_records(data, start, asked, headless=True))  # a long record may still have been written
+    cut = len(records) > limit
+    return Excerpt(records[:limit], records[limit].at if cut else start + len(data), size, False)
+
+
+def _until(file: BinaryIO, end: int, size: int, asked: _Asked, limit: int) -> Excerpt:
+    """The last records before a byte; of all records, only the end of the part is read for it."""
+    start = max(0, end - _NEAR) if asked.is_all else 0
+    data = _bytes(file, start, end)
+    records = list(_records(data, start, asked, headless=not start))
+    if start and len(records) < limit:
+        start, data = 0, _bytes(file, 0, end)
+        records = list(_records(data, 0, asked, headless=True))
+    return Excerpt(records[-limit:], start + len(data), size, bool(start) or len(records) > limit)
+
+
+def _bytes(file: BinaryIO, start: int, end: int) -> bytes:
+    """Whole lines."""
+    file.seek(start)
+    data = file.read(end - start)
+    return data[: data.rfind(b"\n") + 1]
+
+
+def _records(data: bytes, start: int, asked: _Asked, *, headless: bool) -> Iterator[Record]:
+    """Those that are asked for, of bytes that begin at `start`; `headless`: also what stands before the first head."""
+    heads = list(_HEAD.finditer(data))
+    if headless and data and (not heads or heads[0].start()):
+        text = data[: heads[0].start() if heads else None].decode("utf-8", "replace").rstrip()
+        if LEVELS.index("info") >= asked.lowest and asked.text in text.casefold():
+            yield Record(start, "", "", "info", text)
     for number, head in enumerate(heads):
-        if head.start() >= before:
-            return
         level = head[3].decode().lower()
-        if level in LEVELS and LEVELS.index(level) < lowest:
+        if level in LEVELS and LEVELS.index(level) < asked.lowest:
             continue
         end = heads[number + 1].start() if number + 1 < len(heads) else len(data)
-        text = data[head.end() : end].decode("utf-8", "replace").rstrip()
-        yield Record(head.start(), head[1].decode(), head[2].decode("utf-8", "replace"), level, text)
+        text, logger = data[head.end() : end].decode("utf-8", "replace").rstrip(), head[2].decode("utf-8", "replace")
+        if asked.text in text.casefold() or asked.text in logger.casefold():
+            yield Record(start + head.start(), head[1].decode(), logger, level, text)
 
 
 class _File(logging.handlers.RotatingFileHandler):

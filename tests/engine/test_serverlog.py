@@ -81,6 +81,26 @@ def test_older_ones_and_new_ones(kept: ServerLog) -> None:
     assert texts(kept, after=last.end) == []
 
 
+def test_the_end_of_a_long_part_is_read_without_the_rest(kept: ServerLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    with kept.written():
+        for number in range(100):
+            log.info("%d", number)
+    whole = kept.read(limit=5)
+    monkeypatch.setattr(serverlog, "_NEAR", 700)
+    assert kept.read(limit=5) == whole
+    assert texts(kept, limit=50) == [str(number) for number in range(50, 100)]
+    assert texts(kept, limit=5, before=whole.records[0].at) == ["90", "91", "92", "93", "94"]
+    assert not kept.read(limit=100).has_older
+
+
+def test_the_rest_of_a_record_that_was_read_while_it_was_written_is_shown(kept: ServerLog) -> None:
+    kept.path.write_text("[2026-01-01T00:00:00.000+0000] {a:1} ERROR - one\n")
+    end = kept.read().end
+    with kept.path.open("a") as file:
+        file.write("of two lines\n[2026-01-01T00:00:00.000+0000] {a:1} INFO - two\n")
+    assert texts(kept, after=end) == ["of two lines", "two"]
+
+
 def test_a_part_that_was_begun_anew_is_read_from_its_beginning(kept: ServerLog) -> None:
     with kept.written():
         log.info("new")
