@@ -6,7 +6,7 @@ from typing import Any
 
 
 class Sentence(str):
-    """A text made of a template and values, of which both are kept: `Sentence("It waits for {task}.", task="load")`.
+    """A text made of a template and values, of which both are kept: `Sentence("It waits for {what}.", what="rain")`.
 
     As a text it is the English one. A value may be a sentence, a state, or a tuple of values, which stand in a row.
     """

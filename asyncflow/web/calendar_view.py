@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import groupby
 
 from asyncflow.web.address import dag_path, query
+from asyncflow.web.i18n import ENGLISH, Language
 
 #: weeks on one page
 WEEKS = 53
@@ -41,6 +42,7 @@ def weeks(
     planned: Sequence[datetime],
     today: date,
     begin: date | None,
+    _: Language = ENGLISH,
 ) -> list[list[Day]]:
     """Seven rows (Monday first) of a day per week. `counts` by days since 1970; `begin` = start date of the DAG."""
     coming: dict[date, list[datetime]] = {}
@@ -50,20 +52,30 @@ def weeks(
     for weekday in range(7):
         days = [first + timedelta(weeks=week, days=weekday) for week in range(WEEKS)]
         rows.append(
-            [_day(dag_id, day, counts.get((day - _EPOCH).days, {}), coming.get(day, []), today, begin) for day in days]
+            [
+                _day(dag_id, day, counts.get((day - _EPOCH).days, {}), coming.get(day, []), today, begin, _)
+                for day in days
+            ]
         )
     return rows
 
 
 def _day(
-    dag_id: str, day: date, counts: Mapping[str, int], coming: Sequence[datetime], today: date, begin: date | None
+    dag_id: str,
+    day: date,
+    counts: Mapping[str, int],
+    coming: Sequence[datetime],
+    today: date,
+    begin: date | None,
+    _: Language,
 ) -> Day:
     path = dag_path(dag_id)
     many = sum(counts.values())
-    words = [f"{counts[state]} {state}" for state in _GRAVITY if counts.get(state)]
+    words = [f"{counts[state]} {_.state(state)}" for state in _GRAVITY if counts.get(state)]
     if coming:
         times = ", ".join(f"{moment:%H:%M}" for moment in coming[:5])
-        words.append(f"{len(coming)} planned for {times}" + (" and later" if len(coming) > 5 else ""))
+        text = "{n} planned for {times} and later" if len(coming) > 5 else "{n} planned for {times}"
+        words.append(_(text, n=len(coming), times=times))
     if many:
         state = next(state for state in _GRAVITY if counts.get(state))
         href = f"{path}/grid{query({}, until=f'{day + 2 * _DAY}')}"
@@ -73,14 +85,13 @@ def _day(
         state, href = "", ""
         if (begin is None or day >= begin) and day < today:
             href = f"{path}/day/{day}"
-            words.append("no run; see what could run")
-    return Day(
-        date=day, state=state, title=f"{day:%a %d %b %Y}: " + (", ".join(words) or "no run"), href=href, many=many
-    )
+            words.append(_("no run; see what could run"))
+    title = f"{_.full_day(day)}: {', '.join(words) or _('no run')}"
+    return Day(date=day, state=state, title=title, href=href, many=many)
 
 
-def months(first: date) -> list[tuple[str, int]]:
+def months(first: date, _: Language = ENGLISH) -> list[tuple[str, int]]:
     """The months over the weeks, each with how many weeks it spans."""
     starts = [first + timedelta(weeks=week) for week in range(WEEKS)]
-    found = [(text, len(list(group))) for text, group in groupby(f"{day:%b %Y}" for day in starts)]
+    found = [(text, len(list(group))) for text, group in groupby(map(_.month, starts))]
     return [(text if count > 2 else "", count) for text, count in found]

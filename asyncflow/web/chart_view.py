@@ -13,6 +13,7 @@ from asyncflow.web import views
 from asyncflow.web.address import run_path, segment
 from asyncflow.web.dag_tree import Line
 from asyncflow.web.grid_view import Part, gravest
+from asyncflow.web.i18n import ENGLISH, Language
 
 #: pixels per run, and the heights of the charts
 STEP = 12
@@ -57,7 +58,7 @@ class Kind:
     axis: str
     of_task: Callable[[Sequence[Part], DagRun], float | None]
     of_run: Callable[[DagRun], float | None]
-    text: Callable[[float], str]
+    text: Callable[[Language, float], str]
 
 
 def quantile(values: Sequence[float], share: float) -> float:
@@ -104,36 +105,39 @@ KINDS: Mapping[str, Kind] = {
         axis="from the start of the last try to its end; of a mapped task from the first start to the last end",
         of_task=_task_duration,
         of_run=lambda run: _span(run.started_at, run.ended_at),
-        text=views.duration_text,
+        text=Language.duration,
     ),
     "landing": Kind(
         heading="Landing times",
         axis="from the end of the data interval to the end of the task",
         of_task=_task_landing,
         of_run=lambda run: _span(_due(run), run.ended_at),
-        text=views.duration_text,
+        text=Language.duration,
     ),
     "tries": Kind(
         heading="Task tries",
         axis="how many tries the task took; of a mapped task the copy that took most",
         of_task=_task_tries,
         of_run=lambda run: None,
-        text=lambda value: f"{value:.0f}",
+        text=lambda _, value: f"{value:.0f}",
     ),
 }
 
 
-def run_chart(kind: Kind, runs: Sequence[DagRun]) -> Chart:
+def run_chart(kind: Kind, runs: Sequence[DagRun], _: Language = ENGLISH) -> Chart:
     """The runs themselves."""
     values = [kind.of_run(run) for run in runs]
     states = [run.state.value for run in runs]
-    return _chart(
-        "All of the run", kind, runs, values, states, [run_path(r.dag_id, r.run_id) for r in runs], RUN_HEIGHT
-    )
+    paths = [run_path(run.dag_id, run.run_id) for run in runs]
+    return _chart(_("All of the run"), kind, runs, values, states, paths, RUN_HEIGHT, _)
 
 
 def task_charts(
-    kind: Kind, lines: Sequence[Line], runs: Sequence[DagRun], cells: Sequence[Sequence[Part]]
+    kind: Kind,
+    lines: Sequence[Line],
+    runs: Sequence[DagRun],
+    cells: Sequence[Sequence[Part]],
+    _: Language = ENGLISH,
 ) -> list[Chart]:
     """A chart per line. `cells[i]` are the parts of `runs[i]`, whose `line` is a place in `lines`."""
     table: list[list[list[Part]]] = [[[] for _ in runs] for _ in lines]
@@ -146,7 +150,7 @@ def task_charts(
         states = [gravest(parts)[0] for parts in row]
         tail = f"?task={segment(line.id)}" if line.mapped else f"/tasks/{segment(line.id)}"
         paths = [run_path(run.dag_id, run.run_id) + tail for run in runs]
-        found.append(_chart(line.id, kind, runs, values, states, paths, TASK_HEIGHT))
+        found.append(_chart(line.id, kind, runs, values, states, paths, TASK_HEIGHT, _))
     return found
 
 
@@ -158,6 +162,7 @@ def _chart(
     states: Sequence[str],
     paths: Sequence[str],
     height: int,
+    _: Language,
 ) -> Chart:
     known = [value for value in values if value is not None]
     top = max(known, default=0.0) or 1.0
@@ -172,7 +177,7 @@ def _chart(
             x=place * STEP + STEP / 2,
             y=y(value),
             state=state,
-            title=f"{dates[place]} · {kind.text(value)} · {state.replace('_', ' ')}",
+            title=f"{dates[place]} · {kind.text(_, value)} · {_.state(state)}",
             href=path,
         )
         for place, (value, state, path) in enumerate(zip(values, states, paths, strict=True))
@@ -184,10 +189,10 @@ def _chart(
         height=height,
         dots=dots,
         path=_path(dots),
-        median=kind.text(median) if known else "",
-        p95=kind.text(p95) if known else "",
-        most=kind.text(max(known)) if known else "",
-        last=kind.text(known[-1]) if known else "",
+        median=kind.text(_, median) if known else "",
+        p95=kind.text(_, p95) if known else "",
+        most=kind.text(_, max(known)) if known else "",
+        last=kind.text(_, known[-1]) if known else "",
         median_y=y(median),
         p95_y=y(p95),
         rank=p95,
@@ -208,10 +213,10 @@ def _dates(moments: tuple[datetime, ...]) -> list[str]:
     return [views.moment_text(moment.isoformat()) for moment in moments]
 
 
-def new_versions(runs: Sequence[DagRun], numbers: Mapping[str, int]) -> list[tuple[float, str]]:
+def new_versions(runs: Sequence[DagRun], numbers: Mapping[str, int], _: Language = ENGLISH) -> list[tuple[float, str]]:
     """Where a new version of the DAG begins, and what is said of it."""
     return [
-        (float(place * STEP), f"version {numbers.get(runs[place].version, '?')} from here")
+        (float(place * STEP), _("version {n} from here", n=numbers.get(runs[place].version, "?")))
         for place in range(1, len(runs))
         if runs[place].version != runs[place - 1].version
     ]

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from asyncflow.web import address, calendar_view
 from asyncflow.web.dag_head import head
 from asyncflow.web.ports import Actions
-from asyncflow.web.templating import page
+from asyncflow.web.templating import language, page
 
 #: days after today on the newest page, and how many planned runs are looked for
 _AHEAD = 90
@@ -33,7 +33,7 @@ async def show(request: Request) -> Response:
     end = start + timedelta(weeks=calendar_view.WEEKS)
     counts = await pages.days(dag_id, start, end)
     planned = await actions.next_runs(dag_id, count=_PLANNED) if dag.active and not dag.paused and end > now else []
-    begin = dag.spec.start_date
+    begin, words = dag.spec.start_date, language(request)
     return page(
         request,
         "dags/calendar.html",
@@ -48,11 +48,12 @@ async def show(request: Request) -> Response:
                     [datetime.fromisoformat(info["logical_date"]) for info in planned],
                     now.date(),
                     begin.date() if begin else None,
+                    words,
                 ),
                 strict=True,
             )
         ),
-        months=calendar_view.months(first),
+        months=calendar_view.months(first, words),
         today=now.date(),
         total=sum(sum(states.values()) for states in counts.values()),
         older=address.query({}, until=last - _STEP),

@@ -13,7 +13,7 @@ from asyncflow.web import address, chart_view, dag_tree, grid_view
 from asyncflow.web.dag_head import head
 from asyncflow.web.dag_tree import Line
 from asyncflow.web.ports import Actions
-from asyncflow.web.templating import page
+from asyncflow.web.templating import language, page
 
 _RUNS_SHOWN = 60
 _RUN_CHOICES = (10, 25, 60, 120)
@@ -35,7 +35,7 @@ async def _answer(request: Request, name: str) -> Response:
     actions: Actions = request.app.state.actions
     pages, params, kind = actions.dag_pages, dict(request.query_params), chart_view.KINDS[name]
     dag = await pages.dag(request.path_params["dag_id"])
-    spec = dag.spec
+    spec, words = dag.spec, language(request)
     count = address.number(params, "runs", _RUNS_SHOWN, least=2, most=max(_RUN_CHOICES))
     window = await pages.window(spec.dag_id, limit=count, until=address.date(params, "until"))
     lines = _lines(spec, params.get("task", "").strip())
@@ -44,7 +44,7 @@ async def _answer(request: Request, name: str) -> Response:
     read = lines if ranked else lines[first : first + _TASKS_SHOWN]
     places = {line.id: place for place, line in enumerate(read)}
     cells = await pages.cells(window, places) if places else {}
-    found = chart_view.task_charts(kind, read, window.runs, [cells.get(run.id, []) for run in window.runs])
+    found = chart_view.task_charts(kind, read, window.runs, [cells.get(run.id, []) for run in window.runs], words)
     if ranked:
         found = sorted(found, key=lambda chart: -chart.rank)[first : first + _TASKS_SHOWN]
     numbers = grid_view.version_numbers([row.version for row in await pages.versions(spec.dag_id)])
@@ -54,10 +54,10 @@ async def _answer(request: Request, name: str) -> Response:
         head=head(pages, dag, name),
         kind=kind,
         name=name,
-        run_chart=chart_view.run_chart(kind, window.runs),
+        run_chart=chart_view.run_chart(kind, window.runs, words),
         charts=found,
         ranked=ranked,
-        markers=chart_view.new_versions(window.runs, numbers),
+        markers=chart_view.new_versions(window.runs, numbers, words),
         width=max(len(window.runs), 1) * chart_view.STEP,
         span=(_date(window.runs[0]), _date(window.runs[-1])) if window.runs else None,
         fields={key: params.get(key, "") for key in ("task", "until")},

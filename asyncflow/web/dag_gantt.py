@@ -11,7 +11,7 @@ from asyncflow.web.dag_graph import expected, run_choices
 from asyncflow.web.dag_grid import LIT
 from asyncflow.web.dag_head import head
 from asyncflow.web.ports import Actions
-from asyncflow.web.templating import fingerprint, page, unchanged
+from asyncflow.web.templating import fingerprint, language, page, unchanged
 
 _RUNS_OFFERED = 25
 _LINES_SHOWN = 200
@@ -38,7 +38,7 @@ async def _answer(request: Request, template: str) -> Response:
         places = {task_id: place for place, task_id in enumerate(dag_tree.order_of(dag.spec))}
         tries = await pages.tries(dag_id, run.run_id)
         coming = (await expected(pages, dag.spec, await pages.usual(window), run)).spans if live else {}
-        chart = gantt_view.gantt(run, await pages.instances(run), tries, places, window.now, coming)
+        chart = gantt_view.gantt(run, await pages.instances(run), tries, places, window.now, coming, language(request))
     # while something runs the line of now moves on, so there is always something new
     have = fingerprint(dag.version, dag.paused, address.query(params), chart and (chart.rows, chart.end))
     if template.startswith("dags/_") and params.get("have") == have:

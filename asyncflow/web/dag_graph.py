@@ -17,7 +17,7 @@ from asyncflow.web.dag_head import head
 from asyncflow.web.forecast import Forecast, forecast, insight
 from asyncflow.web.laying import laid_out
 from asyncflow.web.ports import Actions
-from asyncflow.web.templating import fingerprint, page, unchanged
+from asyncflow.web.templating import fingerprint, language, page, unchanged
 
 _RUNS_OFFERED = 25
 
@@ -67,7 +67,7 @@ async def _answer(request: Request, template: str) -> Response:
         live=run is not None and run.state in (RunState.QUEUED, RunState.RUNNING),
         width=round(laid.width),
         height=round(laid.height),
-        shapes=graph_view.shapes(lines, laid, between, parts, run, toggles, known),
+        shapes=graph_view.shapes(lines, laid, between, parts, run, toggles, known, language(request)),
         links=graph_view.arrows(spec, laid, known, down=down),
         down=down,
         turn=_link(kept, dir=None if down else "down"),

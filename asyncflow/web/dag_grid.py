@@ -15,6 +15,7 @@ from asyncflow.engine.dag_pages import CellPart, DagPages, GridWindow, NumberedR
 from asyncflow.web import address, dag_tree, grid_cells, grid_view, past_view, run_view
 from asyncflow.web.dag_head import head
 from asyncflow.web.dag_tree import Line
+from asyncflow.web.i18n import Language
 from asyncflow.web.ports import Actions
 from asyncflow.web.templating import fingerprint, language, page, unchanged
 
@@ -77,7 +78,7 @@ async def _answer(request: Request, template: str) -> Response:
     have = fingerprint(dag.version, dag.paused, address.query(params), window.seqs, states, planned)
     if template.startswith("dags/_") and params.get("have") == have:
         return unchanged()
-    context = await _grid(actions, dag, window, planned, params, at)
+    context = await _grid(actions, dag, window, planned, params, at, language(request))
     done = request.query_params
     undo = done.get("undo", "")
     return page(
@@ -119,6 +120,7 @@ async def _grid(
     planned: list[dict[str, Any]],
     params: dict[str, str],
     at: datetime | None,
+    words: Language,
 ) -> dict[str, Any]:
     pages = actions.dag_pages
     spec = await _spec_then(pages, dag, at)
@@ -133,12 +135,12 @@ async def _grid(
     runs, found = await _cells(pages, window, places, at)
     now = at or window.now
     numbers = grid_view.version_numbers([row.version for row in await pages.versions(spec.dag_id)])
-    columns = grid_view.columns(runs, planned, now, numbers)
-    rows = grid_view.rows(shown, runs, [found.get(run.id, []) for run in runs], len(planned), now)
+    columns = grid_view.columns(runs, planned, now, numbers, words)
+    rows = grid_view.rows(shown, runs, [found.get(run.id, []) for run in runs], len(planned), now, words)
     selecting = bool(params.get("select"))
     return {
         "columns": columns,
-        "labels": grid_view.labels(runs, len(planned)),
+        "labels": grid_view.labels(runs, len(planned), words),
         "rows": [(row, grid_cells.boxes(row, columns) if selecting else grid_cells.links(row)) for row in rows],
         "selecting": selecting,
         "toggles": {line.id: _link(params, open=dag_tree.toggled(spec, is_open, line.id), line=None) for line in shown},

@@ -13,6 +13,7 @@ from asyncflow.core.states import TaskState
 from asyncflow.web import views
 from asyncflow.web.address import run_path, segment
 from asyncflow.web.forecast import Span
+from asyncflow.web.i18n import ENGLISH, Language
 
 #: the drawing's width and the height of one line, in pixels
 WIDTH, LINE = 900, 22
@@ -94,6 +95,7 @@ def gantt(
     places: Mapping[str, int],
     now: datetime,
     foreseen: Mapping[str, Span] = MappingProxyType({}),
+    words: Language = ENGLISH,
 ) -> Gantt | None:
     """The drawing of a run, in the order in which the instances began; None before any was queued.
 
@@ -123,12 +125,12 @@ def gantt(
         return first.queued_at or first.started_at or end, places.get(key[0], len(places)), key[1]
 
     rows = [
-        _row(run, key, known.get(key), by_instance[key], scale, now if live else last, coming.get(key[0]))
+        _row(run, key, known.get(key), by_instance[key], scale, now if live else last, coming.get(key[0]), words)
         for key in sorted(by_instance, key=began)
     ]
     begun = {task_id for task_id, _ in by_instance}
     later = sorted((span.start, places.get(name, 0), name) for name, span in coming.items() if name not in begun)
-    rows += [_expected(run, name, coming[name], scale) for _, _, name in later]
+    rows += [_expected(run, name, coming[name], scale, words) for _, _, name in later]
     return Gantt(
         rows=rows,
         ticks=_ticks(scale),
@@ -140,22 +142,22 @@ def gantt(
     )
 
 
-def _expected(run: DagRun, task_id: str, span: Span, scale: _Scale) -> Row:
+def _expected(run: DagRun, task_id: str, span: Span, scale: _Scale, _: Language) -> Row:
     """A task that has not begun."""
     href = f"{run_path(run.dag_id, run.run_id)}/tasks/{segment(task_id)}"
-    return Row(name=task_id, bars=[_rest(scale, span, href)], waited="", ran="", open_end=False)
+    return Row(name=task_id, bars=[_rest(scale, span, href, _)], waited="", ran="", open_end=False)
 
 
-def _rest(scale: _Scale, span: Span, href: str) -> Bar:
+def _rest(scale: _Scale, span: Span, href: str, _: Language) -> Bar:
     """What is foreseen, from its start to its end."""
     x = scale.x(span.start)
-    lasts = views.duration_text((span.end - span.start).total_seconds())
+    lasts = _.duration((span.end - span.start).total_seconds())
     return Bar(
         x=x,
         width=max(round(scale.x(span.end) - x, 1), 0.0),
         kind="rest",
         state="none",
-        title=f"expected · {lasts} · {span.start:%H:%M:%S} to {span.end:%H:%M:%S} UTC",
+        title=f"{_('expected')} · {lasts} · {_clock(span.start, span.end, _)}",
         href=href,
     )
 
@@ -168,6 +170,7 @@ def _row(
     scale: _Scale,
     end: datetime,
     coming: Span | None,
+    _: Language,
 ) -> Row:
     name = views.instance_name(*key, ti.rendered_map_index if ti else None)
     copy = f"&map_index={key[1]}" if key[1] >= 0 else ""
@@ -187,14 +190,14 @@ def _row(
             kind = "waited" if state in ("scheduled", "queued") else "ran"
             waited, ran = (waited + (stop - start), ran) if kind == "waited" else (waited, ran + (stop - start))
             live = bar.ended_at is None and run.ended_at is None and bar is tries[-1]
-            bars.append(_bar(scale, bar.try_number, kind, state, (start, stop), href, live=live and kind == "ran"))
+            bars.append(_bar(scale, bar.try_number, kind, state, (start, stop), href, _, live=live and kind == "ran"))
     if coming is not None and bars and tries[-1].ended_at is None and coming.end > end:
-        bars.append(_rest(scale, Span(end, coming.end, predicted=True), bars[-1].href))
+        bars.append(_rest(scale, Span(end, coming.end, predicted=True), bars[-1].href, _))
     return Row(
         name=name,
         bars=bars,
-        waited=views.duration_text(waited.total_seconds()),
-        ran=views.duration_text(ran.total_seconds()),
+        waited=_.duration(waited.total_seconds()),
+        ran=_.duration(ran.total_seconds()),
         open_end=tries[-1].ended_at is None and run.ended_at is None,
     )
 
@@ -206,21 +209,27 @@ def _bar(
     state: str,
     span: tuple[datetime, datetime],
     href: str,
+    _: Language,
     *,
     live: bool = False,
 ) -> Bar:
     x = scale.x(span[0])
-    words = {"scheduled": "waited for a slot", "queued": "waited for its process"}.get(state, f"ran, {state}")
-    lasted = views.duration_text((span[1] - span[0]).total_seconds())
+    waited = {"scheduled": _("waited for a slot"), "queued": _("waited for its process")}
+    what = waited.get(state) or _("ran, {state}", state=_.state(state))
+    lasted = _.duration((span[1] - span[0]).total_seconds())
     return Bar(
         x=x,
         width=max(round(scale.x(span[1]) - x, 1), 1.5),
         kind=kind,
         state=state,
-        title=f"try {number} {words.replace('_', ' ')} · {lasted} · {span[0]:%H:%M:%S} to {span[1]:%H:%M:%S} UTC",
+        title=f"{_('try {n}', n=number)} {what} · {lasted} · {_clock(*span, _)}",
         href=href,
         live=live,
     )
+
+
+def _clock(start: datetime, end: datetime, _: Language) -> str:
+    return _("{first} to {last} UTC", first=f"{start:%H:%M:%S}", last=f"{end:%H:%M:%S}")
 
 
 def _ticks(scale: _Scale) -> list[tuple[float, str]]:

@@ -14,6 +14,7 @@ from asyncflow.web.dag_tree import Line
 from asyncflow.web.forecast import Insight
 from asyncflow.web.graph_layout import Arrow, Layout, Node, Point
 from asyncflow.web.grid_view import Part, gravest
+from asyncflow.web.i18n import ENGLISH, Language
 from asyncflow.web.shapes import HEIGHT, STRIPE, box_width, cut, middle, path
 
 #: a box has room for this, so that its place does not depend on how long things took
@@ -99,6 +100,7 @@ def shapes(
     run: DagRun | None,
     toggles: Mapping[str, str],
     known: Insight,
+    _: Language = ENGLISH,
 ) -> list[Shape]:
     """The boxes, groups before what is in them. `parts` count by the place of the line."""
     by_id = {line.id: (place, line) for place, line in enumerate(lines)}
@@ -113,9 +115,9 @@ def shapes(
     found = []
     for box in laid.boxes:
         place, line = by_id[box.id]
-        state, title = gravest(by_place.get(place, []))
+        state, title = gravest(by_place.get(place, []), _)
         badge = views.badge(None if state == "none" else state)
-        usual = views.duration_text(known.usual.get(line.id))
+        usual = _.duration(known.usual.get(line.id))
         found.append(
             Shape(
                 id=line.id,
@@ -125,8 +127,8 @@ def shapes(
                 width=round(box.width, 1),
                 height=round(box.height, 1),
                 label=cut(_label(line), box.width - STRIPE - 12, 1.0),
-                small=cut(_small(line, badge.label if run else "", usual), box.width - STRIPE - 12, 0.82),
-                title=f"{line.id} · {line.operator or 'task group'} · {title or badge.label}",
+                small=cut(_small(line, _.state(state) if run else "", usual, _), box.width - STRIPE - 12, 0.82),
+                title=f"{line.id} · {line.operator or _('task group')} · {title or _.state(state)}",
                 href=_href(line, run, toggles),
                 state=state,
                 glyph="" if state == "none" else badge.glyph,
@@ -145,8 +147,8 @@ def _label(line: Line) -> str:
     return folded + line.label + (" [ ]" if line.mapped else "")
 
 
-def _small(line: Line, state: str, usual: str) -> str:
-    what = f"{len(line.task_ids)} tasks" if line.is_group else line.operator
+def _small(line: Line, state: str, usual: str, _: Language = ENGLISH) -> str:
+    what = _.n("{n} task", "{n} tasks", len(line.task_ids)) if line.is_group else line.operator
     return " · ".join(part for part in (what, state, f"~{usual}" if usual else "") if part)
 
 

@@ -14,6 +14,7 @@ from asyncflow.core.states import RunType
 from asyncflow.web import views
 from asyncflow.web.address import run_path, segment
 from asyncflow.web.dag_tree import Line
+from asyncflow.web.i18n import ENGLISH, Language
 
 #: which state a cell for several instances takes, first that is there: Airflow's order of gravity
 _GRAVITY = (
@@ -80,7 +81,11 @@ class Row:
 
 
 def columns(
-    runs: Sequence[DagRun], planned: Sequence[Mapping[str, str]], newest: datetime, versions: Mapping[str, int]
+    runs: Sequence[DagRun],
+    planned: Sequence[Mapping[str, str]],
+    newest: datetime,
+    versions: Mapping[str, int],
+    _: Language = ENGLISH,
 ) -> list[Column]:
     """The runs, oldest first, then what is planned. `newest` is now: a running run's bar grows up to it.
 
@@ -92,25 +97,26 @@ def columns(
     found = []
     before = runs[0].version if runs else ""
     for run, lasted in zip(runs, seconds, strict=True):
-        marker = f"version {versions.get(run.version, '?')} of the DAG from here" if run.version != before else ""
+        number = versions.get(run.version, "?")
+        marker = _("version {n} of the DAG from here", n=number) if run.version != before else ""
         before = run.version
         found.append(
             Column(
                 run_id=run.run_id,
                 path=run_path(run.dag_id, run.run_id),
                 state=run.state.value,
-                title=_run_title(run, lasted),
+                title=_run_title(run, lasted, _),
                 height=_height(lasted, longest),
                 glyph=_TYPE_GLYPHS.get(run.run_type, ""),
                 marker=marker,
             )
         )
-    return found + [_planned(info) for info in planned]
+    return found + [_planned(info, _) for info in planned]
 
 
-def _planned(info: Mapping[str, str]) -> Column:
+def _planned(info: Mapping[str, str], _: Language) -> Column:
     due, date = views.moment_text(info["run_after"]), views.moment_text(info["logical_date"])
-    title = f"planned for {date}, due {due}"
+    title = _("planned for {date}, due {due}", date=date, due=due)
     return Column(run_id=info["logical_date"], path="", state="planned", title=title, height=6, planned=True)
 
 
@@ -124,28 +130,38 @@ def _height(seconds: float | None, longest: float) -> int:
     return max(2, min(BAR_STEPS, round(BAR_STEPS * seconds / longest)))
 
 
-def _run_title(run: DagRun, seconds: float | None) -> str:
+def _run_title(run: DagRun, seconds: float | None, _: Language) -> str:
     date = views.moment_text(run.logical_date.isoformat()) if run.logical_date else run.run_id
-    parts = [date, run.state.value, views.duration_text(seconds) or "not started", run.run_type.value.replace("_", " ")]
+    parts = [date, _.state(run.state), _.duration(seconds) or _("not started"), _.state(run.run_type)]
     if run.note:
-        parts.append(f"note: {run.note[:200]}")
+        parts.append(_("note: {text}", text=run.note[:200]))
     return " · ".join(parts)
 
 
-def labels(runs: Sequence[DagRun], planned: int) -> list[tuple[str, int]]:
+def labels(runs: Sequence[DagRun], planned: int, _: Language = ENGLISH) -> list[tuple[str, int]]:
     """Texts over the columns with the number of columns each spans: months, days or hours, whatever sets them apart."""
     dates = [run.logical_date or run.run_after for run in runs]
     if not dates:
         return [("", planned)] if planned else []
     span = dates[-1] - dates[0]
-    pattern = "%b %Y" if span.days > 3 * len(dates) // 4 else "%d %b" if span.days >= 1 else "%d %b %H:00"
-    found = [(text, len(list(group))) for text, group in groupby(date.strftime(pattern) for date in dates)]
-    found = [(text if count >= _LABEL_COLUMNS else "", count) for text, count in found]
-    return [*found, ("planned" if planned >= _LABEL_COLUMNS else "", planned)] if planned else found
+
+    def text(moment: datetime) -> str:
+        if span.days > 3 * len(dates) // 4:
+            return _.month(moment)
+        return _.day(moment) if span.days >= 1 else f"{_.day(moment)} {moment:%H:00}"
+
+    found = [(name, len(list(group))) for name, group in groupby(map(text, dates))]
+    found = [(name if count >= _LABEL_COLUMNS else "", count) for name, count in found]
+    return [*found, (_("planned") if planned >= _LABEL_COLUMNS else "", planned)] if planned else found
 
 
 def rows(
-    lines: Sequence[Line], runs: Sequence[DagRun], cells: Sequence[Sequence[Part]], planned: int, now: datetime
+    lines: Sequence[Line],
+    runs: Sequence[DagRun],
+    cells: Sequence[Sequence[Part]],
+    planned: int,
+    now: datetime,
+    _: Language = ENGLISH,
 ) -> list[Row]:
     """The body. `cells[i]` are the parts of `runs[i]`, whose `line` is a place in `lines`."""
     table: list[list[Cell | None]] = [[None] * (len(runs) + planned) for _ in lines]
@@ -158,36 +174,36 @@ def rows(
         for number, several in by_line.items():
             alone = not lines[number].is_group and not any(part.mapped for part in several)
             target = path + tails[number] if alone else f"{path}?task={segment(lines[number].id)}"
-            table[number][place] = _cell(several, target, now)
+            table[number][place] = _cell(several, target, now, _)
     return [Row(line=line, depth=min(line.depth, 9), cells=found) for line, found in zip(lines, table, strict=True)]
 
 
-def _cell(parts: Sequence[Part], path: str, now: datetime) -> Cell:
+def _cell(parts: Sequence[Part], path: str, now: datetime, _: Language) -> Cell:
     if len(parts) == 1 and parts[0].many == 1:
         part = parts[0]
-        title = _label(part.state)
+        title = _label(part.state, _.code)
         if part.try_number > 1:
-            title += f" · try {part.try_number}"
+            title += " · " + _("try {n}", n=part.try_number)
         if part.started_at is not None:
-            title += f" · {views.duration_text(((part.ended_at or now) - part.started_at).total_seconds())}"
+            title += f" · {_.duration(((part.ended_at or now) - part.started_at).total_seconds())}"
         return Cell(part.state, path, title)
-    state, title = gravest(parts)
+    state, title = gravest(parts, _)
     return Cell(state, path, title)
 
 
 @cache
-def _label(state: str) -> str:
-    return views.badge(None if state == "none" else state).label
+def _label(state: str, code: str) -> str:
+    return Language(code).state(state)
 
 
-def gravest(parts: Sequence[Part]) -> tuple[str, str]:
+def gravest(parts: Sequence[Part], _: Language = ENGLISH) -> tuple[str, str]:
     """The state that several instances show as one, and how many are in which; ("none", "") for none of them."""
     ranked = sorted(parts, key=lambda part: _RANK[part.state])
     if not ranked:
         return "none", ""
     if len(ranked) == 1 and ranked[0].many == 1:
-        return ranked[0].state, _label(ranked[0].state)
-    return ranked[0].state, ", ".join(f"{part.many} {_label(part.state)}" for part in ranked)
+        return ranked[0].state, _label(ranked[0].state, _.code)
+    return ranked[0].state, ", ".join(f"{part.many} {_label(part.state, _.code)}" for part in ranked)
 
 
 def version_numbers(newest_first: Sequence[str]) -> dict[str, int]:

@@ -7,7 +7,7 @@ said anew (`Language.said`); errors stay in English: they are also in logs, whic
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -80,6 +80,18 @@ class Language:
                 return f"{text} {self(f'{{n}} {small}', n=tail)}" if tail else text
         raise AssertionError("a minute or more has a unit")
 
+    def month(self, day: date) -> str:
+        """`Jan 2026`."""
+        return f"{day.year}년 {day.month}월" if self.code == "ko" else f"{day:%b %Y}"
+
+    def day(self, day: date) -> str:
+        """`05 Jan`."""
+        return f"{day.month}월 {day.day}일" if self.code == "ko" else f"{day:%d %b}"
+
+    def full_day(self, day: date) -> str:
+        """`Mon 05 Jan 2026`."""
+        return f"{self.month(day)} {day.day}일 ({self(f'{day:%a}')})" if self.code == "ko" else f"{day:%a %d %b %Y}"
+
     def relative(self, when: datetime, now: datetime) -> str:
         """`in 3 h`, `2 min ago`, `now`: the largest unit only, so that a page need not count seconds for hours."""
         seconds = (when - now).total_seconds()
@@ -88,6 +100,9 @@ class Language:
         size, unit = next((size, unit) for size, unit in _UNITS if abs(seconds) >= size)
         amount = self(f"{{n}} {unit}", n=int(abs(seconds) // size))
         return self("in {time}" if seconds > 0 else "{time} ago", time=amount)
+
+
+ENGLISH = Language("en")
 
 
 def chosen(cookie: str | None, accepted: str) -> str:
