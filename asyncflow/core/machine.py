@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from asyncflow.core import deferral, mapping, planner
+from asyncflow.core import asking, deferral, mapping, planner
 from asyncflow.core.calendar import Calendar
 from asyncflow.core.commands import (
     CallBack,
@@ -98,6 +98,7 @@ class Machine:
         self.on_loop: set[str] = set()  #: those of `tokens` that have no process of their own
         self.resting: set[str] = set()  #: those of `tokens` whose process sleeps between two pokes
         self.triggers: dict[str, TaskKey] = {}  #: triggers that wait -> instance
+        self.asking: dict[str, TaskKey] = {}  #: those of them that wait for a person
         self.lost: dict[TaskKey, int] = {}  #: how often in a row an instance was lost before its start
         self._dirty: dict[RunKey, LiveRun] = {}
         self._ended: dict[RunKey, LiveRun] = {}
@@ -236,6 +237,8 @@ class Machine:
         """Have the trigger of a deferred instance wait, and watch its time."""
         assert ti.token is not None
         self.triggers[ti.token] = ti.key
+        if asking.question_of(ti) is not None:
+            self.asking[ti.token] = ti.key
         self.ledger.act(StartTrigger(key=ti.key, token=ti.token))
         if ti.trigger_timeout is not None:
             self.timers.set(ti.trigger_timeout, TriggerTimeout(ti.key, ti.token))
@@ -243,6 +246,7 @@ class Machine:
     def _stop_trigger(self, ti: TaskInstance) -> None:
         assert ti.token is not None
         self.triggers.pop(ti.token, None)
+        self.asking.pop(ti.token, None)
         self.ledger.act(StopTrigger(token=ti.token))
         ti.trigger = ti.trigger_timeout = None
 

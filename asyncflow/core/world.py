@@ -364,9 +364,14 @@ class World:
 
     def questions(self) -> list[tuple[TaskKey, asking.Question]]:
         """What instances in memory ask people; what ends soonest first."""
-        deferred = (self.task_instance(key) for key in self._machine.triggers.values())
+        deferred = (self.task_instance(key) for key in self._machine.asking.values())
         asked = [(ti.key, question) for ti in deferred if ti and (question := asking.question_of(ti))]
         return sorted(asked, key=lambda one: (one[1].moment is None, one[1].moment, one[0]))
+
+    @property
+    def asking(self) -> int:
+        """How many instances ask people."""
+        return len(self._machine.asking)
 
     def answer(
         self, key: TaskKey, chosen: Sequence[str], values: Mapping[str, Any], *, now: datetime, actor: str = "user"

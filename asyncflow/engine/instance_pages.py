@@ -38,6 +38,11 @@ class InstancePages:
         ti = self._scheduler.world.task_instance(key)
         return ti is not None and ti.try_number <= try_number and ti.state not in FINISHED | _BETWEEN
 
+    @property
+    def asking(self) -> int:
+        """How many instances wait for the answer of a person."""
+        return self._scheduler.world.asking
+
     def blockers(self, key: TaskKey) -> Blockers:
         """Whose end it waits for."""
         return self._scheduler.world.blockers(key, self._clock.now())

@@ -23,7 +23,7 @@ from asyncflow.web.task_pages import frame, key_of, or_copies
 from asyncflow.web.templating import fingerprint, fragment, page
 
 #: bytes of a log that a page shows, and that come at a time while it is read on
-_WINDOW, _MORE = 256_000, 128_000
+_WINDOW, _MORE = 128_000, 128_000
 #: seconds that a file is searched before the reader is asked whether to go on
 _PATIENCE = 5.0
 #: tries whose logs are merged, and bytes of each

@@ -134,6 +134,7 @@ def render(request: Request, name: str, context: dict[str, Any]) -> str:
             "here": request.url.path + (f"?{request.url.query}" if request.url.query else ""),
             "form_token": form_token(request),
             "alarms": health_view.urgent(request.app.state.actions.server.alarms(), i18n.Language(wishes.language)),
+            "asking": request.app.state.actions.instances.asking,
             "section": "DAGs" if "head" in context else "",
             "stream": _stream(request, _topics(context)),
             **context,

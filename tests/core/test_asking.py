@@ -58,8 +58,10 @@ def test_questions_are_listed_what_ends_first_first() -> None:
     assert game.world.why(key, game.now) == (
         "It waits for the answer of a person, at most until 2026-01-01 01:00:00 UTC."
     )
+    assert game.world.asking == 1
     answer(game, "no")
     assert game.world.questions() == []
+    assert game.world.asking == 0
 
 
 def test_without_an_end_it_says_so() -> None:

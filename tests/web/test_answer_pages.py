@@ -46,6 +46,7 @@ def test_questions_are_listed(site: Site) -> None:
     assert "No task waits for an answer." in site.text("/answers")
     ask(site)
     text = site.text("/answers")
+    assert "1 task waits for an answer" in site.text("/")
     assert "Load &lt;b&gt;all&lt;/b&gt;?" in text
     assert "kim" in text
 

@@ -136,7 +136,12 @@ def test_lines_come_soon_whole_and_once(tab: Page, talk: Talk) -> None:
     assert time.perf_counter() - before < 2
     tab.reload()
     talk.say("unfinished")
-    until(lambda: "unfinished" in (tab.goto(talk.address) and log.inner_text()), "the page shows what there is")
+
+    def shown() -> bool:
+        tab.goto(talk.address)
+        return "unfinished" in log.inner_text()
+
+    until(shown, "the page shows what there is")
     talk.say(" no more\n")
     expect(log.locator(".line").filter(has_text="unfinished")).to_have_text([re.compile("unfinished no more")])
     assert log.inner_text().count("first") == 1
