@@ -38,6 +38,7 @@ class Language:
     def __init__(self, code: str) -> None:
         self.code = code
         self._words = words(code)
+        self._seconds = self("{n} s")
 
     def __call__(self, text: str, /, **values: Any) -> str:
         said = self._words.get(text, text)
@@ -71,7 +72,7 @@ class Language:
             return ""
         if seconds < 60:
             figures = f"{max(seconds, 0):.2f}" if seconds < 10 else f"{seconds:.1f}"
-            return self("{n} s", n=figures)
+            return self._seconds.replace("{n}", figures)  # a grid says thousands of them
         whole = round(seconds)
         for (size, big), (rest, small) in zip(_UNITS, _UNITS[1:], strict=False):
             if whole >= size:
