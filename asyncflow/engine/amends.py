@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from asyncflow.core.models import DagRun, TaskInstance, TaskKey
 from asyncflow.core.world import World
+from asyncflow.engine.audit import actor
 from asyncflow.engine.clock import Clock
 from asyncflow.engine.lookup import Lookup
 from asyncflow.engine.scheduler import Scheduler
@@ -73,9 +74,11 @@ class AmendActions(Lookup):
         for run in before.runs:
             await self._load(run.dag_id, [run.run_id])
 
+        person = actor()
+
         def decide(world: World, now: datetime) -> list[TaskKey]:
             changed = [ti for ti in before.tis if _differs(world.task_instance(ti.key), ti)]
-            return world.put_back(before.runs, changed, now=now, actor="ui")
+            return world.put_back(before.runs, changed, now=now, actor=person)
 
         done = await self._scheduler.do(decide)
         return {"count": len(done), "tasks": [list(key) for key in done]}
@@ -87,9 +90,10 @@ class AmendActions(Lookup):
         await self._run(dag_id, run_id)
         await self._load(dag_id, [run_id])
         text = (note or "").strip()[:_LONGEST_NOTE] or None
+        person = actor()
         await self._scheduler.do(
             lambda world, now: world.set_note(
-                dag_id, run_id, text, task_id=task_id, map_index=map_index, now=now, actor="ui"
+                dag_id, run_id, text, task_id=task_id, map_index=map_index, now=now, actor=person
             )
         )
         return {"note": text}

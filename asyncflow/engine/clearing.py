@@ -12,6 +12,7 @@ from asyncflow.core.models import DagRun, TaskInstance, TaskKey
 from asyncflow.core.specs import DagSpec, MarkerSpec
 from asyncflow.core.states import RunState, TaskState
 from asyncflow.core.world import World
+from asyncflow.engine.audit import actor
 from asyncflow.engine.lookup import Lookup
 from asyncflow.engine.moments import moment
 from asyncflow.engine.scheduler import Scheduler
@@ -29,7 +30,7 @@ class Clearing(NamedTuple):
     downstream: bool = False
 
     def carry_out(
-        self, world: World, now: datetime, *, dry_run: bool, only_failed: bool, only_running: bool
+        self, world: World, now: datetime, actor: str, *, dry_run: bool, only_failed: bool, only_running: bool
     ) -> list[TaskKey]:
         """Clear them; a DAG that is not there any more is left alone."""
         if world.dag(self.dag_id) is None:
@@ -45,11 +46,12 @@ class Clearing(NamedTuple):
             only_running=only_running,
             dry_run=dry_run,
             now=now,
+            actor=actor,
         )
 
 
 def _list(one: Clearing, only: dict[str, bool], world: World, now: datetime) -> list[TaskKey]:
-    return one.carry_out(world, now, dry_run=True, **only)
+    return one.carry_out(world, now, "", dry_run=True, **only)
 
 
 class ClearingActions(Lookup):
@@ -87,9 +89,10 @@ class ClearingActions(Lookup):
         first = Clearing(dag_id, runs, chosen, map_indexes, upstream, downstream)
         only = {"only_failed": only_failed, "only_running": only_running}
         clearings, unresolved = await self._with_markers(first, only) if recursive else ([first], [])
+        person = actor()
 
         def decide(world: World, now: datetime) -> list[TaskKey]:
-            keys = [key for one in clearings for key in one.carry_out(world, now, dry_run=dry_run, **only)]
+            keys = [key for one in clearings for key in one.carry_out(world, now, person, dry_run=dry_run, **only)]
             return list(dict.fromkeys(keys))
 
         return {**_touched(await self._scheduler.do(decide)), "unresolved": [list(key) for key in unresolved]}
@@ -167,6 +170,7 @@ class ClearingActions(Lookup):
         if state not in accepted:
             raise InvalidInput(f"state={state!r}: accepted are {', '.join(accepted)}.")
         runs = await self._scope(dag_id, run_id, None, None, past=past, future=future)
+        person = actor()
 
         def decide(world: World, now: datetime) -> list[TaskKey]:
             return world.mark(
@@ -179,6 +183,7 @@ class ClearingActions(Lookup):
                 downstream=downstream,
                 dry_run=dry_run,
                 now=now,
+                actor=person,
             )
 
         return _touched(await self._scheduler.do(decide))
@@ -189,9 +194,10 @@ class ClearingActions(Lookup):
         if state not in accepted:
             raise InvalidInput(f"state={state!r}: accepted are {', '.join(accepted)}.")
         await self._scope(dag_id, run_id, None, None, past=False, future=False)
+        person = actor()
 
         def decide(world: World, now: datetime) -> list[TaskKey]:
-            return world.set_run_state(dag_id, run_id, RunState(state), dry_run=dry_run, now=now)
+            return world.set_run_state(dag_id, run_id, RunState(state), dry_run=dry_run, now=now, actor=person)
 
         return _touched(await self._scheduler.do(decide))
 

@@ -13,6 +13,7 @@ from asyncflow.core.models import DagRun
 from asyncflow.core.states import RunState, RunType
 from asyncflow.core.timetable import CustomTimetable, DagRunInfo, DataInterval
 from asyncflow.core.world import World
+from asyncflow.engine.audit import actor
 from asyncflow.engine.clock import Clock
 from asyncflow.engine.datasets import dataset_fields
 from asyncflow.engine.jsonable import iso, run_dict, struct_dict
@@ -95,7 +96,8 @@ class DagActions(Lookup):
     async def pause_dag(self, dag_id: str) -> dict[str, Any]:
         """Start no new scheduled runs and no new tasks of a DAG."""
         await self._live(dag_id)
-        await self._scheduler.do(lambda world, now: world.set_paused(dag_id, True, now))
+        person = actor()
+        await self._scheduler.do(lambda world, now: world.set_paused(dag_id, True, now, actor=person))
         return {"dag_id": dag_id, "paused": True}
 
     async def unpause_dag(
@@ -115,6 +117,8 @@ class DagActions(Lookup):
         intervals = await self._missed(dag) if missed else []
         wanted = _between(intervals, moment(start, "start"), moment(end, "end")) if missed != "latest" else []
 
+        person = actor()
+
         def decide(world: World, now: datetime) -> int:
             made = 0
             if missed in ("all", "range"):
@@ -124,7 +128,7 @@ class DagActions(Lookup):
                         made += 1
             if missed in ("none", "all", "range") and intervals:
                 world.skip_missed(dag_id, now)
-            world.set_paused(dag_id, False, now)
+            world.set_paused(dag_id, False, now, actor=person)
             return made
 
         made = await self._scheduler.do(decide)
