@@ -127,13 +127,17 @@ class ConnectionFormActions:
         ]
 
     async def connection_type_form(self, conn_type: str) -> dict[str, Any]:
-        """What to ask for in a Connection of this type: hidden fields, labels, placeholders, fields of the extra."""
+        """What to ask for in a Connection of this type: hidden fields, labels, placeholders, fields of the extra.
+
+        `problem`: why its installed package could not say.
+        """
         known = KNOWN.get(conn_type) or ConnectionType(conn_type)
         form = {
             "hidden": list(known.hidden),
             "labels": dict(known.labels),
             "placeholders": dict(known.placeholders),
             "fields": [],
+            "problem": "",
         }
         installed = (await self._learn({"ask": "types"})).get("types", {})
         if conn_type in installed and conn_type != "fs":
@@ -142,14 +146,14 @@ class ConnectionFormActions:
         return form
 
     async def _learn(self, question: Question) -> dict[str, Any]:
-        """What installed packages say, kept for a while; nothing if they cannot be asked."""
+        """What installed packages say, kept for a while; only a `problem` if they cannot be asked."""
         name, now = str(sorted(question.items())), self._clock.now().timestamp()
         asked_at, answer = self._learned.get(name, (0.0, {}))
         if now - asked_at > _FRESH:
             try:
                 answer = await self._ask_child(question, FORM_LIMIT)
-            except AsyncflowError:
-                answer = {}
+            except AsyncflowError as error:
+                answer = {"problem": str(error)}
             self._learned[name] = now, answer
         return answer
 

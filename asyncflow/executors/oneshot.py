@@ -71,7 +71,7 @@ async def _exchange(process: anyio.abc.Process, orders: bytes) -> bytes:
             await process.stdin.aclose()
         line = await _line(process.stdout)
         if not line:
-            with anyio.move_on_after(1.0):
+            with anyio.move_on_after(5.0):
                 await process.wait()
             await anyio.lowlevel.checkpoint()
         tasks.cancel_scope.cancel()

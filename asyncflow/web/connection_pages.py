@@ -92,6 +92,7 @@ async def _form(
         fields=connection_view.fields(form, values),
         choices=connection_view.type_choices(types, conn_type),
         package=next((row["package"] for row in types if row["conn_type"] == conn_type and not row["installed"]), ""),
+        problem=form["problem"],
         copies=connection_view.copies(values) if not is_new and "has_password" in values else [],
         error=error,
         tested=tested,
@@ -105,7 +106,7 @@ async def _again(request: Request, form: FormData, *, is_new: bool, **more: Any)
     like = str(form.get("like", ""))
     stored = await actions_of(request).connection_form(like) if like else {}
     typed = {name: str(value) for name, value in form.items() if name != "password"}
-    kept = [name.removeprefix(connection_view.PREFIX) for name in form.getlist("kept")]
+    kept = [str(name).removeprefix(connection_view.PREFIX) for name in form.getlist("kept")]
     hidden = {name: stored.get(name, False) for name in ("has_password", "extra_is_hidden", "in_environment")}
     conn_id = typed.get("conn_id", "") if is_new else request.path_params.get("conn_id", typed.get("conn_id", ""))
     return await _form(request, {**typed, **hidden, "kept": kept, "conn_id": conn_id}, like=like, is_new=is_new, **more)
