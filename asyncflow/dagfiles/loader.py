@@ -61,6 +61,7 @@ class Progress:
     failed: int
     unloaded: frozenset[str]  #: files that have not been loaded yet
     has_looked: bool  #: every file of the first look at the folder has been loaded
+    polls: bool = False  #: changes are looked for, nobody tells of them
 
 
 @dataclass
@@ -120,6 +121,7 @@ class Loader:
         self._slow_slots = anyio.Semaphore(MAX_SLOW)
         self._first_look: set[str] | None = None  #: files of the first look that are still to be loaded
         self._looked = anyio.Event()
+        self._polls = False
 
     @property
     def files(self) -> list[str]:
@@ -136,6 +138,7 @@ class Loader:
             failed=sum(file.failed for file in files),
             unloaded=frozenset(file.name for file in files if not file.loaded),
             has_looked=self._looked.is_set(),
+            polls=self._polls,
         )
 
     async def run(self, after_first_look: Callable[[], Awaitable[None]] | None = None) -> None:
@@ -150,10 +153,18 @@ class Loader:
                 tasks.start_soon(self._tell_when_looked, after_first_look)
             settings = self._settings
             async with aclosing(
-                watch(settings.dags, poll=settings.poll_files, poll_interval=settings.poll_interval)
+                watch(
+                    settings.dags,
+                    poll=settings.poll_files,
+                    poll_interval=settings.poll_interval,
+                    on_poll=self._note_polling,
+                )
             ) as batches:
                 async for batch in batches:
                     await self._changed(batch)
+
+    def _note_polling(self) -> None:
+        self._polls = True
 
     def variable_changed(self, name: str) -> None:
         """A Variable was set or deleted: files that ask for it while they are imported are loaded again."""

@@ -16,7 +16,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import AsyncGenerator, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from contextlib import aclosing
 from pathlib import Path
 
@@ -37,11 +37,13 @@ Batch = frozenset[str]
 Snapshot = dict[str, tuple[int, int, int]]
 
 
-async def watch(folder: Path, *, poll: bool = False, poll_interval: float = 1.0) -> AsyncGenerator[Batch, None]:
+async def watch(
+    folder: Path, *, poll: bool = False, poll_interval: float = 1.0, on_poll: Callable[[], None] = lambda: None
+) -> AsyncGenerator[Batch, None]:
     """Batches of changed paths, for ever. `folder` is absolute, and need not exist.
 
-    `poll_interval` (seconds) counts with `poll`, and when inotify gives out. Close it (`contextlib.aclosing`) or cancel
-    its task to end the watch.
+    `poll_interval` (seconds) counts with `poll`, and when inotify gives out; `on_poll` is called when it begins
+    to count. Close it (`contextlib.aclosing`) or cancel its task to end the watch.
     """
     while not poll:
         try:
@@ -53,6 +55,7 @@ async def watch(folder: Path, *, poll: bool = False, poll_interval: float = 1.0)
                 continue  # gone between two looks
             _log.warning("The folder %s cannot be watched (%s): polling it every %s s.", folder, error, poll_interval)
             break
+    on_poll()
     async with aclosing(_polled(folder, poll_interval)) as batches:
         async for batch in batches:
             yield batch

@@ -22,7 +22,7 @@ from asyncflow import __version__
 from asyncflow.config import Origin, Settings
 from asyncflow.engine.actions import Actions
 from asyncflow.engine.assembly import Server, assemble
-from asyncflow.errors import InvalidInput
+from asyncflow.errors import AsyncflowError, InvalidInput
 
 log = logging.getLogger(__name__)
 
@@ -48,16 +48,28 @@ async def serve(
             f"host={settings.host!r}: there are no users and passwords yet, so only 127.0.0.1, ::1 and localhost "
             "are served."
         )
-    async with anyio.create_task_group() as tasks, assemble(settings, tasks) as server:
-        server.actions.server.origins = origins or {}
-        try:
-            with server.actions.server.keeping_log():
-                log.info("asyncflow %s starts, process %s", __version__, os.getpid())
+    with contextlib.ExitStack() as kept, _last_words():
+        async with anyio.create_task_group() as tasks, assemble(settings, tasks) as server:
+            kept.enter_context(server.actions.server.keeping_log())  # ends after all else, to have its last words
+            server.actions.server.origins = origins or {}
+            log.info("asyncflow %s starts, process %s", __version__, os.getpid())
+            try:
                 await _run(server, tasks, make_app, on_ready)
-        finally:
-            with anyio.CancelScope(shield=True):
-                await server.pool.close(stop_tasks=stop_tasks)
-            tasks.cancel_scope.cancel()
+            finally:
+                with anyio.CancelScope(shield=True):
+                    await server.pool.close(stop_tasks=stop_tasks)
+                tasks.cancel_scope.cancel()
+
+
+@contextlib.contextmanager
+def _last_words() -> Iterator[None]:
+    """Log what ends the server, unless it is a sentence for whoever started it."""
+    try:
+        yield
+    except BaseExceptionGroup as errors:
+        if errors.subgroup(lambda error: isinstance(error, Exception) and not isinstance(error, AsyncflowError)):
+            log.critical("The server ends because of an error", exc_info=True)
+        raise
 
 
 async def _run(

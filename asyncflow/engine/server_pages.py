@@ -117,7 +117,6 @@ class Vitals:
     slots: int
     folder: Path
     folder_exists: bool
-    polls: bool  #: the folder is polled, not watched
     progress: Progress
     last_load: LastLoad | None
     import_errors: int
@@ -257,7 +256,6 @@ class ServerPages:
             slots=settings.slots,
             folder=settings.dags,
             folder_exists=sizes.folder,
-            polls=settings.poll_files,
             progress=self._loader.progress(),
             last_load=self._last_load,
             import_errors=errors,

@@ -147,8 +147,11 @@ async def test_a_folder_that_cannot_be_watched_is_polled(
         raise OSError(28, "OS file watch limit reached")
 
     monkeypatch.setattr("watchfiles._rust_notify.RustNotify", out_of_watches)
-    async with watching(tmp_path, poll=False) as batches:
+    told: list[bool] = []
+    polled = watch(tmp_path, poll_interval=0.01, on_poll=lambda: told.append(True))
+    async with aclosing(polled) as batches:
         await until(batches, tmp_path)
+        assert told == [True]
         assert f"The folder {tmp_path} cannot be watched" in caplog.text
         (tmp_path / "a.py").write_text("1")
         await until(batches, tmp_path / "a.py")

@@ -45,7 +45,6 @@ def vitals(*groups: Group, **changed: Any) -> Vitals:
         "slots": 8,
         "folder": Path("/dags"),
         "folder_exists": True,
-        "polls": False,
         "progress": Progress(1, (), 0, 0, frozenset(), True),
         "last_load": None,
         "import_errors": 0,
