@@ -130,7 +130,8 @@ def gantt(
     ]
     begun = {task_id for task_id, _ in by_instance}
     later = sorted((span.start, places.get(name, 0), name) for name, span in coming.items() if name not in begun)
-    rows += [_expected(run, name, coming[name], scale, words) for _, _, name in later]
+    there = {task_id for task_id, _ in known}
+    rows += [_expected(run if name in there else None, name, coming[name], scale, words) for _, _, name in later]
     return Gantt(
         rows=rows,
         ticks=_ticks(scale),
@@ -142,9 +143,10 @@ def gantt(
     )
 
 
-def _expected(run: DagRun, task_id: str, span: Span, scale: _Scale, _: Language) -> Row:
-    """A task that has not begun."""
-    href = f"{run_path(run.dag_id, run.run_id)}/tasks/{segment(task_id)}"
+def _expected(run: DagRun | None, task_id: str, span: Span, scale: _Scale, _: Language) -> Row:
+    """A task that has not begun; without a run when that has no instance of it yet."""
+    name = segment(task_id)
+    href = f"{run_path(run.dag_id, run.run_id)}/tasks/{name}" if run else f"details?task={name}"
     return Row(name=task_id, bars=[_rest(scale, span, href, _)], waited="", ran="", open_end=False)
 
 

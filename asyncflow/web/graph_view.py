@@ -129,7 +129,7 @@ def shapes(
                 label=cut(_label(line), box.width - STRIPE - 12, 1.0),
                 small=cut(_small(line, _.state(state) if run else "", usual, _), box.width - STRIPE - 12, 0.82),
                 title=f"{line.id} · {line.operator or _('task group')} · {title or _.state(state)}",
-                href=_href(line, run, toggles),
+                href=_href(line, run if by_place.get(place) else None, toggles),
                 state=state,
                 glyph="" if state == "none" else badge.glyph,
                 before=" ".join(before.get(line.id, ())),
@@ -156,7 +156,7 @@ def _href(line: Line, run: DagRun | None, toggles: Mapping[str, str]) -> str:
     if line.is_group:
         return toggles[line.id]
     if run is None:
-        return f"grid?task={segment(line.id)}"
+        return f"details?task={segment(line.id)}"
     place = run_path(run.dag_id, run.run_id)
     return f"{place}?task={segment(line.id)}" if line.mapped else f"{place}/tasks/{segment(line.id)}"
 
