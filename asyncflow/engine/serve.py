@@ -67,7 +67,7 @@ def _last_words() -> Iterator[None]:
     try:
         yield
     except BaseExceptionGroup as errors:
-        if errors.subgroup(lambda error: isinstance(error, Exception) and not isinstance(error, AsyncflowError)):
+        if isinstance(errors.split(AsyncflowError)[1], ExceptionGroup):
             log.critical("The server ends because of an error", exc_info=True)
         raise
 
