@@ -87,6 +87,10 @@ async def test_a_tab_hears_of_what_it_shows(live: Live, changes: Changes) -> Non
         ({"dag": "etl", "run": "r"}, ("etl", ""), {"dag", "run"}),
         ({"dag": "etl", "run": "r"}, ("etl", "s"), {"dag"}),
         ({"run": "r"}, ("etl", "r"), set()),
+        ({"pools": "1"}, ("etl", "r"), {"pools"}),
+        ({"pools": "1", "variables": "1", "connections": "1", "dags": "1"}, (" pools", ""), {"pools"}),
+        ({"pools": "1", "variables": "1", "connections": "1", "dags": "1"}, (" variables", ""), {"variables"}),
+        ({"pools": "1", "variables": "1", "connections": "1", "dags": "1"}, (" connections", ""), {"connections"}),
     ],
 )
 def test_topics(params: dict[str, str], name: tuple[str, str], told: set[str]) -> None:

@@ -16,6 +16,16 @@ PAGES = [
     f"{RUN_PATH}/tasks/load",
     f"{RUN_PATH}/tasks/load/log",
     "/dags/etl/trigger",
+    "/pools",
+    "/pools/default_pool",
+    "/add/pool",
+    "/connections",
+    "/connections/fs_default",
+    "/add/connection",
+    "/variables",
+    "/add/variable",
+    "/import/variables",
+    "/delete/connections?name=fs_default",
 ]
 
 
