@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import OrderedDict
 from typing import Any
 
@@ -14,6 +15,8 @@ from asyncflow.web.graph_layout import Layout, Node, layout
 _KEPT = 64
 #: the library keeps all threads waiting while it works: more boxes and arrows than this are for another process
 IN_A_THREAD = 400
+
+logging.getLogger("rust-sugiyama").setLevel(logging.WARNING)  # it tells of each of its steps
 
 _laid: OrderedDict[tuple[Any, ...], Layout] = OrderedDict()
 
