@@ -15,8 +15,8 @@ from asyncflow.web.dag_tree import Line
 from asyncflow.web.ports import Actions
 from asyncflow.web.templating import language, page
 
-_RUNS_SHOWN = 60
-_RUN_CHOICES = (10, 25, 60, 120)
+_RUNS_SHOWN = 50
+_RUN_CHOICES = (5, 25, 50, 100, 365)
 _TASKS_SHOWN = 30
 #: a DAG with more tasks is shown in its own order: to find the slowest, all of them would have to be read
 _SORTED_UP_TO = 120
@@ -62,7 +62,7 @@ async def _answer(request: Request, name: str) -> Response:
         span=(_date(window.runs[0]), _date(window.runs[-1])) if window.runs else None,
         fields={key: params.get(key, "") for key in ("task", "until")},
         runs_shown=count,
-        run_choices=_RUN_CHOICES,
+        run_choices=sorted({*_RUN_CHOICES, count}),
         zoom=address.query({key: params[key] for key in ("runs", "until", "task") if key in params}),
         older=address.query(params, until=window.older.isoformat()) if window.older else None,
         newest=(address.query(params, until=None) or "?") if params.get("until") else None,

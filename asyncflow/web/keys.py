@@ -13,6 +13,7 @@ KEYS = {
     "j": "Next row",
     "k": "Previous row",
     "x": "Select the row",
+    "X": "Grid: select all up to this cell",
     "r": "Trigger",
     "C": "Clear",
     "S": "Mark success",
