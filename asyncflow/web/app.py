@@ -29,6 +29,7 @@ from asyncflow.web import (
     dataset_pages,
     health,
     key_pages,
+    late_pages,
     log_pages,
     preferences,
     run_list,
@@ -88,6 +89,7 @@ ROUTES: Sequence[BaseRoute] = (
     Route("/dags/{dag_id}/runs/{run_id:path}", run_pages.show, name="run"),
     Route("/undo", change_pages.undo, methods=["POST"], name="undo"),
     *admin_pages.ROUTES,
+    *late_pages.ROUTES,
     Route("/health", health.health, name="health"),
     Mount("/static", StaticFiles(directory=STATIC), name="static"),
 )

@@ -131,7 +131,7 @@ def problems(it: Vitals, _: Language) -> list[Problem]:
     if it.late_runs:
         count = it.late_runs
         late = _.n("{n} active run has missed its deadline.", "{n} active runs have missed theirs.", count)
-        found.append(Problem(late, "/runs?state=running"))
+        found.append(Problem(late, "/sla-misses"))
     return found + [problem for group in it.census.groups if (problem := _overdue(group, it.now, _))]
 
 

@@ -102,6 +102,15 @@ def test_health_and_about_without_scripts(plain: Page, server: ServeProcess) -> 
     expect(plain.get_by_text(str(server.home / "asyncflow.db"))).to_be_visible()
 
 
+def test_what_was_late_without_scripts(plain: Page, server: ServeProcess) -> None:
+    plain.goto("/admin")
+    plain.get_by_role("link", name="SLA misses").click()
+    expect(plain.get_by_text("Nothing was late.")).to_be_visible()
+    plain.get_by_label("DAG", exact=True).fill("etl")
+    plain.get_by_role("button", name="Show").click()
+    expect(plain).to_have_url(re.compile("dag_id=etl"))
+
+
 def test_plugins_are_found_and_their_errors_told(plain: Page, server: ServeProcess) -> None:
     plain.goto("/admin/plugins")
     expect(plain.get_by_text("None. Plugins are classes")).to_be_visible()
