@@ -67,9 +67,16 @@ def _xcom(row: XComHead, path: str, copy: str, most: int) -> XCom:
 
 
 def _text(head: str, value: Any, cut: bool) -> str:
-    """A string as it is, anything else as JSON with indents; what is cut, as it was cut."""
+    """A string as it is, a tagged value as what it holds, anything else as JSON with indents; of a long one, a part."""
+    if cut and head.startswith('"'):
+        try:
+            return msgspec.json.decode(head.rstrip("\\") + '"', type=str)
+        except (msgspec.DecodeError, msgspec.ValidationError):  # cut in the midst of an escape
+            return head
     if cut or value is None:
         return head
+    if isinstance(value, dict) and _TAGGED.match(head) and isinstance(value.get("__data__"), str | int | float):
+        value = str(value["__data__"])
     return value if isinstance(value, str) else msgspec.json.format(head.encode()).decode()
 
 

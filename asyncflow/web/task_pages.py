@@ -20,6 +20,8 @@ from asyncflow.web.templating import fingerprint, fragment, language, page
 
 #: characters of an XCom that are shown
 _LONG = 10_000
+#: rendered fields that are not longer stand side by side
+_SHORT = 60
 #: lines of the journal, and mapped copies, on a page
 _LINES, _COPIES = 200, 100
 
@@ -91,16 +93,19 @@ async def _details(request: Request) -> dict[str, Any]:
     heads = await actions.instances.xcoms(key, most=_LONG)
     waits_for = instance_view.waits_for(actions.instances.blockers(key), key)
     shown = frame(found, key)
+    ended_at = None if found.ti.state is TaskState.DEFERRED else found.ti.ended_at
+    texts = {name: run_view.shown(value) for name, value in rendered.items()}
     return {
         **shown,
         "waits_for": waits_for,
-        "seconds": views.lasted(found.ti.started_at, found.ti.ended_at, now),
+        "seconds": views.lasted(found.ti.started_at, ended_at, now),
         "tries": run_view.tries(found, now),
         "facts": run_view.facts(task),
         "doc": task.doc_md or task.doc if task else None,
         "upstream": run_view.neighbours(found, task.upstream if task else ()),
         "downstream": run_view.neighbours(found, task.downstream if task else ()),
-        "rendered": {name: run_view.shown(value) for name, value in rendered.items()},
+        "rendered": texts,
+        "short_rendered": {name: text for name, text in texts.items() if len(text) <= _SHORT and "\n" not in text},
         "xcoms": instance_view.xcoms(heads, shown["path"], shown["copy"], _LONG),
         "extra_links": instance_view.links(heads),
         "command": run_view.reproduce(found.run, found.ti),

@@ -25,7 +25,8 @@ HERE = TaskKey("etl", "r 1", "load")
         ('"a\\nb"', "str", "a\nb"),
         ("[1,2]", "list, 2", "[\n  1,\n  2\n]"),
         ('{"a":1}', "dict, 1", '{\n  "a": 1\n}'),
-        ('{"__classname__": "decimal.Decimal", "__version__": 1, "__data__": "1"}', "Decimal", None),
+        ('{"__classname__": "decimal.Decimal", "__version__": 1, "__data__": "1.5"}', "Decimal", "1.5"),
+        ('{"__classname__": "builtins.set", "__version__": 1, "__data__": [1]}', "set", None),
         ("not json", "None", "not json"),
     ],
 )
@@ -38,7 +39,12 @@ def test_values_have_their_type(text: str, kind: str, shown: str | None) -> None
 
 def test_a_long_value_is_cut_and_linked() -> None:
     (row,) = xcoms([XComHead("a b", '"xxx', 5000, AT)], "/t", "map_index=3", 4)
-    assert (row.cut, row.text, row.kind, row.href) == (True, '"xxx', "str", "/t/xcom?map_index=3&key=a+b")
+    assert (row.cut, row.text, row.kind, row.href) == (True, "xxx", "str", "/t/xcom?map_index=3&key=a+b")
+
+
+def test_what_is_cut_in_an_escape_is_shown_as_it_was_cut() -> None:
+    assert xcoms([XComHead("k", '"a\\u00', 50, AT)], "/t", "", 5)[0].text == '"a\\u00'
+    assert xcoms([XComHead("k", '"a\\', 50, AT)], "/t", "", 3)[0].text == "a"
 
 
 def test_extra_links_are_links_and_no_xcoms() -> None:

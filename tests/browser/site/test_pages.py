@@ -26,6 +26,8 @@ def addresses(server: ServeProcess) -> list[str]:
         found += [f"/dags/{dag_id}/{name}" for name in ("trigger", "unpause", "delete")]
         found += [run, f"{run}/journal", f"{run}/log", f"{run}/note", f"{run}/clear?ti=-1:{task_id}"]
         found += [f"{run}/mark?state=failed", f"{run}/tasks/{task_id}", f"{run}/tasks/{task_id}/log"]
+        found += [f"{run}/tasks/{task_id}/events", f"{run}/tasks/{task_id}/log?q=nothing", f"{run}/log?level=error"]
+        found += [f"{run}/tasks/{task_id}/log?level=error"]
     return found
 
 
