@@ -165,13 +165,27 @@ class Pages:
         return [card.dag_id for card in await self._list.cards() if has(card, wanted)]
 
     async def run(
-        self, dag_id: str, run_id: str, *, state: str = "", text: str = "", limit: int = 100, offset: int = 0
+        self,
+        dag_id: str,
+        run_id: str,
+        *,
+        state: str = "",
+        text: str = "",
+        task_id: str = "",
+        limit: int = 100,
+        offset: int = 0,
     ) -> RunPage:
-        """A run and some of its task instances: what failed first, then in the DAG's order."""
+        """A run and some of its task instances: what failed first, then in the DAG's order.
+
+        `text` is a part of the task id; `task_id` the whole one, or that of a group.
+        """
         run, spec, version = await self._run(dag_id, run_id)
         names = await self._store.run_tasks(dag_id, run_id)
         places = {task_id: place for place, task_id in enumerate(spec.tasks)}
-        chosen = [row for row in names if (not state or row[2] == state) and (not text or text in row[0])]
+        if task_id:
+            names = [row for row in names if row[0] == task_id or _is_in(spec, row[0], task_id)]
+        names = [row for row in names if text in row[0]]
+        chosen = [row for row in names if not state or row[2] == state]
         chosen.sort(key=lambda row: (row[2] not in _BROKEN, places.get(row[0], len(places)), row[0], row[1]))
         window = [(task_id, map_index) for task_id, map_index, _ in chosen[offset : offset + limit]]
         tis = await self._store.some_tasks(dag_id, run_id, window)
@@ -259,6 +273,16 @@ class Pages:
     def healthy(self) -> bool:
         """Whether the database takes what the scheduler writes."""
         return self._scheduler.store_trouble is None
+
+
+def _is_in(spec: DagSpec, task_id: str, wanted: str) -> bool:
+    """Whether a task is in a group, or in one that is in it."""
+    task = spec.tasks.get(task_id)
+    group_id = task.group_id if task else None
+    while group_id is not None and group_id != wanted:
+        group = spec.groups.get(group_id)
+        group_id = group.parent if group else None
+    return group_id is not None
 
 
 def _count(names: Iterable[str]) -> dict[str, int]:

@@ -16,11 +16,6 @@ from asyncflow.web import address, run_view
 from asyncflow.web.i18n import Language
 from asyncflow.web.run_view import Line
 
-#: states in the order of their chips: what needs somebody first
-STATES = (
-    *("failed", "upstream_failed", "up_for_retry", "running", "restarting", "deferred", "up_for_reschedule"),
-    *("queued", "scheduled", "none", "skipped", "removed", "success"),
-)
 ORDERS: tuple[str, ...] = get_args(Order)
 #: column -> the sort it asks for
 COLUMNS = (("Due", "due"), ("Started", "started"))
@@ -74,8 +69,8 @@ def states(params: Mapping[str, str]) -> list[TaskState]:
     """The states that are wanted. Raises InvalidInput for one there is not."""
     names = [one for one in params.get("state", "").split(",") if one]
     for name in names:
-        if name not in STATES:
-            raise InvalidInput(f"state={name!r} in the address: accepted are {', '.join(STATES)}.")
+        if name not in run_view.ORDER:
+            raise InvalidInput(f"state={name!r} in the address: accepted are {', '.join(run_view.ORDER)}.")
     return [TaskState(name) for name in names]
 
 
@@ -145,7 +140,7 @@ def chips(params: Mapping[str, str]) -> list[Chip]:
             on=state in on,
             href=address.query(params, **_PLACE, state=",".join(_toggled(on, state))) or "?",
         )
-        for state in STATES
+        for state in run_view.ORDER
     ]
 
 

@@ -107,6 +107,7 @@ def _all(request: Request, verb: str) -> Response:
         "run_id": names["run_id"],
         "state": params.get("of_state", ""),
         "task": params.get("of_task", ""),
+        "task_id": params.get("of_task_id", ""),
         "back": address.run_path(names["dag_id"], names["run_id"]),
     }
     return RedirectResponse(f"/tasks/change{address.query(wanted)}", status_code=303)

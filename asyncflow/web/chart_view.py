@@ -148,7 +148,7 @@ def task_charts(
     for line, row in zip(lines, table, strict=True):
         values = [kind.of_task(parts, run) for parts, run in zip(row, runs, strict=True)]
         states = [gravest(parts)[0] for parts in row]
-        tail = f"?task={segment(line.id)}" if line.mapped else f"/tasks/{segment(line.id)}"
+        tail = f"?task_id={segment(line.id)}" if line.mapped else f"/tasks/{segment(line.id)}"
         paths = [run_path(run.dag_id, run.run_id) + tail for run in runs]
         found.append(_chart(line.id, kind, runs, values, states, paths, TASK_HEIGHT, _))
     return found

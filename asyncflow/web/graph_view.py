@@ -158,7 +158,7 @@ def _href(line: Line, run: DagRun | None, toggles: Mapping[str, str]) -> str:
     if run is None:
         return f"details?task={segment(line.id)}"
     place = run_path(run.dag_id, run.run_id)
-    return f"{place}?task={segment(line.id)}" if line.mapped else f"{place}/tasks/{segment(line.id)}"
+    return f"{place}?task_id={segment(line.id)}" if line.mapped else f"{place}/tasks/{segment(line.id)}"
 
 
 def arrows(spec: DagSpec, laid: Layout, known: Insight, *, down: bool) -> list[Link]:

@@ -173,7 +173,7 @@ def rows(
             by_line.setdefault(part.line, []).append(part)
         for number, several in by_line.items():
             alone = not lines[number].is_group and not any(part.mapped for part in several)
-            target = path + tails[number] if alone else f"{path}?task={segment(lines[number].id)}"
+            target = path + tails[number] if alone else f"{path}?task_id={segment(lines[number].id)}"
             table[number][place] = _cell(several, target, now, _)
     return [Row(line=line, depth=min(line.depth, 9), cells=found) for line, found in zip(lines, table, strict=True)]
 

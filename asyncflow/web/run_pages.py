@@ -44,8 +44,9 @@ async def _run(request: Request) -> dict[str, Any]:
     params.pop("have", None)
     state = address.choice(params, "state", tuple(state.value for state in TaskState)) or ""
     offset = (address.number(params, "page", 1, least=1) - 1) * _LIMIT
+    text, task_id = params.get("task", "").strip(), params.get("task_id", "")
     found = await actions.pages.run(
-        *_where(request), state=state, text=params.get("task", "").strip(), limit=_LIMIT, offset=offset
+        *_where(request), state=state, text=text, task_id=task_id, limit=_LIMIT, offset=offset
     )
     now = actions.pages.now()
     lines = run_view.lines(found, now)
@@ -57,6 +58,7 @@ async def _run(request: Request) -> dict[str, Any]:
         "links": views.links(params, offset, _LIMIT, len(lines), found.matching, _),
         "params": params,
         "matching": found.matching,
+        "is_group": task_id in found.spec.groups,
         "query": address.query(params),
         "state": state,
         "seconds": views.lasted(found.run.started_at, found.run.ended_at, now),

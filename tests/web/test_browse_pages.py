@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from asyncflow.core.specs import TaskGroupSpec, TaskSpec
 from asyncflow.core.states import RunState, TaskState
 from asyncflow.engine.browse import Matching, Place, TasksPage
 from asyncflow.errors import InvalidInput
@@ -232,3 +233,25 @@ def test_a_line_of_the_audit_log_links_what_it_was_about() -> None:
     assert (line.by, line.task, line.task_path) == ("ann (cli)", "t[2]", "/dags/d/runs/r/tasks/t?map_index=2")
     assert line.arguments == (("state", "success"), ("what", "a, b"), ("conf", '{"n":1}'))
     assert audit_view.line(AuditLine(id=1, at=DAY0, via="ui", action="set_pool", task_id="t")).task_path == ""
+
+
+def test_a_run_shows_one_task_or_group_alone(empty: Site) -> None:
+    tasks = {
+        name: TaskSpec(task_id=name, group_id="pair" if name != "load" else None) for name in ("load", "load2", "x")
+    }
+    groups = {"all": TaskGroupSpec(group_id="all"), "pair": TaskGroupSpec(group_id="pair", parent="all")}
+    empty.add(a_dag(tasks=tasks, groups=groups))
+    run = a_run()
+    empty.store(run, *(a_ti(run, name, state=TaskState.FAILED) for name in tasks))
+
+    def shown(query: str) -> list[str]:
+        return re.findall(r'<tr id="ti--1:(\w+)"', empty.text(f"{RUN_PATH}?{query}"))
+
+    assert shown("task=load") == ["load", "load2"]
+    assert shown("task_id=load") == ["load"]
+    assert shown("task_id=pair") == ["load2", "x"]
+    assert shown("task_id=all&task=x") == ["x"]
+    assert "1 failed" in empty.text(f"{RUN_PATH}?task_id=load")
+    assert 'name="all"' not in empty.text(f"{RUN_PATH}?task_id=pair")
+    form = empty.get(empty.get(f"{RUN_PATH}/clear?all=1&of_task_id=load").headers["location"])
+    assert "This touches 1 task instance." in form.text

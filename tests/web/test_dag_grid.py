@@ -75,7 +75,7 @@ async def test_copies_of_a_mapped_task_share_a_cell(home: DagHome) -> None:
     await home.add(run, *(a_ti(run, "load.orders", map_index=n) for n in range(3)))
     text = await home.page("/dags/etl/grid")
     assert _cells(text, r"orders \[ \]")[0] == "3 success"
-    assert "?task=load.orders" in text
+    assert "?task_id=load.orders" in text
 
 
 async def test_planned_runs_follow_the_newest_and_only_there(home: DagHome) -> None:
