@@ -31,7 +31,7 @@ def test_all_task_instances_are_listed_newest_run_first(site: Site) -> None:
     text = site.text("/tasks")
     assert rows(text) == ["load 02", "extract 01", "load 01"]
     assert f'href="{RUN_PATH}/tasks/load/log"' in text
-    assert f'<a href="{RUN_PATH}">{RUN}</a>' in text
+    assert f'<a href="{RUN_PATH}" title="{RUN}">{RUN}</a>' in text
     assert "all 3 matching task instances" in text
     assert rows(site.text("/tasks?sort=due")) == ["extract 01", "load 01", "load 02"]
     assert rows(site.text("/tasks?sort=-started")) == ["load 02", "load 01", "extract 01"]
