@@ -111,6 +111,7 @@ class DagPages:
         self._store = store
         self._clock = clock
         self._versions: _Recent[tuple[str, str], StoredVersion] = _Recent(_VERSIONS_KEPT)
+        self._specs: _Recent[tuple[str, str], DagSpec] = _Recent(_VERSIONS_KEPT)
         self._usual: _Recent[tuple[tuple[int, int], ...], dict[str, float]] = _Recent(_VERSIONS_KEPT)
         self._cells: _Recent[tuple[int, int, int], list[CellPart]] = _Recent(_RUNS_KEPT)
 
@@ -119,7 +120,12 @@ class DagPages:
         dag = await self._store.load_dag(dag_id)
         if dag is None:
             raise NotFound("DAG", dag_id, [known.spec.dag_id for known in await self._store.load_dags()])
-        return dag
+        # one object per version: what is worked out of it can be kept
+        spec = self._specs.get((dag_id, dag.version))
+        if spec is None:
+            self._specs.put((dag_id, dag.version), dag.spec)
+            return dag
+        return msgspec.structs.replace(dag, spec=spec)
 
     async def version(self, dag_id: str, version: str) -> StoredVersion:
         """One version of a DAG with the text of its file."""

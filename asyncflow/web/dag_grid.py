@@ -143,7 +143,11 @@ async def _grid(
         "labels": grid_view.labels(runs, len(planned), words),
         "rows": [(row, grid_cells.boxes(row, columns) if selecting else grid_cells.links(row)) for row in rows],
         "selecting": selecting,
-        "toggles": {line.id: _link(params, open=dag_tree.toggled(spec, is_open, line.id), line=None) for line in shown},
+        "toggles": {
+            line.id: _link(params, open=dag_tree.toggled(spec, is_open, line.id), line=None)
+            for line in shown
+            if line.is_group
+        },
         "any_runs": bool(runs),
         "slider": past_view.slider(params, window.runs, at, window.now),
         **_controls(spec, window, params, (first, many, len(lines))),

@@ -14,6 +14,10 @@ _OPEN_UP_TO = 60
 #: what `?open=` says for all groups and for none
 ALL, NONE = "*", "-"
 
+#: trees that are kept, each with the definition it is of: a page asks for the same one again and again
+_KEPT = 32
+_kept: dict[tuple[int, frozenset[str], str], tuple[DagSpec, list[Line]]] = {}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
@@ -69,6 +73,16 @@ def toggled(spec: DagSpec, is_open: frozenset[str], group_id: str) -> str:
 
 def lines(spec: DagSpec, is_open: frozenset[str], search: str = "") -> list[Line]:
     """The visible lines. With `search`, the tasks whose id has it, without their groups."""
+    key = (id(spec), is_open, search)
+    known = _kept.get(key)
+    if known is None or known[0] is not spec:
+        known = _kept[key] = (spec, _lines(spec, is_open, search))
+        while len(_kept) > _KEPT:
+            del _kept[next(iter(_kept))]
+    return list(known[1])
+
+
+def _lines(spec: DagSpec, is_open: frozenset[str], search: str) -> list[Line]:
     order = order_of(spec)
     if search:
         wanted = search.casefold()

@@ -165,15 +165,17 @@ def rows(
 ) -> list[Row]:
     """The body. `cells[i]` are the parts of `runs[i]`, whose `line` is a place in `lines`."""
     table: list[list[Cell | None]] = [[None] * (len(runs) + planned) for _ in lines]
-    tails = [f"/tasks/{segment(line.id)}" for line in lines]
+    tails = ["" if line.is_group else f"/tasks/{segment(line.id)}" for line in lines]
     for place, (run, parts) in enumerate(zip(runs, cells, strict=True)):
         path = run_path(run.dag_id, run.run_id)
         by_line: dict[int, list[Part]] = {}
         for part in parts:
             by_line.setdefault(part.line, []).append(part)
         for number, several in by_line.items():
-            alone = not lines[number].is_group and not any(part.mapped for part in several)
-            target = path + tails[number] if alone else f"{path}?task_id={segment(lines[number].id)}"
+            if tails[number] and not any(part.mapped for part in several):
+                target = path + tails[number]
+            else:
+                target = f"{path}?task_id={segment(lines[number].id)}"
             table[number][place] = _cell(several, target, now, _)
     return [Row(line=line, depth=min(line.depth, 9), cells=found) for line, found in zip(lines, table, strict=True)]
 
