@@ -102,7 +102,7 @@ class _Described(_BuiltIn):
     @property
     def description(self) -> str:
         """The schedule in words."""
-        return core.describe(self._spec()) if self._description is None else self._description
+        return str(core.describe(self._spec())) if self._description is None else self._description
 
     @description.setter
     def description(self, text: str) -> None:

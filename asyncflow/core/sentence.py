@@ -20,6 +20,13 @@ class Sentence(str):
         return made
 
 
+def begun(sentence: Sentence) -> Sentence:
+    """The same with a capital at the beginning of the English text."""
+    made = str.__new__(Sentence, sentence[:1].upper() + sentence[1:])
+    made.template, made.values = sentence.template, sentence.values
+    return made
+
+
 def in_a_row(value: Any) -> Any:
     """The values of a tuple with commas between; anything else as it is."""
     return ", ".join(map(str, value)) if isinstance(value, tuple) else value

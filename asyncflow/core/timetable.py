@@ -35,6 +35,7 @@ import msgspec
 
 from asyncflow.core.cron import CronTicks, NoSuchTime, parsed, plain_utc, zone_of
 from asyncflow.core.schedule_words import cron_words, span_words
+from asyncflow.core.sentence import Sentence
 from asyncflow.core.states import RunType
 from asyncflow.core.ticks import DeltaTicks, Span, Ticks, check_span, newest_start, relativedelta_of, shift
 from asyncflow.errors import AsyncflowError, InvalidTimetable
@@ -434,28 +435,32 @@ def describe(spec: TimetableSpec) -> str:
     """The schedule in words, one short line: "Every day at 02:30 (Europe/Amsterdam)"."""
     match spec:
         case OnceTimetable():
-            return "Once, as soon as possible"
+            return Sentence("Once, as soon as possible")
         case ContinuousTimetable():
-            return "As often as possible, one run at a time"
+            return Sentence("As often as possible, one run at a time")
         case CronIntervalTimetable() | CronTriggerTimetable():
             texts = spec.expressions if isinstance(spec, CronTriggerTimetable) else (spec.expression,)
-            zone = "" if spec.timezone.upper() == "UTC" else f" ({spec.timezone})"
-            return "; ".join(cron_words(text) for text in texts) + zone
+            words = [cron_words(text) for text in texts]
+            said = words[0] if len(words) == 1 else "; ".join(words)
+            if spec.timezone.upper() == "UTC":
+                return said
+            return Sentence("{schedule} ({zone})", schedule=said, zone=spec.timezone)
         case DeltaIntervalTimetable() | RelativeDeltaTimetable() | DeltaTriggerTimetable():
-            return f"Every {span_words(_step_of(spec))}"
+            return Sentence("Every {span}", span=span_words(_step_of(spec)))
         case EventsTimetable():
             return spec.description or _events_words(spec)
         case DatasetTimetable():
-            return "Triggered by datasets"
+            return Sentence("Triggered by datasets")
         case DatasetOrTimeTimetable():
-            return f"Triggered by datasets, or: {describe(spec.inner)}"
+            return Sentence("Triggered by datasets, or: {schedule}", schedule=describe(spec.inner))
         case CustomTimetable():
             return spec.description or spec.summary or spec.name
         case _:
-            return "Never, triggered by hand only"
+            return Sentence("Never, triggered by hand only")
 
 
 def _events_words(spec: EventsTimetable) -> str:
     if not spec.dates:
-        return "No events"
-    return f"{len(spec.dates)} events between {spec.dates[0]} and {spec.dates[-1]}"
+        return Sentence("No events")
+    first, last = spec.dates[0], spec.dates[-1]
+    return Sentence("{n} events between {first} and {last}", n=len(spec.dates), first=first, last=last)

@@ -127,7 +127,7 @@ def _line(row: DagRow, now: datetime, _: Language) -> Line:
         paused=dag.paused,
         broken=dag.broken,
         schedule=card.schedule,
-        schedule_words=card.schedule_words,
+        schedule_words=_.said(card.schedule_words),
         next_run=dag.next_run_after,
         last_run=last,
         last_path=address.run_path(dag.dag_id, last.run_id) if last else "",

@@ -54,7 +54,7 @@ class Language:
 
     def said(self, text: str) -> str:
         """A sentence of the engine; any other text stays as it is."""
-        if not isinstance(text, Sentence):
+        if not isinstance(text, Sentence) or not self._words:
             return text
         values = {name: self._said_value(value) for name, value in text.values.items()}
         return self._words.get(text.template, text.template).format_map(values)
@@ -62,7 +62,7 @@ class Language:
     def _said_value(self, value: Any) -> Any:
         if isinstance(value, tuple):
             return ", ".join(str(self._said_value(one)) for one in value)
-        if isinstance(value, TaskState | RunState) and self._words:
+        if isinstance(value, TaskState | RunState):
             return self.state(value)
         return self.said(value) if isinstance(value, str) else value
 

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from asyncflow.core.schedule_words import SPANS
 from asyncflow.core.sentence import Sentence
 from asyncflow.core.states import RunState, RunType, TaskState
+from asyncflow.core.timetable import CronIntervalTimetable, describe
 from asyncflow.web import (
     backfill_view,
     connection_view,
@@ -46,7 +48,8 @@ def said() -> set[str]:
 def sentences() -> set[str]:
     """Every sentence that the engine can be asked to say anew."""
     texts = [path.read_text() for path in (ROOT / "asyncflow" / "core").glob("*.py")]
-    return {ast.literal_eval(found) for text in texts for found in re.findall(rf"\bSentence\(\s*{_TEXT}", text)}
+    spans = {text for texts in SPANS.values() for text in texts}
+    return spans | {ast.literal_eval(one) for text in texts for one in re.findall(rf"\bSentence\(\s*{_TEXT}", text)}
 
 
 def named() -> set[str]:
@@ -119,3 +122,18 @@ def test_a_sentence_of_the_engine_is_said_anew_with_all_that_is_in_it() -> None:
 def test_braces_in_a_value_are_no_blanks() -> None:
     text = Sentence("It waits for the file {file}.", file="{0}{x}")
     assert (text, Language("ko").said(text)) == ("It waits for the file {0}{x}.", "파일 {0}{x}을(를) 기다립니다.")
+
+
+@pytest.mark.parametrize(
+    ("expression", "english", "korean"),
+    [
+        ("30 2 * * *", "Every day at 02:30", "매일 02:30"),
+        ("*/5 * * * *", "Every 5 minutes", "5분마다"),
+        ("15 * * * *", "Every hour at minute 15", "매시간 15분"),
+        ("0 6 1 1,7 *", "At 06:00 on day 1 of the month in January and July", "1월, 7월 매월 1일 06:00"),
+        ("0 6,18 * * 1-5", "At 06:00 and 18:00 on Monday to Friday", "월요일–금요일 06:00, 18:00"),
+    ],
+)
+def test_schedules_in_words(expression: str, english: str, korean: str) -> None:
+    words = describe(CronIntervalTimetable(expression=expression))
+    assert (words, Language("en").said(words), Language("ko").said(words)) == (english, english, korean)
