@@ -40,7 +40,7 @@ def middle(points: Sequence[Point]) -> Point:
 
 def _letters(text: str) -> float:
     """Width of a text in Latin letters; those of East Asia are about twice as wide."""
-    if text.isascii():
+    if not text or max(text) < "\u1100":  # no wide letter comes before these
         return float(len(text))
     return sum(1.75 if unicodedata.east_asian_width(letter) in "WF" else 1.0 for letter in text)
 
