@@ -179,7 +179,7 @@ class Pages:
 
         `text` is a part of the task id; `task_id` the whole one, or that of a group.
         """
-        run, spec, version = await self._run(dag_id, run_id)
+        run, spec, version = await self.run_alone(dag_id, run_id)
         names = await self._store.run_tasks(dag_id, run_id)
         places = {task_id: place for place, task_id in enumerate(spec.tasks)}
         if task_id:
@@ -201,7 +201,8 @@ class Pages:
             newer=beside.get("newer"),
         )
 
-    async def _run(self, dag_id: str, run_id: str) -> tuple[DagRun, DagSpec, str]:
+    async def run_alone(self, dag_id: str, run_id: str) -> tuple[DagRun, DagSpec, str]:
+        """A run, the newest definition of its DAG and the version of that. Raises NotFound."""
         dag = await self._store.load_dag(dag_id)
         if dag is None:
             raise NotFound("DAG", dag_id, [card.dag_id for card in await self._list.cards()])
@@ -222,14 +223,14 @@ class Pages:
 
     async def tried(self, dag_id: str, run_id: str, *, limit: int = 200) -> list[Tried]:
         """The tries of a run that wrote a log, in the order of their start."""
-        await self._run(dag_id, run_id)
+        await self.run_alone(dag_id, run_id)
         return await self._store.tried(dag_id, run_id, limit)
 
     # ---- task instances ---------------------------------------------------------------------------------------------
 
     async def instance(self, key: TaskKey) -> InstancePage:
         """One task instance, its tries and its neighbours."""
-        run, spec, _ = await self._run(key.dag_id, key.run_id)
+        run, spec, _ = await self.run_alone(key.dag_id, key.run_id)
         names = await self._store.run_tasks(key.dag_id, key.run_id)
         found = await self._store.some_tasks(key.dag_id, key.run_id, [(key.task_id, key.map_index)])
         if not found:

@@ -25,17 +25,16 @@ class XComHead(NamedTuple):
 
 
 class Copy(NamedTuple):
-    """One mapped copy of a task."""
+    """One mapped copy of a task; moments in microseconds since 1970, for there may be ten thousand."""
 
     map_index: int
     state: str
-    started_at: datetime | None
-    ended_at: datetime | None
+    started: int | None
+    ended: int | None
 
 
 def copies_of_task(db: sqlite3.Connection, key: TaskKey) -> list[Copy]:
-    rows = db.execute(SQL["copies_of_task"], key_params(key))
-    return [Copy(index, state, from_micros(start), from_micros(end)) for index, state, start, end in rows]
+    return [Copy._make(row) for row in db.execute(SQL["copies_of_task"], key_params(key))]
 
 
 def xcom_heads(db: sqlite3.Connection, spill: SpillFiles, key: TaskKey, most: int, limit: int) -> list[XComHead]:

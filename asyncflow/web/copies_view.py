@@ -11,14 +11,13 @@ from typing import Any, NamedTuple
 from asyncflow.engine.instance_pages import Copy
 from asyncflow.web import address
 from asyncflow.web.run_view import ORDER, Count
-from asyncflow.web.views import lasted
 
 #: by what they are sorted; those without a value come last
-SORTS: dict[str, Callable[[Copy, datetime], Any]] = {
+SORTS: dict[str, Callable[[Copy, int], Any]] = {
     "index": lambda row, now: row.map_index,
     "state": lambda row, now: ORDER.index(row.state) if row.state in ORDER else len(ORDER),
-    "started": lambda row, now: row.started_at.timestamp() if row.started_at else None,
-    "duration": lambda row, now: lasted(row.started_at, row.ended_at, now),
+    "started": lambda row, now: row.started,
+    "duration": lambda row, now: None if row.started is None else (row.ended or now) - row.started,
 }
 
 
@@ -39,7 +38,8 @@ class Times(NamedTuple):
 
 def chosen(rows: Sequence[Copy], state: str, sort: str, descending: bool, now: datetime) -> list[Copy]:
     """Those in a state (in any, for ""), in an order."""
-    wanted = [(SORTS[sort](row, now), row) for row in rows if not state or row.state == state]
+    by, moment = SORTS[sort], int(now.timestamp() * 1_000_000)
+    wanted = [(by(row, moment), row) for row in rows if not state or row.state == state]
     known = sorted(((value, row) for value, row in wanted if value is not None), key=lambda it: it[0])
     ordered = [row for _, row in (reversed(known) if descending else known)]
     return ordered + [row for value, row in wanted if value is None]
@@ -63,8 +63,8 @@ def counts(rows: Sequence[Copy], params: Mapping[str, str]) -> list[Count]:
 
 def times(rows: Sequence[Copy]) -> Times | None:
     """None while none has ended."""
-    seconds = [(row.ended_at - row.started_at).total_seconds() for row in rows if row.started_at and row.ended_at]
-    return Times(min(seconds), median(seconds), max(seconds)) if seconds else None
+    took = [row.ended - row.started for row in rows if row.started and row.ended]
+    return Times(*(value / 1_000_000 for value in (min(took), median(took), max(took)))) if took else None
 
 
 def sorts(params: Mapping[str, str], current: str) -> dict[str, Sort]:

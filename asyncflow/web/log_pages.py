@@ -239,7 +239,7 @@ async def run_log(request: Request) -> Response:
     """The logs of all tries of a run in the order of their times, the end of each."""
     actions, params = _actions(request), dict(request.query_params)
     dag_id, run_id = request.path_params["dag_id"], request.path_params["run_id"]
-    found = await actions.pages.run(dag_id, run_id, limit=0)
+    run, spec, _version = await actions.pages.run_alone(dag_id, run_id)
     first = (address.number(params, "page", 1, least=1) - 1) * _MERGED
     tried = await actions.pages.tried(dag_id, run_id, limit=first + _MERGED + 1)
     least = address.choice(params, "level", logs.LEVELS) or ""
@@ -258,10 +258,10 @@ async def run_log(request: Request) -> Response:
         "runs/log.html",
         section="Runs",
         topics={},
-        dag_zone=found.spec.timezone,
-        run=found.run,
+        dag_zone=spec.timezone,
+        run=run,
         path=address.run_path(dag_id, run_id),
-        active=views.is_active(found.run.state),
+        active=views.is_active(run.state),
         lines=lines,
         cut=cut,
         tries=len(rows),

@@ -149,7 +149,7 @@ async def _copies(request: Request) -> dict[str, Any]:
     state = address.choice(params, "state", tuple(state.value for state in TaskState)) or ""
     sort = address.choice(params, "sort", tuple(copies_view.SORTS)) or "index"
     offset = (address.number(params, "page", 1, least=1) - 1) * _COPIES
-    found = await actions.pages.run(*key[:2], limit=0)
+    run, spec, _version = await actions.pages.run_alone(*key[:2])
     rows, now = await actions.instances.copies(key), actions.pages.now()
     chosen = copies_view.chosen(rows, state, sort, "desc" in params, now)
     window = await actions.instances.some(key, [row.map_index for row in chosen[offset : offset + _COPIES]])
@@ -158,8 +158,8 @@ async def _copies(request: Request) -> dict[str, Any]:
     return {
         "section": "Runs",
         "topics": {"dag": key.dag_id, "run": key.run_id},
-        "dag_zone": found.spec.timezone,
-        "run": found.run,
+        "dag_zone": spec.timezone,
+        "run": run,
         "task_id": key.task_id,
         "path": path,
         "run_path": address.run_path(*key[:2]),

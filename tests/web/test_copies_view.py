@@ -12,8 +12,9 @@ from asyncflow.web.copies_view import Times, chosen, counts, sorts, times
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def at(seconds: float) -> datetime:
-    return T0 + timedelta(seconds=seconds)
+def at(seconds: float) -> int:
+    """In microseconds since 1970."""
+    return int((T0.timestamp() + seconds) * 1_000_000)
 
 
 ROWS = [
@@ -38,7 +39,7 @@ ROWS = [
     ],
 )
 def test_which_are_listed_and_how(state: str, sort: str, descending: bool, order: list[int]) -> None:
-    assert [row.map_index for row in chosen(ROWS, state, sort, descending, at(10))] == order
+    assert [row.map_index for row in chosen(ROWS, state, sort, descending, T0 + timedelta(seconds=10))] == order
 
 
 def test_states_link_to_those_in_them_and_back() -> None:
