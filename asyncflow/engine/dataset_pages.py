@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from datetime import datetime
 from typing import NamedTuple
 
@@ -65,6 +66,8 @@ class DatasetPages:
         self._store = store
         self._scheduler = scheduler
         self._pages = pages
+        #: the datasets that these DAGs name, worked out once for the same DAGs
+        self._named: tuple[list[TiedDag], dict[str, DatasetRow]] = ([], {})
 
     async def dags(self) -> list[TiedDag]:
         """All DAGs in the folder, by id."""
@@ -73,14 +76,22 @@ class DatasetPages:
 
     async def datasets(self) -> list[DatasetRow]:
         """All datasets, by URI."""
-        rows: dict[str, DatasetRow] = {}
-        for dag in await self.dags():
-            note(rows, dag)
+        rows = dict(self._named_by(await self.dags()))
         for stored in await self._store.list_datasets():
-            row = rows.setdefault(stored.uri, DatasetRow(uri=stored.uri))
+            row = copy(rows.get(stored.uri) or DatasetRow(uri=stored.uri))
             row.name = stored.name or row.name
             row.events, row.last_at = stored.events, stored.last_at
+            rows[stored.uri] = row
         return [rows[uri] for uri in sorted(rows)]
+
+    def _named_by(self, dags: list[TiedDag]) -> dict[str, DatasetRow]:
+        known, rows = self._named
+        if len(known) != len(dags) or any(a.ties is not b.ties for a, b in zip(known, dags, strict=True)):
+            rows = {}
+            for dag in dags:
+                note(rows, dag)
+            self._named = (dags, rows)
+        return rows
 
     async def dataset(self, uri: str) -> DatasetRow:
         """One, by URI or name. Raises NotFound."""

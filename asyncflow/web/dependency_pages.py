@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from starlette.requests import Request
 from starlette.responses import Response
 
+from asyncflow.engine.dataset_pages import DatasetRow, TiedDag
 from asyncflow.errors import NotFound
 from asyncflow.web import address, dataset_view, dependency_view
 from asyncflow.web.dependency_view import KINDS, Net
@@ -30,7 +33,7 @@ async def _answer(request: Request, *, datasets_only: bool) -> Response:
     actions: Actions = request.app.state.actions
     params, pages, _ = dict(request.query_params), actions.dataset_pages, language(request)
     rows = await pages.datasets()
-    everything = dependency_view.net(await pages.dags(), rows, datasets_only=datasets_only)
+    everything = _net(await pages.dags(), rows, datasets_only)
     centre = params.get("around", "")
     drawn = _chosen(everything, centre, params.get("q", "").strip().casefold())
     too_many = len(drawn.things) > MOST
@@ -63,6 +66,19 @@ async def _answer(request: Request, *, datasets_only: bool) -> Response:
         most=MOST,
         whole=address.query(params, around=None, q=None) or "?",
     )
+
+
+#: the last graph of each kind, with what it was made of
+_kept: dict[bool, tuple[list[TiedDag], list[str], Net]] = {}
+
+
+def _net(dags: list[TiedDag], rows: Sequence[DatasetRow], datasets_only: bool) -> Net:
+    """The whole graph: made anew when DAGs or names of datasets have changed, not for every page."""
+    names = [name for row in rows for name in (row.uri, row.name)]
+    known = _kept.get(datasets_only)
+    if known is None or known[:2] != (dags, names):
+        known = _kept[datasets_only] = (dags, names, dependency_view.net(dags, rows, datasets_only=datasets_only))
+    return known[2]
 
 
 def _chosen(everything: Net, centre: str, text: str) -> Net:
