@@ -1,7 +1,9 @@
 """Server time of the pages over the database that `fill.py` makes: python benchmarks/pages.py HOME [--repeat 40].
 
 Each page is asked for in this process, without a network, so what is measured is the work of the server's loop and
-its reader threads. Prints median and p95 in milliseconds, and the size over the wire (compressed) in kB.
+its reader threads. Prints median and p95 in milliseconds; the CPU time of loop and threads, which other programs on the
+machine do not change; the size over the wire (compressed) in kB; and what the same page costs (CPU, milliseconds) a
+browser that has it already.
 """
 
 from __future__ import annotations
@@ -32,6 +34,8 @@ def addresses(run_id: str) -> dict[str, str]:
         "DAGs, 100 of 1,000": "/?limit=100",
         "DAGs, failed, by last run": "/?status=failed&sort=last&order=falling",
         "runs": "/runs",
+        "datasets": "/datasets",
+        "pools": "/pools",
         "runs, failed, of some DAGs": "/runs?state=failed&dag=finance",
         "runs, manual and failed": "/runs?state=failed&type=manual",
         "runs, page 500": "/runs?page=500",
@@ -49,6 +53,10 @@ def addresses(run_id: str) -> dict[str, str]:
         "log": f"{run}/tasks/group_05.task_0055/log",
         "grid of 1,000 tasks, window": "/dags/big/grid",
         "grid, all groups open": "/dags/big/grid?open=*",
+        "graph of 1,000 tasks": "/dags/big/graph",
+        "Gantt": "/dags/big/gantt",
+        "calendar": "/dags/big/calendar",
+        "runs of a DAG": "/dags/big/runs",
     }
 
 
@@ -64,24 +72,41 @@ async def measure(home: Path, repeat: int) -> None:
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
             newest = await server.actions.pages.dag_row("big")
             assert newest.last_run is not None
-            print(f"{'page':30} {'median':>8} {'p95':>8} {'kB':>6}")
+            print(f"{'page':30} {'median':>8} {'p95':>8} {'CPU':>8} {'kB':>6} {'again':>6}")
             for name, path in addresses(newest.last_run.run_id).items():
-                took, size = await ask(client, path, repeat)
+                took, cpu, size = await ask(client, path, repeat)
                 p95 = statistics.quantiles(took, n=20)[-1]
-                print(f"{name:30} {statistics.median(took):8.1f} {p95:8.1f} {size / 1000:6.1f}")
+                again = await ask_again(client, path, repeat)
+                print(f"{name:30} {statistics.median(took):8.1f} {p95:8.1f} {cpu:8.1f} {size / 1000:6.1f} {again:>6}")
         tasks.cancel_scope.cancel()
 
 
-async def ask(client: httpx.AsyncClient, path: str, repeat: int) -> tuple[list[float], int]:
-    """Milliseconds of each answer, and its size; the first two are to warm up."""
-    took, size = [], 0
-    for _ in range(repeat + 2):
+async def ask(client: httpx.AsyncClient, path: str, repeat: int) -> tuple[list[float], float, int]:
+    """Milliseconds of each answer, CPU milliseconds of one, and its size; the first two are to warm up."""
+    took, size, cpu = [], 0, 0.0
+    for turn in range(repeat + 2):
+        if turn == 2:
+            cpu = time.process_time()
         before = time.perf_counter()
         async with client.stream("GET", path) as answer:
             answer.raise_for_status()
             size = sum([len(part) async for part in answer.aiter_raw()])
         took.append((time.perf_counter() - before) * 1000)
-    return took[2:], size
+    return took[2:], (time.process_time() - cpu) / repeat * 1000, size
+
+
+async def ask_again(client: httpx.AsyncClient, path: str, repeat: int) -> str:
+    """CPU milliseconds of the answer that nothing has changed; "" for a page that is always sent."""
+    tag, took = (await client.get(path)).headers.get("etag"), []
+    if tag is None:
+        return ""
+    for _ in range(repeat):
+        before = time.process_time()
+        answer = await client.get(path, headers={"If-None-Match": tag})
+        if answer.status_code == 304:  # else times have counted on
+            took.append((time.process_time() - before) * 1000)
+        tag = answer.headers["etag"]
+    return f"{statistics.mean(took):.1f}"
 
 
 def main() -> None:
