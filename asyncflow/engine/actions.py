@@ -111,10 +111,11 @@ class Actions(
 
     async def _what_waits(self) -> dict[str, int]:
         """What asks for someone's attention, or is under way beside the runs."""
+        found = await self._store.attention()
         return {
-            "callbacks_due": len(await self._store.list_pending_callbacks()),
-            "active_runs_late": len({(row.dag_id, row.run_id) for row in await self._store.active_sla_misses()}),
-            "backfills_active": len(await self._store.active_backfills()),
+            "callbacks_due": found.callbacks_due,
+            "active_runs_late": found.late_runs,
+            "backfills_active": found.backfills,
         }
 
     async def version(self) -> str:

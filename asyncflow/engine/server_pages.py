@@ -228,10 +228,7 @@ class ServerPages:
 
     async def _measured(self) -> Vitals:
         settings, monitor, scheduler = self._settings, self._monitor, self._scheduler
-        due = len(await self._store.list_pending_callbacks())
-        late = len({(row.dag_id, row.run_id) for row in await self._store.active_sla_misses()})
-        fills = len(await self._store.active_backfills())
-        errors = len(await self._store.list_import_errors())
+        asks = await self._store.attention()
         processes = await anyio.to_thread.run_sync(_processes, self._hosts.zygote_pid, self._rows())
         sizes = await anyio.to_thread.run_sync(_sizes, settings.database, settings.dags)
         await self._look_at_disk()
@@ -244,9 +241,9 @@ class ServerPages:
             alarms=self.alarms(),
             census=scheduler.world.census(),
             inbox=scheduler.waiting,
-            callbacks_due=due,
-            late_runs=late,
-            backfills=fills,
+            callbacks_due=asks.callbacks_due,
+            late_runs=asks.late_runs,
+            backfills=asks.backfills,
             writes=quantiles(self._store.write_seconds),
             database=sizes.database,
             wal=sizes.wal,
@@ -258,7 +255,7 @@ class ServerPages:
             folder_exists=sizes.folder,
             progress=self._loader.progress(),
             last_load=self._last_load,
-            import_errors=errors,
+            import_errors=asks.import_errors,
             last_event=self._last_event[1],
             seq=self._last_event[0],
         )

@@ -20,6 +20,7 @@ from asyncflow.core.models import Backfill, DagRun, DatasetState, Pool, TaskInst
 from asyncflow.core.specs import DagSpec
 from asyncflow.core.states import RunState, RunType
 from asyncflow.store import backfills, checks, credentials, dags, datasets, pools, runs, xcom
+from asyncflow.store.attention import AttentionReads
 from asyncflow.store.backfill_pages import BackfillReads
 from asyncflow.store.backfills import StoredSlaMiss
 from asyncflow.store.browse import BrowseReads
@@ -57,7 +58,17 @@ __all__ = [
 ]
 
 
-class Store(CredentialReads, GridReads, PageReads, PastReads, BackfillReads, DatasetReads, BrowseReads, InstanceReads):
+class Store(
+    AttentionReads,
+    CredentialReads,
+    GridReads,
+    PageReads,
+    PastReads,
+    BackfillReads,
+    DatasetReads,
+    BrowseReads,
+    InstanceReads,
+):
     """An open database. Make it with `open`, end it with `close` (or use it as an async context manager)."""
 
     # ---- the hot path -----------------------------------------------------------------------------------------------

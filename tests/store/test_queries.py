@@ -83,3 +83,9 @@ def test_a_name_given_twice_is_refused() -> None:
 
 def _nothing(sql: str) -> dict[str, None]:
     return dict.fromkeys(re.findall(r":(\w+)", sql))
+
+
+def test_what_asks_for_attention_is_counted_by_indexes(schema: sqlite3.Connection) -> None:
+    plan = [row[3] for row in schema.execute(f"EXPLAIN QUERY PLAN {SQL['count_attention']}")]
+    scans = [step for step in plan if step.startswith("SCAN") and "INDEX" not in step]
+    assert scans == ["SCAN CONSTANT ROW", "SCAN import_error"], plan  # a row for each broken file
