@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -24,6 +24,8 @@ _RUN_CHOICES = (5, 25, 50, 100, 365)
 #: lines of a page; fewer when there are so many runs that it would have more cells than this
 _LINES_SHOWN, _FEWEST_LINES = 50, 15
 _CELLS = 5500
+#: an open group with more tasks has no cells of its own: they would have to be read for a line that is hardly looked at
+_SUMMED = 200
 _PLANNED = 5
 _STATES = tuple(state.value for state in RunState)
 _TYPES = tuple(kind.value for kind in RunType)
@@ -131,8 +133,7 @@ async def _grid(
     many = max(_FEWEST_LINES, min(_LINES_SHOWN, _CELLS // _count(params)))
     first = min(address.number(params, "line", 0), max(len(lines) - 1, 0) // many * many)
     shown = lines[first : first + many]
-    places = {task_id: place for place, line in enumerate(shown) for task_id in _counted(line)}
-    runs, found = await _cells(pages, window, places, at)
+    runs, found = await _cells(pages, window, _layers(shown), at)
     now = at or window.now
     numbers = grid_view.version_numbers([row.version for row in await pages.versions(spec.dag_id)])
     columns = grid_view.columns(runs, planned, now, numbers, words)
@@ -155,18 +156,29 @@ async def _grid(
 
 
 async def _cells(
-    pages: DagPages, window: GridWindow, places: dict[str, int], at: datetime | None
+    pages: DagPages, window: GridWindow, layers: Sequence[dict[str, int]], at: datetime | None
 ) -> tuple[list[NumberedRun], dict[int, list[CellPart]]]:
     """The runs and what their tasks came to, now or at a moment."""
-    if at is None:
-        return window.runs, await pages.cells(window, places) if places else {}
-    past = await pages.past(window, places, at)
-    return past.runs, past.cells
+    runs = window.runs
+    found: dict[int, list[CellPart]] = {}
+    for places in layers:
+        if at is None:
+            cells = await pages.cells(window, places)
+        else:
+            runs, cells = await pages.past(window, places, at)
+        for number, parts in cells.items():
+            found[number] = found.get(number, []) + parts
+    return runs, found
 
 
-def _counted(line: Line) -> tuple[str, ...]:
-    """An open group shows its tasks on their own lines, so it needs none itself."""
-    return () if line.is_open else line.task_ids
+def _layers(shown: Sequence[Line]) -> list[dict[str, int]]:
+    """Task id -> the line it counts for: its own or a folded group; then, for each depth, open groups."""
+    layers = [{task_id: place for place, line in enumerate(shown) if not line.is_open for task_id in line.task_ids}]
+    by_depth: dict[int, dict[str, int]] = {}
+    for place, line in enumerate(shown):
+        if line.is_open and len(line.task_ids) <= _SUMMED:
+            by_depth.setdefault(line.depth, {}).update(dict.fromkeys(line.task_ids, place))
+    return layers + list(by_depth.values())
 
 
 def _link(params: dict[str, str], **changed: object) -> str:

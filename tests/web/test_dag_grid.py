@@ -70,6 +70,14 @@ async def test_a_closed_group_shows_its_gravest_state_and_counts(home: DagHome) 
     assert "load.users" not in text
 
 
+async def test_an_open_group_shows_what_its_tasks_came_to(home: DagHome) -> None:
+    run = a_run(0)
+    await home.add(run, a_ti(run, "load.users", state=TaskState.FAILED), a_ti(run, "load.orders"))
+    text = await home.page("/dags/etl/grid")
+    assert _cells(text, "load")[0] == "1 failed, 1 success"
+    assert _cells(text, "users")[0].startswith("failed")
+
+
 async def test_copies_of_a_mapped_task_share_a_cell(home: DagHome) -> None:
     run = a_run(0)
     await home.add(run, *(a_ti(run, "load.orders", map_index=n) for n in range(3)))
