@@ -198,6 +198,7 @@ def test_a_long_one_shows_how_far_it_has_come(home: Site) -> None:
     assert "1 to 100 of 250" in text
     assert "201 to 250 of 250" in home.text("/backfills/9?page=3")
     assert "39 of 250" in home.text("/backfills")
+    assert 'href="/backfills/9">Backfill 9' in home.text("/dags/etl/runs/backfill__1")
 
 
 # ---- days of the calendar -------------------------------------------------------------------------------------------

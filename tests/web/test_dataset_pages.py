@@ -163,6 +163,7 @@ def test_events_have_pages(shop: Site) -> None:
 def test_events_of_a_run_and_of_a_maker(shop: Site) -> None:
     _update(shop)
     run_id = _led_to_a_run(shop)
+    assert f'href="/datasets/events?dag_id=report&amp;run_id={run_id}"' in shop.text(f"/dags/report/runs/{run_id}")
     text = shop.text(f"/datasets/events?dag_id=report&run_id={run_id}")
     assert 'id="event-1"' in text
     assert "No events yet" in shop.text("/datasets/events?dag_id=make")
