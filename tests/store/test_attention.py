@@ -16,8 +16,11 @@ pytestmark = pytest.mark.anyio
 
 async def test_what_is_open_is_counted_and_what_is_over_is_not(store: Store) -> None:
     assert await store.attention() == (0, 0, 0, 0)
-    states = (RunState.RUNNING, RunState.SUCCESS)
-    runs = [DagRun(dag_id="d", run_id=state, state=state, run_after=NOW) for state in states]
+    states = ((RunState.RUNNING, None), (RunState.SUCCESS, NOW))
+    runs = [
+        DagRun(dag_id="d", run_id=str(state), state=state, run_after=NOW, started_at=NOW, ended_at=end)
+        for state, end in states
+    ]
     misses = [
         SaveSlaMiss(dag_id="d", run_id=run.run_id, task_id=task_id, deadline=NOW, missed_at=NOW)
         for run in runs
