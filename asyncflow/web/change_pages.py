@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 from starlette.datastructures import FormData, ImmutableMultiDict
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from asyncflow.errors import InvalidInput
-from asyncflow.web import address, run_view
+from asyncflow.web import address, browse_view, run_view
 from asyncflow.web.once import new_key
 from asyncflow.web.ports import Actions
 from asyncflow.web.preferences import local_path
@@ -93,16 +93,18 @@ class Wish:
 async def clear_form(request: Request) -> Response:
     """What clearing would touch."""
     if request.query_params.get("all"):
-        return _all(request, "clear")
+        return _many(request, "clear")
     return await _preview(request, Wish(request, request.query_params, "clear"))
 
 
-def _all(request: Request, verb: str) -> Response:
-    """All task instances of a run that its list was about are many of any: they have a form for that."""
+def _many(request: Request, verb: str) -> Response:
+    """To the form for many task instances of any runs: for all that a run's list has, and for what it alone can do."""
     params, names = request.query_params, request.path_params
+    picked = [run_view.picked(text) for text in params.getlist("ti")] if not params.get("all") else []
+    keys = [("key", browse_view.task_key(names["dag_id"], names["run_id"], *pick)) for pick in picked]
     wanted = {
         "do": verb,
-        "all": "1",
+        "all": params.get("all", ""),
         "dag_id": names["dag_id"],
         "run_id": names["run_id"],
         "state": params.get("of_state", ""),
@@ -110,13 +112,15 @@ def _all(request: Request, verb: str) -> Response:
         "task_id": params.get("of_task_id", ""),
         "back": address.run_path(names["dag_id"], names["run_id"]),
     }
-    return RedirectResponse(f"/tasks/change{address.query(wanted)}", status_code=303)
+    more = f"&{urlencode(keys)}" if keys else ""
+    return RedirectResponse(f"/tasks/change{address.query(wanted)}{more}", status_code=303)
 
 
 async def mark_form(request: Request) -> Response:
     """What marking would touch."""
-    if request.query_params.get("all"):
-        return _all(request, request.query_params.get("state", ""))
+    params = request.query_params
+    if params.get("all") or params.get("state") == "cancel":
+        return _many(request, params.get("state", ""))
     return await _preview(request, Wish(request, request.query_params, "mark"))
 
 

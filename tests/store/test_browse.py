@@ -180,6 +180,7 @@ async def test_what_people_did_is_listed_newest_first(store: Store) -> None:
     [
         ({"dag_id": "d"}, ["mark_tasks", "clear_tasks"]),
         ({"dag_id": "d", "run_id": "r"}, ["clear_tasks"]),
+        ({"dag_id": "d", "run_id": "named"}, ["mark_tasks"]),
         ({"dag_id": "d", "task_id": "t"}, ["mark_tasks"]),
         ({"dag_id": "d", "text": "only"}, ["clear_tasks"]),
         ({"via": "cli"}, ["set_pool"]),
@@ -194,7 +195,7 @@ async def test_the_audit_log_is_filtered(store: Store, wanted: dict[str, Any], e
     late = AuditLine(id=0, at=NOW + HOUR, via="cli", action="set_pool", arguments={"name": "etl"})
     one, two = (
         line(dag_id="d", run_id="r", arguments={"only_failed": True}),
-        line("mark_tasks", dag_id="d", task_id="t"),
+        line("mark_tasks", dag_id="d", task_id="t", arguments={"what": ["named.t"]}),
     )
     await store.add_audit([one, two, late])
     assert [row.action for row in await store.audit_lines(AuditSearch(**wanted), limit=10)] == expected

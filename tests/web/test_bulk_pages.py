@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -173,6 +174,20 @@ def test_all_task_instances_of_a_run_are_reached_from_its_page(site: Site) -> No
     assert "This touches 1 task instance." in form.text
     assert confirm(site, form).headers["location"].startswith(f"{RUN_PATH}?done=marked&n=1&undo=")
     assert site.get(f"{RUN_PATH}/clear?all=1").headers["location"].startswith("/tasks/change?do=clear&all=1&dag_id=etl")
+
+
+def test_what_runs_is_cancelled_from_the_page_of_its_run(site: Site) -> None:
+    run = a_run(1, state=RunState.RUNNING, ended_at=None)
+    site.store(run, a_ti(run, "extract"), a_ti(run, "load", state=TaskState.RUNNING, token="t", ended_at=None))
+    path = f"/dags/etl/runs/{quote(run.run_id, safe='')}"
+    assert 'value="cancel"' in site.text(path)
+    assert 'value="cancel"' not in site.text(RUN_PATH)
+    answer = site.get(f"{path}/mark?state=cancel&ti=-1:load&ti=-1:extract")
+    form = site.get(answer.headers["location"])
+    assert "Cancel what runs: 2 task instances" in form.text
+    assert "This touches 1 task instance." in form.text
+    confirm(site, form)
+    assert site.states(run.run_id) == {"extract": "success", "load": "failed"}
 
 
 @pytest.mark.parametrize(

@@ -124,7 +124,7 @@ ORDER BY id DESC LIMIT :limit;
 -- name: audit_of_dag
 SELECT * FROM audit
 WHERE dag_id = :dag_id AND dag_id <> '' AND id < :before
-  AND (:run_id IS NULL OR run_id = :run_id)
+  AND (:run_id IS NULL OR run_id = :run_id OR (run_id = '' AND instr(arguments, :run_id) > 0))
   AND (:task_id IS NULL OR task_id = :task_id)
   AND (:via IS NULL OR via = :via)
   AND (:action IS NULL OR action = :action)
