@@ -120,7 +120,7 @@ def insight(lines: Sequence[Line], plan: Forecast, usual: Mapping[str, float], f
     return Insight(
         usual=seconds,
         ends=ends,
-        path=frozenset(shown[name] for name in found.path if name in shown),
+        path=frozenset(shown[name] for name in found.path if name in shown and len(found.path) > 1),
         links=frozenset(piece for a, b in steps if a != b for piece in _pieces(trails[a], trails[b])),
     )
 
