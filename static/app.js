@@ -54,7 +54,7 @@
     const answer = await fetch(address, { headers: { "HX-Request": "true" }, credentials: "same-origin" });
     if (!answer.ok && !(answer.headers.get("content-type") || "").includes("html")) { location.href = address; return; }
     const text = await answer.text();
-    if (form && form.isConnected && get(form) !== address) return; // more was written meanwhile; its own preview follows
+    if (form && (!form.isConnected || get(form) !== address)) return; // more was written meanwhile; its own preview follows
     const held = dialog.open && dialog.contains(document.activeElement) ? document.activeElement : null; // in a preview
     const open = Array.from(dialog.querySelectorAll("details"), (it) => it.open);
     dialog.innerHTML = text;

@@ -66,6 +66,7 @@ async def _of_dag(request: Request) -> dict[str, Any]:
     return {
         **await _list(request, dag.spec.dag_id),
         "head": head(_actions(request).dag_pages, dag, "backfills"),
+        "section": "DAGs",
         "topics": {"dag": dag.spec.dag_id},
     }
 
