@@ -58,6 +58,13 @@ def test_a_full_pool_does_not_hold_up_others() -> None:
     assert usage == {"running": 0, "queued": 1, "occupied": 1, "deferred": 0, "scheduled": 1, "open": 0}
 
 
+def test_the_dags_that_name_a_pool_are_known() -> None:
+    game = Game(a_dag(a_task("a", pool="p"), a_task("b", pool="p"), a_task("c")))
+    assert game.world.pool_dags("p") == {game.dag_id: 2}
+    game.world.remove_dag(game.dag_id, game.now)
+    assert game.world.pool_dags("p") == {}
+
+
 def test_who_uses_a_pool_and_who_waits_is_known_in_order() -> None:
     tasks = [a_task("late", pool="p"), a_task("first", pool="p", priority_weight=9), a_task("wide", pool="p")]
     game = Game(a_dag(*tasks, a_task("other")))
