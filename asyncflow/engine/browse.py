@@ -9,7 +9,7 @@ from asyncflow.core.models import TaskInstance, TaskKey
 from asyncflow.core.states import FINISHED, TaskState
 from asyncflow.engine.clock import Clock
 from asyncflow.engine.scheduler import Scheduler
-from asyncflow.store.browse import PAGE_SECONDS, AuditLine, AuditSearch, Place, TaskSearch, TaskWindow
+from asyncflow.store.browse import PAGE_SECONDS, AuditLine, AuditSearch, Order, Place, TaskSearch, TaskWindow
 from asyncflow.store.database import Store
 from asyncflow.store.pages import RunSearch
 
@@ -20,6 +20,7 @@ __all__ = [
     "AuditSearch",
     "BrowsePages",
     "Matching",
+    "Order",
     "Place",
     "RunSearch",
     "TaskSearch",

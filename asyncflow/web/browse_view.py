@@ -9,9 +9,8 @@ from typing import Any, get_args
 
 from asyncflow.core.models import DagRun, TaskInstance
 from asyncflow.core.states import TaskState
-from asyncflow.engine.browse import COUNTED, Matching, Place, TaskSearch, TasksPage
+from asyncflow.engine.browse import COUNTED, Matching, Order, Place, TaskSearch, TasksPage
 from asyncflow.errors import InvalidInput
-from asyncflow.store.browse import Order
 from asyncflow.web import address, run_view
 from asyncflow.web.i18n import Language
 from asyncflow.web.run_view import Line
