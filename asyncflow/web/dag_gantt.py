@@ -14,7 +14,7 @@ from asyncflow.web.ports import Actions
 from asyncflow.web.templating import fingerprint, language, page, unchanged
 
 _RUNS_OFFERED = 25
-_LINES_SHOWN = 200
+_LINES_SHOWN = 100
 
 
 async def show(request: Request) -> Response:
@@ -38,13 +38,14 @@ async def _answer(request: Request, template: str) -> Response:
         places = {task_id: place for place, task_id in enumerate(dag_tree.order_of(dag.spec))}
         tries = await pages.tries(dag_id, run.run_id)
         coming = (await expected(pages, dag.spec, await pages.usual(window), run)).spans if live else {}
-        chart = gantt_view.gantt(run, await pages.instances(run), tries, places, window.now, coming, language(request))
+        shown = (address.number(params, "line", 0), _LINES_SHOWN)
+        instances = await pages.instances(run)
+        chart = gantt_view.gantt(run, instances, tries, places, window.now, coming, language(request), shown)
     # while something runs the line of now moves on, so there is always something new
     have = fingerprint(dag.version, dag.paused, address.query(params), chart and (chart.rows, chart.end))
     if template.startswith("dags/_") and params.get("have") == have:
         return unchanged()
-    count = len(chart.rows) if chart else 0
-    first = min(address.number(params, "line", 0), max(count - 1, 0) // _LINES_SHOWN * _LINES_SHOWN)
+    first, count = (chart.first, chart.count) if chart else (0, 0)
     return page(
         request,
         template,
@@ -59,7 +60,7 @@ async def _answer(request: Request, template: str) -> Response:
         runs=run_choices(window.runs, run),
         live=live,
         chart=chart,
-        rows=chart.rows[first : first + _LINES_SHOWN] if chart else [],
+        rows=chart.rows if chart else [],
         width=gantt_view.WIDTH,
         line=gantt_view.LINE,
         place=(first + 1 if count else 0, min(first + _LINES_SHOWN, count), count),

@@ -68,7 +68,9 @@ class Row:
 class Gantt:
     """The drawing."""
 
-    rows: list[Row]
+    rows: list[Row]  #: those of one page
+    first: int  #: how many are on the pages before
+    count: int  #: on all pages together
     ticks: list[tuple[float, str]]
     start: datetime
     end: datetime
@@ -96,10 +98,12 @@ def gantt(
     now: datetime,
     foreseen: Mapping[str, Span] = MappingProxyType({}),
     words: Language = ENGLISH,
+    page: tuple[int, int] = (0, 1_000_000),
 ) -> Gantt | None:
     """The drawing of a run, in the order in which the instances began; None before any was queued.
 
     `foreseen`: by task id, when what has not ended will have; what has not begun comes last.
+    `page`: a row of the page that is drawn, and how many rows a page has.
     """
     by_instance: dict[tuple[str, int], list[Try]] = {}
     for bar in tries:
@@ -124,16 +128,22 @@ def gantt(
         first = by_instance[key][0]
         return first.queued_at or first.started_at or end, places.get(key[0], len(places)), key[1]
 
-    rows = [
-        _row(run, key, known.get(key), by_instance[key], scale, now if live else last, coming.get(key[0]), words)
-        for key in sorted(by_instance, key=began)
-    ]
+    keys = sorted(by_instance, key=began)
     begun = {task_id for task_id, _ in by_instance}
     later = sorted((span.start, places.get(name, 0), name) for name, span in coming.items() if name not in begun)
     there = {task_id for task_id, _ in known}
-    rows += [_expected(run if name in there else None, name, coming[name], scale, words) for _, _, name in later]
+    count, many = len(keys) + len(later), page[1]
+    first = min(page[0], max(count - 1, 0)) // many * many
+    rows = [
+        _row(run, key, known.get(key), by_instance[key], scale, now if live else last, coming.get(key[0]), words)
+        for key in keys[first : first + many]
+    ]
+    rest = later[max(first - len(keys), 0) : max(first + many - len(keys), 0)]
+    rows += [_expected(run if name in there else None, name, coming[name], scale, words) for _, _, name in rest]
     return Gantt(
         rows=rows,
+        first=first,
+        count=count,
         ticks=_ticks(scale),
         start=start,
         end=end,

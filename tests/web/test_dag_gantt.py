@@ -159,3 +159,16 @@ def test_nothing_is_expected_of_a_run_that_is_over() -> None:
     found = gantt_view.gantt(run, [ti], [_try(ti, 1, 0, 10)], {}, START + 60 * SECOND, coming)
     assert found is not None
     assert ([row.name for row in found.rows], found.now_x) == (["a"], None)
+
+
+@pytest.mark.parametrize(("line", "first", "names"), [(0, 0, ["a0", "a1"]), (3, 2, ["a2", "b0"]), (99, 4, ["b1"])])
+def test_a_page_has_so_many_rows_of_what_began_and_then_of_what_is_expected(
+    line: int, first: int, names: list[str]
+) -> None:
+    run = a_run(0, state=RunState.RUNNING, ended_at=None)
+    tis = [a_ti(run, f"a{n}") for n in range(3)]
+    tries = [_try(ti, 1, 0, None, after=place) for place, ti in enumerate(tis)]
+    coming = {f"b{n}": Span(START + n * SECOND, START + 9 * SECOND, predicted=True) for n in range(2)}
+    found = gantt_view.gantt(run, tis, tries, {}, START + 5 * SECOND, coming, page=(line, 2))
+    assert found is not None
+    assert (found.first, found.count, [row.name for row in found.rows]) == (first, 5, names)
