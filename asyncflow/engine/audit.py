@@ -167,7 +167,7 @@ def audit_lines(
     """One line, or one for each DAG that the action was about."""
     base = AuditLine(id=0, at=at, via=person.via, who=person.who, action=action, arguments=arguments, error=error)
     result = answer if isinstance(answer, Mapping) else {}
-    if given.get("dag_id"):
+    if given.get("dag_id") or result.get("dag_id"):
         names = {name: given.get(name) or result.get(name) or "" for name in ("dag_id", "run_id", "task_id")}
         index = given.get("map_index")
         touched = _touched(result)
@@ -219,8 +219,14 @@ def masked(given: Mapping[str, Any]) -> dict[str, Any]:
     return kept
 
 
+def _is_secret(name: str, value: Any) -> bool:
+    if name == "uri":  # that of a Connection may hold a password, that of a dataset says which one it was
+        return "@" in str(value) or "?" in str(value)
+    return name in _SECRET or is_sensitive(name)
+
+
 def _kept(name: str, value: Any) -> Any:
-    if value and (name in _SECRET or is_sensitive(name)):
+    if value and _is_secret(name, value):
         return MASK
     if name in _BY_NAME and isinstance(value, Mapping):
         return sorted(map(str, value))

@@ -141,6 +141,8 @@ def test_it_is_paused_resumed_and_cancelled(home: Site) -> None:
     assert "still to come" in form.text
     home.send(f"{path}/cancel", {"once": once_in(form)}, f"{path}/cancel")
     assert "cancelled by ui" in home.text(path)
+    audit = home.text("/audit?dag_id=etl")
+    assert all(action in audit for action in ("pause_backfill", "resume_backfill", "cancel_backfill", "backfill_dag"))
     assert home.send(f"{path}/explode", page=FORM).status_code == 404
 
 

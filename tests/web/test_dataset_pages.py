@@ -138,6 +138,7 @@ def test_an_event_is_made_once_however_often_the_form_is_sent(shop: Site) -> Non
         shop.send("/datasets/update", fields, "/datasets/update?uri=" + ORDERS).headers["location"] for _ in "ab"
     }
     assert len(answers) == 1
+    assert ORDERS in shop.text("/audit")
     assert len(shop.ask(shop.server.actions.list_dataset_events)) == 1
 
 
