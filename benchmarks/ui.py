@@ -348,6 +348,7 @@ async def _cuts(server: Server, count: int) -> dict[str, Any]:
             await asyncio.sleep(0.01)
         else:
             wrong += 1
+            print(f"cut {turn}: {_plain(tab.fragments.get(name, ''))!r}\nfresh: {_plain(text)!r}", file=sys.stderr)
         tab.cut()
         fresh._web.cut()
         await asyncio.gather(stream, return_exceptions=True)

@@ -91,6 +91,7 @@ class Actions(
         #: and those of one task instance
         self.instances = InstancePages(store, scheduler, clock)
         self._store = store
+        self._planned = {}
         self._scheduler = scheduler
         self._files = files
         self._launcher = launcher

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import anyio.lowlevel
 
 from asyncflow.core import timetable
 from asyncflow.core.models import DagRun
+from asyncflow.core.specs import DagSpec
 from asyncflow.core.states import RunState, RunType
 from asyncflow.core.timetable import CustomTimetable, DagRunInfo, DataInterval
 from asyncflow.core.world import World
@@ -29,11 +30,19 @@ MISSED_LIMIT = 1000
 ROWS_AT_ONCE = 50
 
 
+class Planned(NamedTuple):
+    """Runs that a schedule will make, as far as somebody has asked: those after the first follow from it alone."""
+
+    version: str
+    runs: list[DagRunInfo | None]  #: ends with None where the schedule ends
+
+
 class DagActions(Lookup):
     """Keyword arguments and answers are JSON values."""
 
     _scheduler: Scheduler
     _clock: Clock
+    _planned: dict[str, Planned]
 
     async def list_dags(self) -> list[dict[str, Any]]:
         """All DAGs that are or were in the folder, by dag_id."""
@@ -195,26 +204,32 @@ class DagActions(Lookup):
         if isinstance(spec.timetable, CustomTimetable):
             known = _next_of(dag)
             return [_info_dict(known)] if known else []
-        last = await self._store.last_automated_run(dag_id)
-        previous, runs = _interval(last), []
-        for _ in range(max(0, min(count, MISSED_LIMIT))):
-            info = timetable.next_run(
-                spec.timetable,
-                last=previous,
-                earliest=spec.start_date,
-                latest=spec.end_date,
-                catchup=spec.catchup,
-                now=now,
-            )
-            if info is None:
-                break
-            runs.append(_info_dict(info))
-            previous = info.data_interval
-        return runs
+        last = _interval(await self._store.last_automated_run(dag_id))
+        first = _after(spec, last, now)
+        if first is None or count < 1:
+            return []
+        planned = self._planned.get(dag_id)
+        if planned is None or planned.version != dag.version or planned.runs[0] != first:
+            planned = self._planned[dag_id] = Planned(dag.version, [first])
+        wanted = min(count, MISSED_LIMIT)
+        while len(planned.runs) < wanted and planned.runs[-1] is not None:
+            planned.runs.append(_after(spec, planned.runs[-1].data_interval, now))
+        return [_info_dict(info) for info in planned.runs[:wanted] if info is not None]
 
     async def list_import_errors(self) -> list[dict[str, Any]]:
         """Files that could not be loaded, by name."""
         return [struct_dict(row) for row in await self._store.list_import_errors()]
+
+
+def _after(spec: DagSpec, last: DataInterval | None, now: datetime) -> DagRunInfo | None:
+    return timetable.next_run(
+        spec.timetable,
+        last=last,
+        earliest=spec.start_date,
+        latest=spec.end_date,
+        catchup=spec.catchup,
+        now=now,
+    )
 
 
 def _interval(run: DagRun | None) -> DataInterval | None:

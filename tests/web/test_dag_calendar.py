@@ -98,3 +98,20 @@ async def test_a_paused_dag_plans_nothing_and_says_so(home: DagHome) -> None:
     spec = a_spec("paused", file="paused.py", is_paused_upon_creation=True)
     await home.save(spec)
     assert "nothing is planned while the DAG is paused" in await home.page("/dags/paused/calendar")
+
+
+async def test_planned_runs_follow_the_last_run_and_the_schedule(home: DagHome) -> None:
+    def starts(found: list[dict[str, object]]) -> list[object]:
+        return [info["logical_date"] for info in found]
+
+    await home.save(a_spec(catchup=True))
+    actions = home._app.state.actions
+    three = starts(await actions.next_runs("etl", count=3))
+    assert starts(await actions.next_runs("etl", count=2)) == three[:2]
+    five = starts(await actions.next_runs("etl", count=5))
+    assert five[:3] == three
+    assert len(set(five)) == 5
+    first = datetime.fromisoformat(str(five[0]))
+    await home.add(a_run((first - DAY0).days))
+    assert starts(await actions.next_runs("etl", count=4)) == five[1:]
+    assert await actions.next_runs("etl", count=0) == []
