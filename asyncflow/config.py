@@ -290,6 +290,15 @@ def secret_from_environment(kind: str, name: str) -> str | None:
     return None
 
 
+def names_in_environment(kind: str) -> dict[str, str]:
+    """The Variables or Connections that the environment defines: its variable, by the name in lower case."""
+    found: dict[str, str] = {}
+    for prefix in ("ASYNCFLOW", "AIRFLOW"):
+        start = f"{prefix}_{kind}_"
+        found |= {name.removeprefix(start).lower(): name for name in os.environ if name.startswith(start)}
+    return dict(sorted(found.items()))
+
+
 def secret_key_from_environment() -> str | None:
     """The key for Variables and Connections; not a setting, lest it be printed with them."""
     return os.environ.get("ASYNCFLOW_SECRET_KEY") or os.environ.get(_KEY) or None

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from asyncflow.config import secret_from_environment
+from asyncflow.config import names_in_environment, secret_from_environment
 from asyncflow.core import connections as data
 from asyncflow.core.connection_types import KNOWN, ConnectionType, package_of
 from asyncflow.core.secrecy import MASK, hide, is_sensitive, restore
@@ -42,12 +42,16 @@ class ConnectionFormActions:
     async def find_connections(
         self, text: str = "", conn_type: str = "", limit: int = 100, offset: int = 0
     ) -> dict[str, Any]:
-        """Some of the stored Connections by conn_id, how many match, and the types that there are."""
+        """Some of the stored Connections by conn_id, how many match, and the types that there are.
+
+        `environment`: the variables of the environment that define one, by the conn_id that they are asked for by.
+        """
         rows, count, types = await self._store.find_connections(text, conn_type, limit, offset)
         return {
             "rows": [{**row, "in_environment": _in_environment(row["conn_id"])} for row in rows],
             "count": count,
             "types": types,
+            "environment": names_in_environment("CONN"),
         }
 
     async def connection_form(self, conn_id: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from asyncflow.config import secret_from_environment
+from asyncflow.config import names_in_environment, secret_from_environment
 from asyncflow.core.secrecy import MASK, hide, is_sensitive, restore
 from asyncflow.engine.credentials import OnConflict
 from asyncflow.errors import Conflict, InvalidInput, NotFound
@@ -27,7 +27,10 @@ class VariableFormActions:
     set_variable: Callable[..., Awaitable[dict[str, Any]]]
 
     async def find_variables(self, text: str = "", limit: int = 100, offset: int = 0) -> dict[str, Any]:
-        """Some of the stored Variables by key, with the beginnings of their values, and how many match."""
+        """Some of the stored Variables by key, with the beginnings of their values, and how many match.
+
+        `environment`: the variables of the environment that define one, by the key that they are asked for by.
+        """
         rows, count = await self._store.find_variables(text, limit, offset)
         shown = [
             {
@@ -39,7 +42,7 @@ class VariableFormActions:
             }
             for row in rows
         ]
-        return {"rows": shown, "count": count}
+        return {"rows": shown, "count": count, "environment": names_in_environment("VAR")}
 
     async def variable_keys(self) -> list[str]:
         """The keys of all stored Variables."""

@@ -8,7 +8,7 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 
-from asyncflow.errors import AsyncflowError
+from asyncflow.errors import AsyncflowError, NotFound
 from asyncflow.web import address, connection_view, named_pages, views
 from asyncflow.web.named_pages import actions_of, connection_path, once
 from asyncflow.web.security import checked_form
@@ -39,12 +39,14 @@ async def _list(request: Request) -> dict[str, Any]:
         "at": "/connections",
         "topics": _TOPICS,
         "rows": found["rows"],
+        "environment": found["environment"],
         "count": found["count"],
         "types": found["types"],
         "links": links,
         "params": params,
         "query": named_pages.query_of(params),
         "said": named_pages.said(request, _),
+        "tested": None,
         "fingerprint": fingerprint(found, links),
     }
 
@@ -168,5 +170,9 @@ async def test(request: Request) -> Response:
         return bare(request, "connections/_tested.html", tested=answer)
     if of_form:
         return await _again(request, form, is_new=not form.get("stored"), tested=answer)
-    values = await actions.connection_form(conn_id)
+    try:
+        values = await actions.connection_form(conn_id)
+    except NotFound:  # the environment defines it
+        listed = {**await _list(request), "tested": answer, "tested_name": conn_id}
+        return page(request, "connections/index.html", **listed)
     return await _form(request, values, like=conn_id, is_new=False, tested=answer)

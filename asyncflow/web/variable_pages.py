@@ -42,6 +42,7 @@ async def _list(request: Request) -> dict[str, Any]:
         "at": "/variables",
         "topics": _TOPICS,
         "rows": found["rows"],
+        "environment": found["environment"],
         "links": links,
         "params": params,
         "query": named_pages.query_of(params),

@@ -120,7 +120,11 @@ def test_a_hostile_type_and_id_are_only_text(site: Site) -> None:
 
 def test_the_environment_is_said_to_win(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_SALES", "http://")
-    assert "the environment wins" in site.text("/connections")
+    monkeypatch.setenv("ASYNCFLOW_CONN_OTHER", "http://me:pa55word@h/")
+    text = site.text("/connections")
+    assert "the environment wins" in text
+    assert "<code>ASYNCFLOW_CONN_OTHER</code>" in text
+    assert "pa55word" not in text
     assert "The environment of the server defines this Connection" in site.text("/connections/sales")
 
 
@@ -148,6 +152,16 @@ def test_what_is_stored_is_tested_from_the_list(site: Site) -> None:
         "/test/connection", {"conn_id": "sales", "form_token": site.cookies["asyncflow_form"]}, **{"HX-Request": "true"}
     )
     assert in_place.text.startswith('<span class="bad">')
+
+
+@pytest.mark.slow
+def test_one_of_the_environment_is_tested_in_the_list(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_ROOT", '{"conn_type": "fs", "extra": {"path": "/"}}')
+    answer = site.send("/test/connection", {"conn_id": "root"}, page=ADD)
+    assert "It works." in answer.text
+    assert "<h1>Connections</h1>" in answer.text
+    answer = site.send("/test/connection", {"conn_id": "nowhere"}, page=ADD)
+    assert "There is no Connection &#39;nowhere&#39;." in answer.text
 
 
 @pytest.mark.slow

@@ -47,6 +47,15 @@ def test_the_list_is_searched_by_the_address(site: Site) -> None:
     assert "No Variable matches." in site.text("/variables?q=nothing")
 
 
+def test_what_the_environment_defines_is_named(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_VAR_LIMIT", "hush")
+    text = site.text("/variables")
+    assert "the environment wins" in text
+    assert "<code>AIRFLOW_VAR_LIMIT</code>" in text
+    assert "tasks get that one" in site.text("/variables/limit")
+    assert "hush" not in text
+
+
 def test_one_is_added_changed_and_deleted(site: Site) -> None:
     answer = site.send(ADD, {"key": "new", "value": "a\r\nb", "description": "d"}, page=ADD)
     assert "new was added." in site.text(answer.headers["location"])
