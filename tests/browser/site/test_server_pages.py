@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.acceptance.server import ServeProcess
+from tests.browser.site.test_pages import violations
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
@@ -125,21 +126,28 @@ def test_plugins_are_found_and_their_errors_told(plain: Page, server: ServeProce
         (folder / "bad.py").unlink()
 
 
-def test_from_no_folder_to_the_first_dag_without_a_button(chromium: Browser, tmp_path: Path) -> None:
+def test_from_no_folder_to_the_first_dag_without_a_button(chromium: Browser, tmp_path: Path, axe: str) -> None:
     new = ServeProcess(tmp_path)
     new.dags.rmdir()
     with new:
-        context = chromium.new_context(base_url=new.address, locale="en-GB")
+        context = chromium.new_context(base_url=new.address, locale="en-GB", bypass_csp=True)
         tab = context.new_page()
         tab.goto("/")
         expect(tab.get_by_role("heading", name="The DAG folder does not exist")).to_be_visible()
+        found = violations(tab, axe)
         expect(tab.get_by_text(str(new.dags))).to_be_visible()
         new.dags.mkdir()
         expect(tab.get_by_text("The folder is empty.")).to_be_visible()
-        (new.dags / "helper.py").write_text("print('hello')")
+        (new.dags / f"{'x' * 200}.py").write_text("print('hello')")
         expect(tab.get_by_text("It is not looked at")).to_be_visible()
         (new.dags / "forgot.py").write_text("from asyncflow import DAG\n\n\ndef build():\n    return DAG('never')\n")
         expect(tab.get_by_text("It was loaded, and made no DAG.")).to_be_visible()
+        for theme, width in (("light", 360), ("dark", 360), ("dark", 1600), ("light", 1600)):
+            tab.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+            tab.set_viewport_size({"width": width, "height": 900})
+            found += violations(tab, axe)
+            assert tab.evaluate("document.documentElement.scrollWidth") == width
+        assert found == []
         new.write("hello.py", HELLO)
         expect(tab.locator('[id="dag-hello"]')).to_be_visible()
         expect(tab.get_by_label("Owner")).to_be_visible()  # the filters came with the list
