@@ -11,7 +11,7 @@ import pytest
 from anyio.from_thread import start_blocking_portal
 from playwright.sync_api import Browser, Page, TimeoutError, expect
 
-from asyncflow.core.commands import Journal, SaveTask
+from asyncflow.core.commands import Journal, SaveRun, SaveTask
 from asyncflow.core.models import DagRun
 from asyncflow.core.specs import DagSpec, TaskSpec
 from asyncflow.core.states import RunState, TaskState
@@ -278,6 +278,22 @@ def test_the_line_of_now_moves_and_the_page_does_not_ask(page: Page, live: DagSi
     live.ask(live.home.store.commit, [*writes, _line(run, 0, "success", "start")])
     live.server.changes.noted("etl")
     expect(page.locator("rect.ran.state-success")).not_to_have_count(0)
+
+
+def test_the_expected_end_follows_what_happens(page: Page, live: DagSite) -> None:
+    now = live.home.pages.now()
+    run = a_run(12, version="v2", run_after=now, started_at=now, ended_at=None, state=RunState.RUNNING)
+    times = {"queued_at": now, "started_at": now, "ended_at": None}
+    live.ask(live.home.add, run, a_ti(run, "start", state=TaskState.RUNNING, token="t", **times))
+    page.goto("/dags/etl/graph")
+    expect(page.locator("#foreseen")).to_contain_text("Expected to end")
+    run.state, run.ended_at = RunState.SUCCESS, now + timedelta(seconds=1)
+    done = a_ti(run, "start", started_at=now, ended_at=run.ended_at)
+    writes = [SaveRun(run=run, expected=RunState.RUNNING), SaveTask(ti=done, expected=TaskState.RUNNING)]
+    live.ask(live.home.store.commit, [*writes, _line(run, 0, "success")])
+    live.server.changes.noted("etl")
+    expect(page.locator("#foreseen")).not_to_contain_text("Expected to end")
+    expect(page.locator("#foreseen")).to_have_count(1)
 
 
 def test_a_task_leads_to_its_line_and_lines_to_their_version(page: Page) -> None:

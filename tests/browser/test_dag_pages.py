@@ -138,7 +138,7 @@ def test_arrows_walk_the_grid_from_the_newest_cell(page: Page) -> None:
         ("ArrowLeft", "2026-01-08"),
         ("ArrowUp", "2026-01-08"),
         ("j", "/tasks/start"),
-        ("Home", "2026-01-08"),
+        ("Home", "2026-01-01"),
     ):
         page.keyboard.press(key)
         assert part in str(page.evaluate("document.activeElement.getAttribute('href')"))
