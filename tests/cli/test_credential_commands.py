@@ -200,3 +200,14 @@ def test_a_connection_is_tested_in_a_process_of_its_own(run: Commands, tmp_path:
     said = run("connections", "test", "db", code=1)
     assert "pip install apache-airflow-providers-postgres" in said
     assert "There is no Connection" in run("connections", "test", "nothing", code=3)
+
+
+def test_the_use_of_a_pool_is_listed_by_what_takes_its_slots(run: Commands) -> None:
+    (row,) = run.json("pools", "list", "--usage")
+    assert {name: row[name] for name in ("running", "queued", "scheduled", "deferred", "open")} == {
+        "running": 0,
+        "queued": 0,
+        "scheduled": 0,
+        "deferred": 0,
+        "open": 128,
+    }
