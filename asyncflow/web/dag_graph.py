@@ -41,6 +41,8 @@ async def _answer(request: Request, template: str) -> Response:
     if run is not None and run.version != version:
         spec = (await pages.specs(dag_id, [run.version])).get(run.version, spec)
         version = run.version
+    whole, way = spec, address.choice(params, "around", dag_tree.AROUND)
+    spec = dag_tree.narrowed(whole, params.get("root", ""), way)
     is_open = dag_tree.opened(spec, params.get("open"))
     lines = dag_tree.lines(spec, is_open)
     places = {task_id: place for place, line in enumerate(lines) if not line.is_open for task_id in line.task_ids}
@@ -51,8 +53,8 @@ async def _answer(request: Request, template: str) -> Response:
     down = address.choice(params, "dir", ("down", "right")) == "down"
     between = graph_view.edges(spec, lines)
     usual = await pages.usual(window)
-    foreseen = await expected(pages, spec, usual, run)
-    known = insight(lines, forecast(spec, usual, None, {}, window.now), usual, foreseen)
+    foreseen = await expected(pages, whole, usual, run)
+    known = insight(lines, forecast(whole, usual, None, {}, window.now), usual, foreseen)
     laid = await laid_out(tuple(graph_view.nodes(lines)), tuple(between), down)
     kept = dict(params)
     toggles = {line.id: _link(kept, open=dag_tree.toggled(spec, is_open, line.id)) for line in lines if line.is_group}
@@ -82,6 +84,10 @@ async def _answer(request: Request, template: str) -> Response:
         lit=address.choice(params, "lit", LIT),
         lights={state: _link(kept, lit=None if params.get("lit") == state else state) for state in LIT},
         older_version=version != dag.version,
+        root=params.get("root", ""),
+        around=way,
+        ways=dag_tree.AROUND,
+        all_tasks=_link(kept, root=None, around=None),
         fields={name: params.get(name, "") for name in ("open", "dir", "lit")},
     )
 

@@ -31,7 +31,7 @@ _STATES = tuple(state.value for state in RunState)
 _TYPES = tuple(kind.value for kind in RunType)
 #: who made runs: what is before the colon of `triggered_by`
 _TRIGGERS = ("scheduler", "ui", "cli", "dag", "dataset")
-_FIELDS = ("task", "until", "state", "type", "by", "at", "open", "select", "lit")
+_FIELDS = ("task", "until", "state", "type", "by", "at", "open", "select", "lit", "root", "around")
 #: what an action adds to the address that it leads back to
 _SAID = ("done", "n", "undo")
 #: states that the legend can make stand out
@@ -125,11 +125,13 @@ async def _grid(
     words: Language,
 ) -> dict[str, Any]:
     pages = actions.dag_pages
-    spec = await _spec_then(pages, dag, at)
+    root = params.get("root", "")
+    spec = dag_tree.narrowed(await _spec_then(pages, dag, at), root, address.choice(params, "around", dag_tree.AROUND))
     is_open = dag_tree.opened(spec, params.get("open"))
     older = await pages.specs(spec.dag_id, [run.version for run in window.runs if run.version != dag.version])
     search = params.get("task", "").strip()
-    lines = dag_tree.lines(spec, is_open, search) + dag_tree.gone_lines(spec, older.values(), search)
+    lines = dag_tree.lines(spec, is_open, search)
+    lines += [] if root else dag_tree.gone_lines(spec, older.values(), search)
     many = max(_FEWEST_LINES, min(_LINES_SHOWN, _CELLS // _count(params)))
     first = min(address.number(params, "line", 0), max(len(lines) - 1, 0) // many * many)
     shown = lines[first : first + many]
@@ -191,6 +193,9 @@ def _controls(spec: DagSpec, window: GridWindow, params: dict[str, str], span: t
     return {
         "fields": {name: params.get(name, "") for name in _FIELDS},
         "query": address.query(params),
+        "around_link": _link(params, root="~TASK~", line=None, task=None),
+        "all_tasks": _link(params, root=None, around=None, line=None),
+        "ways": dag_tree.AROUND,
         "plain_query": address.query(params, select=None),
         "states": _STATES,
         "types": _TYPES,

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+import msgspec
+
 from asyncflow.core.graph import closure, reversed_edges, topological_order
 from asyncflow.core.specs import DagSpec, TaskSpec
-from asyncflow.errors import CycleFound
+from asyncflow.errors import CycleFound, InvalidInput
 
 #: up to so many tasks a DAG shows all its groups open
 _OPEN_UP_TO = 60
@@ -17,6 +19,9 @@ ALL, NONE = "*", "-"
 #: trees that are kept, each with the definition it is of: a page asks for the same one again and again
 _KEPT = 32
 _kept: dict[tuple[int, frozenset[str], str], tuple[DagSpec, list[Line]]] = {}
+_narrow: dict[tuple[int, str, str | None], tuple[DagSpec, DagSpec]] = {}
+#: what `?around=` accepts: which tasks are shown with that of `?root=`
+AROUND = ("both", "upstream", "downstream")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,3 +173,32 @@ def around(spec: DagSpec, task_id: str, *, upstream: bool, downstream: bool) -> 
     if upstream:
         found |= closure([task_id], reversed_edges(edges))
     return frozenset(found)
+
+
+def narrowed(spec: DagSpec, root: str, way: str | None) -> DagSpec:
+    """A DAG with only the tasks around one; all of it without a root. Raises InvalidInput for an unknown task."""
+    if not root:
+        return spec
+    if root not in spec.tasks:
+        raise InvalidInput(f"root={root!r} in the address: DAG {spec.dag_id!r} has no such task.")
+    key = (id(spec), root, way)
+    known = _narrow.get(key)
+    if known is None or known[0] is not spec:
+        kept = around(spec, root, upstream=way != "downstream", downstream=way != "upstream")
+        known = _narrow[key] = (spec, msgspec.structs.replace(spec, tasks=_only(spec, kept)))
+        while len(_narrow) > _KEPT:
+            del _narrow[next(iter(_narrow))]
+    return known[1]
+
+
+def _only(spec: DagSpec, kept: frozenset[str]) -> dict[str, TaskSpec]:
+    """Some tasks, with the arrows between them."""
+    return {
+        task_id: msgspec.structs.replace(
+            task,
+            upstream=tuple(name for name in task.upstream if name in kept),
+            downstream=tuple(name for name in task.downstream if name in kept),
+        )
+        for task_id, task in spec.tasks.items()
+        if task_id in kept
+    }

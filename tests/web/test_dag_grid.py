@@ -225,6 +225,17 @@ async def test_a_minute_that_is_still_to_come_is_refused(home: DagHome) -> None:
     assert "still to come" in answer.text
 
 
+async def test_only_the_tasks_around_one_are_shown(home: DagHome) -> None:
+    await _three_days(home)
+    text = await home.page("/dags/etl/grid?runs=25")
+    assert 'href="?runs=25&amp;root=load.users"' in text
+    text = await home.page("/dags/etl/grid?runs=25&root=load.users&around=downstream")
+    assert re.findall(r'<tr data-id="([^"]*)"', text) == ["load", "load.users", "end"]
+    assert 'href="?runs=25">all tasks' in text
+    graph = await home.page("/dags/etl/graph?root=load.users&around=upstream")
+    assert re.findall(r'class="node[^"]*" href="[^"]*" data-id="([^"]*)"', graph) == ["load", "start", "load.users"]
+
+
 async def test_cells_can_be_ticked(home: DagHome) -> None:
     run = (await _three_days(home))[0]
     text = await home.page("/dags/etl/grid?select=1&open=-")
@@ -249,6 +260,8 @@ async def test_the_legend_links_to_states_that_stand_out(home: DagHome) -> None:
         ("state=blue", "accepted are"),
         ("line=x", "whole"),
         ("by=me", "accepted are"),
+        ("root=lode", "no such task"),
+        ("root=end&around=here", "accepted are"),
         ("lit=blue", "accepted are"),
     ],
 )

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import pytest
+
 from asyncflow.core.specs import DagSpec, TaskGroupSpec, TaskSpec
 from asyncflow.core.timetable import NullTimetable
+from asyncflow.errors import InvalidInput
 from asyncflow.web import dag_tree
 from tests.web.dag_home import a_spec
 
@@ -67,3 +70,16 @@ def test_what_is_around_a_task() -> None:
 def test_a_circle_of_tasks_is_shown_in_the_order_of_the_file() -> None:
     tasks = {"a": TaskSpec(task_id="a", downstream=("b",)), "b": TaskSpec(task_id="b", downstream=("a",))}
     assert dag_tree.order_of(DagSpec(dag_id="d", timetable=NullTimetable(), tasks=tasks)) == ["a", "b"]
+
+
+def test_a_dag_is_narrowed_to_what_is_around_a_task() -> None:
+    spec = a_spec()
+    found = dag_tree.narrowed(spec, "load.users", "upstream")
+    assert {name: (task.upstream, task.downstream) for name, task in found.tasks.items()} == {
+        "start": ((), ("load.users",)),
+        "load.users": (("start",), ()),
+    }
+    assert set(dag_tree.narrowed(spec, "load.users", None).tasks) == {"start", "load.users", "end"}
+    assert dag_tree.narrowed(spec, "", None) is spec
+    with pytest.raises(InvalidInput, match="no such task"):
+        dag_tree.narrowed(spec, "lode", None)
