@@ -30,7 +30,7 @@ from asyncflow.errors import InvalidInput
 
 _BROKEN = frozenset({TaskState.FAILED, TaskState.UPSTREAM_FAILED})
 #: the states of runs that run again
-_AGAIN = {
+AGAIN = {
     Reprocess.NONE: frozenset[RunState](),
     Reprocess.FAILED: frozenset({RunState.FAILED}),
     Reprocess.COMPLETED: frozenset({RunState.FAILED, RunState.SUCCESS}),
@@ -104,8 +104,16 @@ def chosen_tasks(graph: DagGraph, regex: str, *, upstream: bool) -> tuple[str, .
     return tuple(task_id for task_id in graph.tasks if task_id in found)
 
 
-def plan(doing: Doing, dag: LiveDag, options: BackfillOptions, dates: Sequence[BackfillDate]) -> Plan:
+def plan(
+    doing: Doing,
+    dag: LiveDag,
+    options: BackfillOptions,
+    dates: Sequence[BackfillDate],
+    known: Sequence[DagRun] = (),
+) -> Plan:
     """Look at the runs that are there. Unless it is a dry run, those of the range are cleared if `reset` says so.
+
+    `known`: runs that need not be in memory, as `options.reprocess` leaves them alone.
 
     Raises InvalidInput when it is to go backwards over tasks that depend on the past.
     """
@@ -116,7 +124,8 @@ def plan(doing: Doing, dag: LiveDag, options: BackfillOptions, dates: Sequence[B
     ordered = tuple(reversed(dates)) if options.run_backwards else tuple(dates)
     existing = {live.run.logical_date: live.run for live in dag.runs.values() if live.run.logical_date is not None}
     if options.reprocess is not None:
-        return _plan_again(doing, dag, Plan(ordered, existing, [], tasks), _AGAIN[options.reprocess])
+        there = {run.logical_date: run for run in known if run.logical_date is not None} | existing
+        return _plan_again(doing, dag, Plan(ordered, there, [], tasks), AGAIN[options.reprocess])
     inside = [live for live in dag.runs.values() if _in_range(live, options)]
     cleared = []
     if options.reset:

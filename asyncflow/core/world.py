@@ -463,20 +463,22 @@ class World:
         *,
         backfill_id: int,
         task_regex: str | None = None,
+        known: Sequence[DagRun] = (),
         dry_run: bool = False,
         now: datetime,
         actor: str = "user",
     ) -> backfill.Plan:
         """Have the runs of `dates` (oldest first) made or taken over one after the other; see `core.backfill`.
 
-        Runs of the range must be in memory. A plan that is `refused` has done nothing but to reset what it should.
+        Runs of the range must be in memory, but for those in `known`, which it leaves alone. A plan that is `refused`
+        has done nothing but to reset what it should.
         Raises NotFound, InvalidInput.
         """
         dag = self._dag(dag_id)
         if task_regex is not None:
             tasks = backfill.chosen_tasks(dag.graph, task_regex, upstream=not options.ignore_dependencies)
             options = msgspec.structs.replace(options, tasks=tasks)
-        made = backfill.plan(self._doing(now, actor, dry_run), dag, options, dates)
+        made = backfill.plan(self._doing(now, actor, dry_run), dag, options, dates, known)
         if not dry_run and not made.refused:
             row = Backfill(
                 backfill_id=backfill_id,

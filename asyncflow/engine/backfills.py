@@ -10,9 +10,9 @@ from typing import Any
 import anyio.to_thread
 
 from asyncflow.core import timetable
-from asyncflow.core.backfill import Plan
+from asyncflow.core.backfill import AGAIN, Plan
 from asyncflow.core.messages import AskTimetable
-from asyncflow.core.models import Backfill, BackfillDate, BackfillOptions, DagRun, TaskInstance
+from asyncflow.core.models import Backfill, BackfillDate, BackfillOptions, DagRun
 from asyncflow.core.specs import DagSpec
 from asyncflow.core.states import BackfillState, Reprocess, RunType
 from asyncflow.core.timetable import CustomTimetable, run_id
@@ -25,13 +25,16 @@ from asyncflow.engine.moments import moment
 from asyncflow.engine.scheduler import Scheduler
 from asyncflow.errors import Conflict, InvalidInput, NotFound
 from asyncflow.store.database import Store, StoredDag
+from asyncflow.store.runs import LoadedRun
 
 _UNDER_WAY = (BackfillState.RUNNING, BackfillState.FAILING, BackfillState.CANCELLING)
 #: more dates than anyone means: 20 years of hours
 MAX_DATES = 200_000
+#: runs that are read at once
+_AT_ONCE = 100
 
 
-def scheduled_dates(spec: DagSpec, start: datetime, end: datetime) -> list[BackfillDate]:
+def scheduled_dates(spec: DagSpec, start: datetime, end: datetime, most: int = MAX_DATES) -> list[BackfillDate]:
     """The runs that the schedule has between two moments, both inclusive; the DAG's own dates do not matter.
 
     Raises OnlyHostKnows for a custom timetable, InvalidInput for too many runs.
@@ -43,8 +46,8 @@ def scheduled_dates(spec: DagSpec, start: datetime, end: datetime) -> list[Backf
         if info is None or not start <= info.logical_date <= end:
             return found
         found.append(BackfillDate(info.logical_date, info.data_interval.start, info.data_interval.end))
-        if len(found) > MAX_DATES:
-            raise InvalidInput(f"There are more than {MAX_DATES} runs between these dates: choose fewer.")
+        if len(found) > most:
+            raise InvalidInput(f"There are more than {most} runs between these dates: choose fewer.")
         last = info.data_interval
 
 
@@ -102,21 +105,23 @@ class BackfillActions:
         *,
         task_regex: str | None = None,
         dry_run: bool = False,
+        most: int = MAX_DATES,
         triggered_by: str = "cli",
         **how: Any,
     ) -> dict[str, Any]:
         """Have a DAG run for the dates of its schedule between two moments, both inclusive.
 
         `how`: the fields of `core.models.BackfillOptions`, as the command line names them. Returns the backfill_id
-        (None: nothing was begun, `refused` says why) and the runs; `dry_run` only tells.
+        (None: nothing was begun, `refused` says why) and the runs; `dry_run` only tells. Raises InvalidInput for more
+        than `most` runs.
         """
         unknown = sorted(how.keys() - _OPTIONS)
         if unknown:
             raise InvalidInput(f"backfill_dag: no such option: {', '.join(unknown)}.")
         dag = await self._backfillable(dag_id)
         options = options_of({"start_date": start_date, "end_date": end_date, **how})
-        dates = await self._dates(dag, options)
-        found = await self._runs_between(dag_id, options, dates)
+        dates = await self._dates(dag, options, min(most, MAX_DATES))
+        found, known = await self._runs_between(dag_id, options, dates)
         backfill_id = await self._store.last_backfill() + 1
 
         def decide(world: World, now: datetime) -> tuple[int, Plan]:
@@ -129,6 +134,7 @@ class BackfillActions:
                 dates,
                 backfill_id=number,
                 task_regex=task_regex,
+                known=known,
                 dry_run=dry_run,
                 now=now,
                 actor=triggered_by,
@@ -156,19 +162,19 @@ class BackfillActions:
         await self._files.ready(dag_id)
         return dag
 
-    async def _dates(self, dag: StoredDag, options: BackfillOptions) -> list[BackfillDate]:
+    async def _dates(self, dag: StoredDag, options: BackfillOptions, most: int) -> list[BackfillDate]:
         if isinstance(dag.spec.timetable, CustomTimetable):
-            return await self._asked_dates(dag.spec.dag_id, options)
+            return await self._asked_dates(dag.spec.dag_id, options, most)
         # Years of hours take seconds to work out.
-        return await anyio.to_thread.run_sync(scheduled_dates, dag.spec, options.start, options.end)
+        return await anyio.to_thread.run_sync(scheduled_dates, dag.spec, options.start, options.end, most)
 
-    async def _asked_dates(self, dag_id: str, options: BackfillOptions) -> list[BackfillDate]:
+    async def _asked_dates(self, dag_id: str, options: BackfillOptions, most: int) -> list[BackfillDate]:
         """The dates of a schedule that only the DAG's own code knows."""
         owner = self._files.owner(dag_id)
         if owner is None:
             raise Conflict(f"The file of DAG {dag_id!r} is not loaded yet, and only it knows the schedule.")
         found: list[BackfillDate] = []
-        while len(found) <= MAX_DATES:
+        while len(found) <= most:
             question = AskTimetable(
                 request_id=uuid.uuid4().hex,
                 dag_id=dag_id,
@@ -190,13 +196,20 @@ class BackfillActions:
 
     async def _runs_between(
         self, dag_id: str, options: BackfillOptions, dates: list[BackfillDate]
-    ) -> list[tuple[DagRun, list[TaskInstance]]]:
-        """The runs in the range, and the one before it, which a task may depend on."""
+    ) -> tuple[list[LoadedRun], list[DagRun]]:
+        """The runs of the range that it may take over and the one before, which a task may depend on; the others."""
         runs = await self._store.find_runs(dag_id, logical_from=options.start, logical_to=options.end, limit=-1)
         before = await self._store.run_before(dag_id, dates[0].logical_date if dates else None)
-        names = [run.run_id for run in runs] + ([before.run_id] if before else [])
-        loaded = [await self._store.load_run(dag_id, name) for name in names]
-        return [found for found in loaded if found is not None]
+        wanted, left = runs, []
+        if options.reprocess is not None:
+            wanted = [run for run in runs if run.state in AGAIN[options.reprocess]]
+            left = [run for run in runs if run.state not in AGAIN[options.reprocess]]
+        names = [(dag_id, run.run_id) for run in [*wanted, *([before] if before else [])]]
+        missing = [name for name in names if self._scheduler.world.run(*name) is None]
+        loaded: list[LoadedRun] = []
+        for at in range(0, len(missing), _AT_ONCE):
+            loaded += await self._store.load_runs(missing[at : at + _AT_ONCE])
+        return loaded, left
 
     async def list_backfills(self, dag_id: str | None = None, active: bool = False) -> list[dict[str, Any]]:
         """Backfills, newest first."""
@@ -224,7 +237,6 @@ class BackfillActions:
         if not done:
             raise Conflict(f"Backfill {backfill_id} has ended already ({row.state.value}).")
         return _backfill_dict(await self._stored_backfill(backfill_id))
-
 
     async def pause_backfill(self, backfill_id: int, actor: str = "user") -> dict[str, Any]:
         """Let its further dates wait; runs that are active go on."""

@@ -27,6 +27,8 @@ _LIMIT = 50
 _DATES = 100
 #: runs that a preview lists
 _LISTED = 500
+#: runs that a form plans at most: more are for the command line, for they take seconds to work out
+_MOST = 10_000
 _ENDED = tuple(state.value for state in BackfillState if state.value not in backfill_view.UNDER_WAY)
 _SHOWN = {"active": backfill_view.UNDER_WAY, "ended": _ENDED}
 #: runs of one day, and planned runs looked at, at most
@@ -179,7 +181,7 @@ async def _form(request: Request, wish: Wish, error: str, status: int = 200) -> 
     if wish.has_dates and not error:
         try:
             arguments = wish.arguments(_conf(wish.texts["conf"]))
-            plan = await actions.backfill_dag(dag_id, **arguments, dry_run=True)
+            plan = await actions.backfill_dag(dag_id, **arguments, most=_MOST, dry_run=True)
         except InvalidInput as refused:
             error = str(refused)
     runs = plan["runs"] if plan else []
@@ -219,7 +221,7 @@ async def begin(request: Request) -> Response:
 
     async def act() -> str:
         arguments = wish.arguments(_conf(wish.texts["conf"]))
-        plan = await actions.backfill_dag(dag_id, **arguments, triggered_by="ui")
+        plan = await actions.backfill_dag(dag_id, **arguments, most=_MOST, triggered_by="ui")
         if plan["refused"]:
             raise InvalidInput(plan["refused"])
         return f"/backfills/{plan['backfill_id']}"
@@ -276,7 +278,7 @@ async def _gaps(
     plan: dict[str, Any] = {"runs": [], "refused": ""}
     if start <= now:
         try:
-            plan = await actions.backfill_dag(dag_id, **wish.arguments({}), dry_run=True)
+            plan = await actions.backfill_dag(dag_id, **wish.arguments({}), most=_MOST, dry_run=True)
         except AsyncflowError as error:
             plan = {"runs": [], "refused": str(error)}
     over = [run for run in plan["runs"] if run["end"] <= now.isoformat()]

@@ -244,3 +244,16 @@ def test_days_without_anything(home: Site) -> None:
 def test_the_date_of_an_address_is_in_the_trigger_form(home: Site) -> None:
     text = home.text("/dags/etl/trigger?logical_date=2026-01-02T00:00:00%2B00:00")
     assert 'name="logical_date" value="2026-01-02T00:00:00+00:00"' in text
+
+
+def test_a_form_plans_no_more_than_can_be_worked_out_at_once(home: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("asyncflow.web.backfill_pages._MOST", 30)
+    assert "more than 30 runs between these dates" in home.text(f"{FORM}?from=2026-01-01&to=2026-03-01")
+    assert "30 runs:" in home.text(f"{FORM}?from=2026-01-03&to=2026-02-01")
+
+
+def test_runs_that_are_left_alone_are_not_read(home: Site) -> None:
+    for which, names in (("none", []), ("failed", [a_run(0).run_id])):
+        home.text(f"{FORM}?from=2026-01-01&to=2026-01-04&reprocess={which}")
+        runs = home.ask(home.server.scheduler.do, lambda world, now: list(world.runs_of("etl")))
+        assert [run.run_id for run in runs] == names
