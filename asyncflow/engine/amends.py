@@ -61,6 +61,11 @@ class AmendActions(Lookup):
     def _kept(self) -> dict[str, Before]:
         return getattr(self, "_before", {})
 
+    def is_rememberable(self, keys: Sequence[Sequence[Any]]) -> bool:
+        """Whether these task instances, or runs, are few enough to be undone. Their runs are in memory."""
+        world = self._scheduler.world
+        return sum(len(world.tasks_of(*name)) for name in {(key[0], key[1]) for key in keys}) <= _MOST
+
     async def can_undo(self, name: str) -> bool:
         """Whether what was done under this name can still be undone."""
         before = self._kept().get(name)

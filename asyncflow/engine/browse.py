@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 #: how far a list is counted, and how many one action is about at most
-COUNTED, MOST = 1000, 5000
+COUNTED, MOST = 1000, 2000
 #: seconds that may go by until all that match an action are found, and for a page that is to look further
 _PATIENCE, _LONG = 2.0, 0.5
 

@@ -11,6 +11,8 @@ from datetime import datetime
 from functools import partial
 from typing import Any, NamedTuple
 
+import anyio
+
 from asyncflow.core.models import TaskKey
 from asyncflow.core.states import FINISHED_RUN, RunState, TaskState
 from asyncflow.core.world import World
@@ -23,7 +25,7 @@ from asyncflow.errors import AsyncflowError, InvalidInput
 TASK_ACTIONS = ("clear", "success", "failed", "skipped", "cancel")
 RUN_ACTIONS = ("clear", "success", "failed", "cancel", "delete")
 #: runs that are changed in one turn
-_AT_ONCE = 50
+_AT_ONCE = 10
 #: what "cancel" ends: all that has a process, a trigger or a place in a queue of one
 _AT_WORK = frozenset(
     {TaskState.QUEUED, TaskState.RUNNING, TaskState.RESTARTING, TaskState.DEFERRED, TaskState.UP_FOR_RESCHEDULE}
@@ -110,8 +112,9 @@ class BulkActions(Lookup):
         change: Callable[[World, datetime, RunName, Instances, Outcome], None],
     ) -> Outcome:
         outcome = Outcome()
-        for dag_id in dict.fromkeys(dag_id for dag_id, _ in groups):
-            await self._files.ready(dag_id)
+        async with anyio.create_task_group() as waiting:  # while files are being loaded, each may take a moment
+            for dag_id in dict.fromkeys(dag_id for dag_id, _ in groups):
+                waiting.start_soon(self._files.ready, dag_id)
         names = list(groups)
         for at in range(0, len(names), _AT_ONCE):
             batch = {name: groups[name] for name in names[at : at + _AT_ONCE]}

@@ -130,6 +130,7 @@ def _ask(request: Request, kind: str, verb: str, option: bool, choice: Choice, t
         option=("downstream" if kind == "tasks" else "only_failed") if verb == "clear" else "",
         on=option,
         undoable=verb in _UNDOABLE,
+        rememberable=_actions(request).is_rememberable(touched["tasks"] or touched["runs"]),
         once=key,
         back=_back(request, kind),
         section="Tasks" if kind == "tasks" else "Runs",

@@ -230,6 +230,14 @@ def test_forms_need_their_token(site: Site) -> None:
     assert confirm(site, form, form_token="wrong").status_code == 403
 
 
+def test_what_is_too_much_to_be_undone_says_so(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "It can be undone for 10 minutes." in ask(site, "/tasks/change", do="clear", key=LOAD).text
+    monkeypatch.setattr("asyncflow.engine.amends._MOST", 1)
+    form = ask(site, "/tasks/change", do="clear", key=LOAD)
+    assert "This is too much to be undone." in form.text
+    assert "undo=" not in confirm(site, form).headers["location"]
+
+
 # ---- pure parts
 
 
