@@ -312,8 +312,11 @@ def people(count: int = 20, seconds: float = 20.0) -> dict[str, Any]:
         }
 
 
+#: what of a page counts on, or is a reader's own
 _MOVING = re.compile(
-    r'have=\w+|<time class="ago".*?</time>|form_token" value="[^"]*"|since=[^"&]*|name="once" value="[^"]*"', re.DOTALL
+    r'have=\w+|<time class="ago".*?</time>|form_token" value="[^"]*"|since=[^"&]*|name="once" value="[^"]*"'
+    r'|data-label="Duration">[^<]*',
+    re.DOTALL,
 )
 
 

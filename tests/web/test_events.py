@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 from pathlib import Path
 
@@ -239,3 +240,34 @@ async def test_what_comes_after_the_moment_is_told_in_the_next(live: Live, chang
     late = await second.next()
     assert f"data: dag {second.last_id}" in late
     assert late != early
+
+
+async def test_however_often_it_is_cut_no_change_is_missed(
+    live: Live, changes: Changes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The stream is cut after any of its parts; whoever comes back hears of all they had not heard of."""
+    for topic in ("dag", "runs"):
+        monkeypatch.setitem(PACE, topic, 0.001)
+        live.budget.spent(topic, 0.0)
+    chance, last_id = random.Random(1), str(changes.mark)
+    untold: set[str] = set()
+    for turn in range(300):
+        tab = Listener(live, last_id, dag="etl", runs="1")
+        tab.last_id = last_id
+        for _ in range(chance.randrange(4)):
+            changed = chance.choice(["dag", "runs"])
+            untold.add(changed)
+            changes._note(
+                changes.mark._replace(seq=changes.mark.seq + 1),
+                frozenset({("etl", "") if changed == "dag" else ("other", f"r{turn}")}),
+            )
+            if chance.random() < 0.7:
+                await tab.next()
+                untold -= set(tab.told)
+                tab.told.clear()
+        last_id = tab.last_id
+        await tab.close()
+    tab = Listener(live, last_id, dag="etl", runs="1")
+    for _ in range(1 + len(untold)):
+        await tab.next()
+    assert untold <= set(tab.told)
