@@ -138,7 +138,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=1000, help="of the large log, in MB")
     parser.add_argument("--only", choices=["large", "live"])
     given = parser.parse_args()
-    with Server(ASYNCFLOW_PARALLELISM=str(given.tasks + 2)) as server:
+    with Server(ASYNCFLOW_CONCURRENCY=str(given.tasks + 2)) as server:
         if given.only != "live":
             large(server, given.size)
         if given.only != "large":

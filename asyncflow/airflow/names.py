@@ -116,6 +116,9 @@ EXPORTS: dict[str, dict[str, str]] = {
         "SegmentWindow"
     },
     "airflow.plugins_manager": {"authoring.plugins": "AirflowPlugin"},
+    "airflow.providers.standard.exceptions": {
+        "operators.hitl": "HITLRejectException HITLTimeoutError HITLTriggerEventError"
+    },
     "airflow.providers.standard.operators.hitl": {
         "operators.hitl": "HITLOperator HITLEntryOperator ApprovalOperator HITLBranchOperator HITLRejectException "
         "HITLTimeoutError HITLTriggerEventError"
