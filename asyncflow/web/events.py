@@ -21,6 +21,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from asyncflow.core.models import TaskKey
+from asyncflow.core.states import RunType
 from asyncflow.engine.audit import AUDIT
 from asyncflow.engine.changes import CONNECTIONS, POOLS, VARIABLES, Changes, Mark, Named
 from asyncflow.errors import InvalidInput
@@ -44,6 +45,8 @@ PACE = {
 PACE |= {"server": 1.9, "serverlog": 0.5}
 #: topics of the pages about the server itself: they go by the clock and by its log, not by commits
 _ANNOUNCED = frozenset({"server", "serverlog"})
+#: how the ids of runs begin that came of datasets
+_BY_DATASETS = f"{RunType.DATASET_TRIGGERED}__"
 #: to a tab that may have missed lines: it asks for what it has not
 _LOG_MISSED = "event: log\ndata: \n\n"
 
@@ -196,7 +199,8 @@ _TOPICS: Mapping[str, Callable[[frozenset[Named]], bool]] = {
     "variables": partial(_holds, (VARIABLES, "")),
     "connections": partial(_holds, (CONNECTIONS, "")),
     "runs": lambda names: any(run_id for _, run_id in names),
-    "datasets": lambda names: any(not run_id for _, run_id in names),  # events of datasets, what is queued, DAGs
+    # what is of no run (events of datasets, what is queued, DAGs), and the runs that came of events
+    "datasets": lambda names: any(not run_id or run_id.startswith(_BY_DATASETS) for _, run_id in names),
     "audit": partial(_holds, (AUDIT, "")),
     **dict.fromkeys(_ANNOUNCED, lambda names: False),
 }
