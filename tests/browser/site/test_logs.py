@@ -9,9 +9,10 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.acceptance.server import ServeProcess, until
+from tests.browser.site.test_pages import violations
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
@@ -46,6 +47,17 @@ with DAG("quiet", start_date=datetime(2026, 1, 1), schedule=None):
         pass
 
     hush()
+
+with DAG("many", start_date=datetime(2026, 1, 1), schedule=None):
+
+    @task
+    def copy(n, ti=None):
+        ti.xcom_push("text", "<script>alert(1)</script>" * 900)
+        if n == 2:
+            raise ValueError("<b>two</b>")
+        return {"n": [n]}
+
+    copy.expand(n=[0, 1, 2])
 
 with DAG("asker", start_date=datetime(2026, 1, 1), schedule=None):
     ApprovalOperator(task_id="approve", subject="Load <b>all</b> of it?", body="There are 7 files.")
@@ -82,7 +94,7 @@ class Talk:
 def dags(server: ServeProcess) -> None:
     """The DAGs of these tests."""
     server.write("logs.py", DAGS)
-    for dag_id in ("talker", "quiet", "asker"):
+    for dag_id in ("talker", "quiet", "many", "asker"):
         server.wait_for_dag(dag_id)
 
 
@@ -162,6 +174,17 @@ def test_folds_and_levels_go_on_while_it_is_written(tab: Page, talk: Talk) -> No
     expect(log.locator(".line").filter(has_text="inside three")).to_be_visible()
     tab.keyboard.press("e")
     expect(log.locator(".line").filter(has_text="inside one")).to_be_hidden()
+
+
+def test_a_level_goes_on_while_it_is_written(tab: Page, talk: Talk) -> None:
+    talk.say(line("calm") + line("careful", "WARNING"))
+    tab.goto(talk.address)
+    expect(tab.locator("#log")).to_contain_text("careful")
+    tab.get_by_label("Level").select_option("warning")
+    expect(tab).to_have_url(re.compile("level=warning"))
+    expect(tab.locator("#log .line")).to_have_count(1)
+    talk.say(line("still calm") + line("worse", "ERROR") + "because\n")
+    expect(tab.locator("#log .line")).to_have_text([re.compile("careful"), re.compile("worse"), re.compile("because")])
 
 
 def test_no_bytes_do_harm(tab: Page, talk: Talk) -> None:
@@ -278,6 +301,64 @@ def test_a_level_a_place_and_a_search_without_scripts(plain: Page, large: str) -
     plain.get_by_label("Search", exact=True).fill("needle")
     plain.get_by_role("button", name="Find").click()
     expect(plain.locator("#log mark")).to_be_in_viewport()
+
+
+# ---- copies of a mapped task ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def mapped(server: ServeProcess, dags: None) -> str:
+    """The address of a mapped task, one copy of which has failed."""
+    run = server.run_to_end("many")
+    return f"/dags/many/runs/{quote(run['run_id'], safe='')}/tasks/copy"
+
+
+def test_the_copies_of_a_mapped_task_are_sorted_chosen_and_cleared(
+    tab: Page, mapped: str, server: ServeProcess
+) -> None:
+    tab.goto(mapped)
+    expect(tab).to_have_url(re.compile("/tasks/copy/copies$"))
+    expect(tab.locator("#copies tbody tr")).to_have_count(3)
+    tab.get_by_role("link", name="Duration").click()
+    expect(tab.locator("#copies th[aria-sort]")).to_contain_text("Duration")
+    tab.get_by_role("link", name="1 failed").click()
+    expect(tab.locator("#copies tbody tr")).to_have_count(1)
+    tab.get_by_label("Select copy[2]").check()
+    tab.locator("#pick").get_by_role("button", name="Clear").click()
+    dialog = tab.get_by_role("dialog")
+    expect(dialog).to_contain_text("copy[2]")
+    dialog.get_by_role("button", name="Clear").click()
+    expect(tab.get_by_role("status").filter(has_text="was cleared")).to_be_visible()
+    run_id = server.call("list_runs", dag_id="many")[0]["run_id"]
+    server.wait_for_run("many", run_id)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1024, 1600])
+def test_nothing_to_stumble_over(
+    chromium: Browser, server: ServeProcess, mapped: str, large: str, axe: str, theme: str, width: int
+) -> None:
+    run_id = server.call("trigger_dag", dag_id="asker")["run_id"]
+    server.call("unpause_dag", dag_id="asker")
+    until(lambda: len([row for row in server.call("list_questions") if row["run_id"] == run_id]) == 2, "both ask")
+    asker = f"/dags/asker/runs/{quote(run_id, safe='')}/tasks"
+    context = chromium.new_context(
+        base_url=server.address,
+        viewport={"width": width, "height": 900},
+        color_scheme=theme,  # type: ignore[arg-type]
+        bypass_csp=True,  # axe is put in by the test
+    )
+    page, wrong = context.new_page(), []
+    pages = [f"{mapped}/copies", f"{mapped}?map_index=2", f"{mapped}/log?map_index=2", f"{mapped}/events?map_index=2"]
+    pages += [f"{large}?at=0", f"{large}?level=error", f"{asker}/approve", f"{asker}/choose/answer", "/answers"]
+    for address in pages:
+        page.goto(address)
+        if (wide := page.evaluate("document.documentElement.scrollWidth")) > width:
+            wrong.append(f"{address}: {wide} px wide")
+        wrong += [f"{address}: {text}" for text in violations(page, axe)]
+    context.close()
+    server.call("mark_run", dag_id="asker", run_id=run_id, state="failed")
+    assert not wrong, "\n".join(wrong)
 
 
 # ---- answers --------------------------------------------------------------------------------------------------------
