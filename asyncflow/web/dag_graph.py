@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -11,12 +12,13 @@ from asyncflow.core.models import DagRun
 from asyncflow.core.specs import DagSpec
 from asyncflow.core.states import RunState
 from asyncflow.engine.dag_pages import CellPart, DagPages, NumberedRun
-from asyncflow.web import address, dag_tree, graph_view, views
+from asyncflow.web import address, dag_tree, graph_marks, graph_view, views
 from asyncflow.web.dag_grid import LIT
 from asyncflow.web.dag_head import head
 from asyncflow.web.forecast import Forecast, forecast, insight
 from asyncflow.web.laying import laid_out
 from asyncflow.web.ports import Actions
+from asyncflow.web.preferences import moment_text, preferences
 from asyncflow.web.templating import fingerprint, language, page, unchanged
 
 _RUNS_OFFERED = 25
@@ -58,6 +60,8 @@ async def _answer(request: Request, template: str) -> Response:
     laid = await laid_out(tuple(graph_view.nodes(lines)), tuple(between), down)
     kept = dict(params)
     toggles = {line.id: _link(kept, open=dag_tree.toggled(spec, is_open, line.id)) for line in lines if line.is_group}
+    words, zone = language(request), preferences(request).zone_of(dag.spec.timezone)
+    shapes = graph_view.shapes(lines, laid, between, parts, run, toggles, known, words)
     return page(
         request,
         template,
@@ -69,8 +73,9 @@ async def _answer(request: Request, template: str) -> Response:
         live=run is not None and run.state in (RunState.QUEUED, RunState.RUNNING),
         width=round(laid.width),
         height=round(laid.height),
-        shapes=graph_view.shapes(lines, laid, between, parts, run, toggles, known, language(request)),
-        links=graph_view.arrows(spec, laid, known, down=down),
+        shapes=shapes,
+        boxes=graph_marks.boxes(shapes, words, partial(moment_text, zone=zone)),
+        links=graph_marks.arrows(graph_view.arrows(spec, laid, known, down=down)),
         down=down,
         turn=_link(kept, dir=None if down else "down"),
         open_all=_link(kept, open=dag_tree.ALL) if spec.groups else None,

@@ -44,6 +44,7 @@ class Head:
     name: str
     path: str
     description: str
+    timezone: str
     tags: tuple[str, ...]
     paused: bool
     active: bool
@@ -70,6 +71,7 @@ def head(pages: DagPages, dag: StoredDag, tab: str) -> Head:
         name=spec.display_name or spec.dag_id,
         path=path,
         description=spec.description or "",
+        timezone=spec.timezone,
         tags=spec.tags,
         paused=dag.paused,
         active=dag.active,

@@ -129,7 +129,7 @@ def render(request: Request, name: str, context: dict[str, Any]) -> str:
         {
             "_": i18n.Language(wishes.language),
             "wishes": wishes,
-            "zone": wishes.zone_of(context.get("dag_zone")),
+            "zone": wishes.zone_of(context.get("dag_zone") or getattr(context.get("head"), "timezone", None)),
             "now": datetime.now(UTC),
             "here": request.url.path + (f"?{request.url.query}" if request.url.query else ""),
             "form_token": form_token(request),

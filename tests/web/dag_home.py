@@ -124,14 +124,14 @@ class DagHome:
             writes.append(Journal(at=run.run_after, event="run.made", dag_id=run.dag_id, run_id=run.run_id))
         await self.store.commit(writes)
 
-    async def get(self, path: str) -> httpx.Response:
+    async def get(self, path: str, **cookies: str) -> httpx.Response:
         transport = httpx.ASGITransport(app=self._app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost", cookies=cookies) as client:
             return await client.get(path)
 
-    async def page(self, path: str) -> str:
+    async def page(self, path: str, **cookies: str) -> str:
         """The text of a page that must be there."""
-        answer = await self.get(path)
+        answer = await self.get(path, **cookies)
         assert answer.status_code == 200, answer.text
         return answer.text
 

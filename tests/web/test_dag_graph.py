@@ -160,3 +160,22 @@ async def test_a_state_of_the_legend_stands_out_and_the_rest_of_the_address_stay
     assert "lit-failed" in text
     assert 'href="?dir=down&amp;lit=queued"' in text
     assert 'href="?dir=down" data-light="failed"' in text
+
+
+async def test_times_are_in_the_zone_of_the_dag_when_the_reader_wants_that(home: DagHome) -> None:
+    await home.save(a_spec(timezone="Asia/Seoul"), "v2", at=DAY0 + DAY)
+    await home.add(a_run(0))
+    text = await home.page("/dags/etl/code", asyncflow_zone="dag")
+    assert "2026-01-02 09:00:00" in text
+
+
+async def test_names_that_are_markup_stay_text(home: DagHome) -> None:
+    odd = '"><script>alert(1)</script>'
+    tasks = {
+        "a": TaskSpec(task_id="a", label=odd, operator=odd, downstream=("b",), edge_labels={"b": odd}),
+        "b": TaskSpec(task_id="b", upstream=("a",)),
+    }
+    await home.save(a_spec(tasks=tasks, groups={}), "v2", at=DAY0 + DAY)
+    text = await home.page("/dags/etl/graph")
+    assert "<script>alert" not in text
+    assert text.count("&lt;script&gt;") >= 3
