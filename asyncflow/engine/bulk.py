@@ -6,7 +6,7 @@ thousands of them do not stop it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any, NamedTuple
@@ -24,8 +24,8 @@ from asyncflow.errors import AsyncflowError, InvalidInput
 #: what can be done to task instances, and to runs
 TASK_ACTIONS = ("clear", "success", "failed", "skipped", "cancel")
 RUN_ACTIONS = ("clear", "success", "failed", "cancel", "delete")
-#: runs that are changed in one turn
-_AT_ONCE = 10
+#: runs, and task instances of theirs, that are changed in one turn
+_RUNS_AT_ONCE, _TASKS_AT_ONCE = 10, 200
 #: what "cancel" ends: all that has a process, a trigger or a place in a queue of one
 _AT_WORK = frozenset(
     {TaskState.QUEUED, TaskState.RUNNING, TaskState.RESTARTING, TaskState.DEFERRED, TaskState.UP_FOR_RESCHEDULE}
@@ -115,10 +115,8 @@ class BulkActions(Lookup):
         async with anyio.create_task_group() as waiting:  # while files are being loaded, each may take a moment
             for dag_id in dict.fromkeys(dag_id for dag_id, _ in groups):
                 waiting.start_soon(self._files.ready, dag_id)
-        names = list(groups)
-        for at in range(0, len(names), _AT_ONCE):
-            batch = {name: groups[name] for name in names[at : at + _AT_ONCE]}
-            await self._bring(list(batch))
+        for batch in batches(groups):
+            await self._bring([name for name, _ in batch])
             await self._scheduler.do(partial(_each, batch, change, outcome))
         return outcome
 
@@ -141,14 +139,30 @@ def _check(action: str, accepted: Sequence[str]) -> None:
         raise InvalidInput(f"action={action!r}: accepted are {', '.join(accepted)}.")
 
 
+def batches(groups: Mapping[RunName, Instances]) -> Iterator[list[tuple[RunName, Instances]]]:
+    """What is done in one turn each; many instances of one run are parted."""
+    batch: list[tuple[RunName, Instances]] = []
+    room = _TASKS_AT_ONCE
+    for name, instances in groups.items():
+        for at in range(0, max(1, len(instances)), _TASKS_AT_ONCE):
+            part = instances[at : at + _TASKS_AT_ONCE]
+            if len(batch) == _RUNS_AT_ONCE or len(part) > room:
+                yield batch
+                batch, room = [], _TASKS_AT_ONCE
+            batch.append((name, part))
+            room -= len(part)
+    if batch:
+        yield batch
+
+
 def _each(
-    batch: Mapping[RunName, Instances],
+    batch: Sequence[tuple[RunName, Instances]],
     change: Callable[[World, datetime, RunName, Instances, Outcome], None],
     outcome: Outcome,
     world: World,
     now: datetime,
 ) -> None:
-    for name, instances in batch.items():
+    for name, instances in batch:
         try:
             change(world, now, name, instances, outcome)
         except AsyncflowError as error:
