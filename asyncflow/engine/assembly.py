@@ -135,6 +135,7 @@ class Server:
             loader=self.loader,
             hosts=self.pool,
             changes=self.changes,
+            starts=self.launcher.starts,
         )
 
     def _outbox(self) -> Outbox:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import partial
@@ -86,6 +86,8 @@ class Launcher:
         self.files: DagFiles
         self.callback_done: Callable[[CallbackDone], None]
         self.lookout: Lookout
+        #: seconds that the last tries took from getting their slots to their process
+        self.starts: deque[float] = deque(maxlen=1000)
         self._executor = executor
         self._logs = logs
         self._clock = clock
@@ -209,6 +211,7 @@ class Launcher:
         """A child said something; becomes a fact of the next turn."""
         match message:
             case TryStarted():
+                self._note_start(message)
                 self.scheduler.tell(partial(_started, message))
             case TryFinished():
                 self.finished(message)
@@ -226,6 +229,13 @@ class Launcher:
                 self.callback_done(message)
             case _:
                 pass
+
+    def _note_start(self, message: TryStarted) -> None:
+        world = self.scheduler.world
+        key = world.instance_of(message.token)
+        ti = world.task_instance(key) if key is not None else None
+        if ti is not None and ti.queued_at is not None:
+            self.starts.append(max(0.0, (message.at - ti.queued_at).total_seconds()))
 
     def finished(self, message: TryFinished) -> None:
         """A try's process has exited; acknowledged once that is committed."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -36,7 +36,7 @@ class Lag(NamedTuple):
     most: float
 
 
-def quantiles(seconds: Sequence[float]) -> Lag:
+def quantiles(seconds: Iterable[float]) -> Lag:
     """Median, 99th percentile and maximum; zeros for nothing."""
     ordered = sorted(seconds)
     last = len(ordered) - 1

@@ -11,7 +11,7 @@ import platform
 import shutil
 import sqlite3
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -108,6 +108,7 @@ class Vitals:
     callbacks_due: int
     late_runs: int
     backfills: int
+    starts: Lag  #: what the last thousand tries took from getting their slots to their process
     writes: Lag  #: what the last thousand transactions took
     database: int  #: bytes
     wal: int
@@ -165,6 +166,7 @@ class ServerPages:
         loader: Loader,
         hosts: Hosts,
         changes: Changes,
+        starts: Collection[float],
     ) -> None:
         self.log = ServerLog(settings.server_log)
         self.origins: Mapping[str, Origin] = {}
@@ -177,6 +179,7 @@ class ServerPages:
         self._loader = loader
         self._hosts = hosts
         self._changes = changes
+        self._starts = starts
         self._started_at = clock.now()
         self._last_load: LastLoad | None = None
         self._last_event: tuple[int, datetime | None] = (0, None)
@@ -244,6 +247,7 @@ class ServerPages:
             callbacks_due=asks.callbacks_due,
             late_runs=asks.late_runs,
             backfills=asks.backfills,
+            starts=quantiles(self._starts),
             writes=quantiles(self._store.write_seconds),
             database=sizes.database,
             wal=sizes.wal,

@@ -36,6 +36,7 @@ def vitals(*groups: Group, **changed: Any) -> Vitals:
         "callbacks_due": 0,
         "late_runs": 0,
         "backfills": 0,
+        "starts": Lag(0.001, 0.002, 0.003),
         "writes": Lag(0.001, 0.002, 0.003),
         "database": 1,
         "wal": 0,

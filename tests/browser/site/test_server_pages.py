@@ -45,6 +45,7 @@ def test_health_shows_what_runs_without_being_asked_again(tab: Page, server: Ser
     row = tab.get_by_role("row").filter(has_text="running")
     expect(row).to_contain_text("slow.talk")
     expect(tab.locator(".processes")).to_contain_text("slow.talk")
+    expect(tab.get_by_text("From a slot to the process")).to_be_visible()
     server.call("mark_run", dag_id="slow", run_id=run["run_id"], state="failed")
     expect(row).to_have_count(0)
     row = tab.locator(".processes").get_by_role("row").filter(has_text="zygote")
