@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import getpass
 import importlib
 import logging
+import os
 import pkgutil
 import random
 import string
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -22,6 +25,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 TemporaryDirectory = tempfile.TemporaryDirectory
 #: the marker Airflow uses for "no session given"
 NEW_SESSION = None
+IS_WINDOWS = False
 
 log = logging.getLogger(__name__)
 
@@ -135,6 +139,24 @@ def qualname(o: Any) -> str:
 def to_boolean(astring: str | None) -> bool:
     """Is this text one of t, true, y, yes, on, 1?"""
     return astring is not None and astring.lower() in ("true", "t", "y", "yes", "on", "1")
+
+
+def getuser() -> str:
+    """The name of the user that this process runs as; its number where it has no name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
+
+
+def is_tty() -> bool:
+    """Does a person read what is printed?"""
+    return sys.stdout.isatty()
+
+
+def is_terminal_support_colors() -> bool:
+    """Is what is printed read in a terminal that knows colours?"""
+    return is_tty() and os.environ.get("TERM", "dumb") != "dumb"
 
 
 def get_random_string(length: int = 8, choices: str = string.ascii_letters + string.digits) -> str:

@@ -188,6 +188,7 @@ EXPORTS: dict[str, dict[str, str]] = {
         "TriggeringAssetEventsAccessor",
         "authoring.statestore": "NEVER_EXPIRE",
     },
+    "airflow.sdk.execution_time.xcom": {"authoring.xcomstore": "XCom"},
     "airflow.sensors.base": {"sensors.base": "BaseSensorOperator PokeReturnValue poke_mode_only"},
     "airflow.sensors.bash": {"sensors.bash": "BashSensor"},
     "airflow.sensors.date_time": {"sensors.date_time": "DateTimeSensor DateTimeSensorAsync"},
@@ -248,6 +249,7 @@ EXPORTS: dict[str, dict[str, str]] = {
         "airflow.provider_support": "context_to_airflow_vars AIRFLOW_VAR_NAME_FORMAT_MAPPING",
     },
     "airflow.utils.process_utils": {"airflow.functions": "execute_in_subprocess"},
+    "airflow.utils.platform": {"airflow.functions": "IS_WINDOWS getuser is_tty is_terminal_support_colors"},
     "airflow.utils.session": {"airflow.functions": "provide_session NEW_SESSION"},
     "airflow.utils.setup_teardown": {"authoring.setup_teardown": "SetupTeardownContext"},
     "airflow.utils.state": {

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
+import io
 import logging
+import os
 import subprocess
 from typing import Any
 
@@ -197,3 +199,21 @@ def test_modules_of_a_package_are_named() -> None:
 
     assert "asyncflow.airflow.functions" in list(functions.iter_namespace(asyncflow.airflow))
     assert [functions.is_valid_dotpath(path) for path in ("a.b_c", "a-b", "", "a..b")] == [True, False, False, False]
+
+
+def test_who_runs_this_is_named_also_without_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOGNAME", "ada")
+    assert functions.getuser() == "ada"
+
+    def unknown() -> str:
+        raise KeyError("uid not found")
+
+    monkeypatch.setattr("getpass.getuser", unknown)
+    assert functions.getuser() == str(os.getuid())
+
+
+def test_output_that_nobody_watches_has_no_colours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr("sys.stdout", io.StringIO())
+    assert not functions.is_tty()
+    assert not functions.is_terminal_support_colors()
