@@ -46,7 +46,7 @@ async def test_the_head_says_which_datasets_a_dag_waits_for(home: DagHome) -> No
     text = await home.page("/dags/etl/details")
     assert "waits for s3://a and s3://b" in text
     assert "1 of 2 datasets updated" in text
-    assert "<code>s3://b</code> <small>awaited" in text
+    assert "<code>s3://b</code></a> <small>awaited" in text
 
 
 async def test_runs_show_interval_due_and_start(home: DagHome) -> None:
