@@ -140,17 +140,19 @@ def _check(action: str, accepted: Sequence[str]) -> None:
 
 
 def batches(groups: Mapping[RunName, Instances]) -> Iterator[list[tuple[RunName, Instances]]]:
-    """What is done in one turn each; many instances of one run are parted."""
+    """What is done in one turn each.
+
+    Those of one run stay together: marking some clears what has failed below them, which must not start before it is
+    marked, too.
+    """
     batch: list[tuple[RunName, Instances]] = []
     room = _TASKS_AT_ONCE
     for name, instances in groups.items():
-        for at in range(0, max(1, len(instances)), _TASKS_AT_ONCE):
-            part = instances[at : at + _TASKS_AT_ONCE]
-            if len(batch) == _RUNS_AT_ONCE or len(part) > room:
-                yield batch
-                batch, room = [], _TASKS_AT_ONCE
-            batch.append((name, part))
-            room -= len(part)
+        if len(batch) == _RUNS_AT_ONCE or (batch and len(instances) > room):
+            yield batch
+            batch, room = [], _TASKS_AT_ONCE
+        batch.append((name, instances))
+        room -= len(instances)
     if batch:
         yield batch
 

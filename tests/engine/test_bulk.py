@@ -10,7 +10,7 @@ def test_a_turn_has_few_runs_and_few_instances() -> None:
     assert [len(batch) for batch in batches(runs)] == [10, 10, 5]
     big = {("d", "r0"): [("t", n) for n in range(450)], ("d", "r1"): [("u", -1)] * 60, ("d", "r2"): [("v", -1)]}
     found = [[(name[1], len(part)) for name, part in batch] for batch in batches(big)]
-    assert found == [[("r0", 200)], [("r0", 200)], [("r0", 50), ("r1", 60), ("r2", 1)]]
+    assert found == [[("r0", 450)], [("r1", 60), ("r2", 1)]]
     assert list(batches({})) == []
 
 
