@@ -2,26 +2,68 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from functools import partial
+from typing import NamedTuple
 
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 
 from asyncflow.core.models import DagRun
 from asyncflow.core.specs import DagSpec
 from asyncflow.core.states import RunState
-from asyncflow.engine.dag_pages import CellPart, DagPages, NumberedRun
+from asyncflow.engine.dag_pages import CellPart, DagPages, GridWindow, NumberedRun
 from asyncflow.web import address, dag_tree, graph_marks, graph_view, views
 from asyncflow.web.dag_grid import LIT
 from asyncflow.web.dag_head import head
+from asyncflow.web.dag_tree import Line
 from asyncflow.web.forecast import Forecast, forecast, insight
+from asyncflow.web.i18n import Language
+from asyncflow.web.kept import Kept
 from asyncflow.web.laying import laid_out
 from asyncflow.web.ports import Actions
 from asyncflow.web.preferences import moment_text, preferences
 from asyncflow.web.templating import fingerprint, language, page, unchanged
 
 _RUNS_OFFERED = 25
+
+
+class Drawing(NamedTuple):
+    """A graph as it is sent; that of a run which goes on depends on the time, too, and is not kept."""
+
+    width: int
+    height: int
+    groups: list[graph_view.Shape]  #: those that are open
+    boxes: Markup
+    links: Markup
+    foreseen: Forecast
+    made_from: tuple[DagSpec, dict[str, float]]  #: these objects, not equal ones: comparing them would take longer
+
+
+_kept = Kept[Drawing](32)
+
+
+class _Shown(NamedTuple):
+    """What a graph is made from."""
+
+    whole: DagSpec
+    spec: DagSpec  #: narrowed to the tasks around one, perhaps
+    is_open: frozenset[str]
+    lines: list[Line]
+    run: NumberedRun | None
+    parts: list[CellPart]
+    window: GridWindow
+    params: dict[str, str]
+
+    @property
+    def live(self) -> bool:
+        return self.run is not None and self.run.state in (RunState.QUEUED, RunState.RUNNING)
+
+    @property
+    def down(self) -> bool:
+        return address.choice(self.params, "dir", ("down", "right")) == "down"
 
 
 async def show(request: Request) -> Response:
@@ -52,16 +94,10 @@ async def _answer(request: Request, template: str) -> Response:
     have = fingerprint(dag.version, dag.paused, address.query(params), run and (run.run_id, run.state), seq)
     if template.startswith("dags/_") and params.get("have") == have:
         return unchanged()
-    down = address.choice(params, "dir", ("down", "right")) == "down"
-    between = graph_view.edges(spec, lines)
-    usual = await pages.usual(window)
-    foreseen = await expected(pages, whole, usual, run)
-    known = insight(lines, forecast(whole, usual, None, {}, window.now), usual, foreseen)
-    laid = await laid_out(tuple(graph_view.nodes(lines)), tuple(between), down)
     kept = dict(params)
-    toggles = {line.id: _link(kept, open=dag_tree.toggled(spec, is_open, line.id)) for line in lines if line.is_group}
-    words, zone = language(request), preferences(request).zone_of(dag.spec.timezone)
-    shapes = graph_view.shapes(lines, laid, between, parts, run, toggles, known, words)
+    shown = _Shown(whole, spec, is_open, lines, run, parts, window, kept)
+    drawn = await _drawn(request, shown, seq, dag.spec.timezone)
+    foreseen = drawn.foreseen
     return page(
         request,
         template,
@@ -70,14 +106,10 @@ async def _answer(request: Request, template: str) -> Response:
         query=address.query(params),
         run=run,
         runs=run_choices(window.runs, run),
-        live=run is not None and run.state in (RunState.QUEUED, RunState.RUNNING),
-        width=round(laid.width),
-        height=round(laid.height),
-        shapes=shapes,
-        boxes=graph_marks.boxes(shapes, words, partial(moment_text, zone=zone)),
-        links=graph_marks.arrows(graph_view.arrows(spec, laid, known, down=down)),
-        down=down,
-        turn=_link(kept, dir=None if down else "down"),
+        live=shown.live,
+        drawn=drawn,
+        down=shown.down,
+        turn=_link(kept, dir=None if shown.down else "down"),
         open_all=_link(kept, open=dag_tree.ALL) if spec.groups else None,
         close_all=_link(kept, open=dag_tree.NONE) if spec.groups else None,
         badge=views.badge(run.state.value) if run else None,
@@ -94,6 +126,47 @@ async def _answer(request: Request, template: str) -> Response:
         ways=dag_tree.AROUND,
         all_tasks=_link(kept, root=None, around=None),
         fields={name: params.get(name, "") for name in ("open", "dir", "lit")},
+    )
+
+
+async def _drawn(request: Request, shown: _Shown, seq: int, dag_zone: str) -> Drawing:
+    """The drawing, as it was made before if it would be the same."""
+    pages: DagPages = request.app.state.actions.dag_pages
+    words, zone = language(request), preferences(request).zone_of(dag_zone)
+    usual = await pages.usual(shown.window)
+    number = shown.run and shown.run.id
+    key = (id(shown.whole), id(usual), number, seq, address.query(shown.params), words.code, zone.key)
+    known = None if shown.live else _kept.get(key)
+    if known is not None and known.made_from[0] is shown.whole and known.made_from[1] is usual:
+        return known
+    drawn = await _draw(pages, shown, usual, words, partial(moment_text, zone=zone))
+    if not shown.live:
+        _kept.keep([(key, drawn)])
+    return drawn
+
+
+async def _draw(
+    pages: DagPages, shown: _Shown, usual: dict[str, float], words: Language, moment: Callable[[datetime], str]
+) -> Drawing:
+    whole, spec, lines = shown.whole, shown.spec, shown.lines
+    foreseen = await expected(pages, whole, usual, shown.run)
+    known = insight(lines, forecast(whole, usual, None, {}, shown.window.now), usual, foreseen)
+    between = graph_view.edges(spec, lines)
+    laid = await laid_out(tuple(graph_view.nodes(lines)), tuple(between), shown.down)
+    toggles = {
+        line.id: _link(shown.params, open=dag_tree.toggled(spec, shown.is_open, line.id))
+        for line in lines
+        if line.is_group
+    }
+    shapes = graph_view.shapes(lines, laid, between, shown.parts, shown.run, toggles, known, words)
+    return Drawing(
+        width=round(laid.width),
+        height=round(laid.height),
+        groups=[shape for shape in shapes if shape.kind == "group"],
+        boxes=graph_marks.boxes(shapes, words, moment),
+        links=graph_marks.arrows(graph_view.arrows(spec, laid, known, down=shown.down)),
+        foreseen=foreseen,
+        made_from=(whole, usual),
     )
 
 
