@@ -170,7 +170,7 @@ class Live:
                 turn = max(turn, tick.over_at)  # this tick knows nothing of it
             if turn > now:
                 return turn
-            tab.due_at[topic] = self.budget.reserve(topic, now)
+            tab.due_at[topic] = self.budget.reserve(topic, now, len(self._tabs))
         return tab.due_at[topic]
 
     def _told(self, tab: Tab, topic: str, now: float) -> str:

@@ -13,8 +13,10 @@ from typing import NamedTuple
 from asyncflow.engine.changes import Mark
 from asyncflow.web.kept import Kept
 
-#: share of a core that fetches may take in the long run
-SHARE = 0.07
+#: share of a core that the fetches of many tabs may take in the long run, and those of a few
+SHARE, GENEROUS = 0.07, 0.3
+#: tabs that get the generous share; with more it shrinks
+_FEW = 10
 #: seconds of fetching that may be saved up in quiet times
 SAVED = 0.3
 #: seconds that a tab waits at most
@@ -37,10 +39,11 @@ class Budget:
         known = self._costs.get(topic)
         self._costs[topic] = seconds if known is None else known + _NEWEST * (seconds - known)
 
-    def reserve(self, topic: str, now: float) -> float:
-        """The moment at which one event of a topic may go out."""
-        start = max(self._free_at, now - SAVED / SHARE)
-        self._free_at = min(start + self._costs.get(topic, _UNKNOWN) / SHARE, now + LONGEST)
+    def reserve(self, topic: str, now: float, tabs: int) -> float:
+        """The moment at which one event of a topic may go out, while so many tabs are open."""
+        share = max(SHARE, GENEROUS * min(1.0, _FEW / max(tabs, 1)))
+        start = max(self._free_at, now - SAVED / share)
+        self._free_at = min(start + self._costs.get(topic, _UNKNOWN) / share, now + LONGEST)
         return max(start, now)
 
     def behind(self, now: float) -> float:

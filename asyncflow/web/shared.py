@@ -27,7 +27,7 @@ from asyncflow.web.templating import PRINT
 #: header of a fetch: topic and mark of the event that caused it
 SEEN = "asyncflow-seen"
 #: answers that are kept, and the largest of them in bytes
-_KEPT, _LARGEST = 64, 2_000_000
+_KEPT, _LARGEST = 48, 600_000
 #: stands for the reader's form token in what is kept: no page has such characters
 _TOKEN = b"\x00token\x00"
 

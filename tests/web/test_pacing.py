@@ -8,14 +8,14 @@ from asyncflow.engine.changes import Mark
 from asyncflow.web.pacing import LONGEST, SAVED, SHARE, Budget, Ticks
 
 
-def _given(budget: Budget, count: int, now: float) -> list[float]:
-    return [budget.reserve("dags", now) for _ in range(count)]
+def _given(budget: Budget, count: int, now: float, tabs: int = 200) -> list[float]:
+    return [budget.reserve("dags", now, tabs) for _ in range(count)]
 
 
 def test_in_quiet_times_each_event_goes_out_at_once() -> None:
     budget = Budget()
     budget.spent("dags", 0.01)
-    assert all(budget.reserve("dags", float(second)) == second for second in range(100, 200))
+    assert all(budget.reserve("dags", float(second), 200) == second for second in range(100, 200))
 
 
 def test_a_burst_is_spread_so_that_its_fetches_take_their_share_alone() -> None:
@@ -26,6 +26,13 @@ def test_a_burst_is_spread_so_that_its_fetches_take_their_share_alone() -> None:
     assert at_once * 0.002 == pytest.approx(SAVED, abs=0.004)
     assert moments[299] - moments[200] == pytest.approx(99 * 0.002 / SHARE)
     assert budget.behind(1000.0) > 0
+
+
+def test_a_few_tabs_may_take_more() -> None:
+    few, many = Budget(), Budget()
+    for budget in (few, many):
+        budget.spent("dags", 0.01)
+    assert _given(few, 100, 1000.0, tabs=3)[-1] < _given(many, 100, 1000.0, tabs=300)[-1]
 
 
 def test_nobody_waits_for_ever() -> None:
