@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from html import unescape
+from itertools import product
 
+import httpx
 import pytest
 
 from asyncflow.core.specs import TaskGroupSpec, TaskSpec
@@ -255,3 +258,16 @@ def test_a_run_shows_one_task_or_group_alone(empty: Site) -> None:
     assert 'name="all"' not in empty.text(f"{RUN_PATH}?task_id=pair")
     form = empty.get(empty.get(f"{RUN_PATH}/clear?all=1&of_task_id=load").headers["location"])
     assert "This touches 1 task instance." in form.text
+
+
+def test_every_combination_of_filters_is_in_the_address(site: Site) -> None:
+    """What a page shows again, after a change or when its address is opened, is what it showed."""
+    other = a_run(1, "report")
+    site.store(other, a_ti(other, "load", pool="etl", try_number=2), a_ti(other, "extract", state=TaskState.FAILED))
+    choices = ({"state": "failed,success"}, {"dag": "rep"}, {"task": "load"}, {"tries": "more"}, {"pool": "etl"})
+    for chosen in product(*(({}, choice) for choice in choices), ({}, {"sort": "-started"}, {"sort": "due"})):
+        query = httpx.QueryParams({name: text for part in chosen for name, text in part.items()})
+        text = site.text(f"/tasks?{query}")
+        again = unescape(re.findall(r'hx-get="/tasks/table([^"]*)"', text)[0]).rpartition("have=")[0].rstrip("?&")
+        assert rows(site.text(f"/tasks/table{again}")) == rows(text), query
+        assert rows(site.text(f"/tasks{again}")) == rows(text), query
