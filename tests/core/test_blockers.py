@@ -46,7 +46,10 @@ def test_a_full_pool() -> None:
 
 def test_slots_of_the_dag_and_of_the_executor() -> None:
     assert waits_for(started(a_task("a"), a_task("b"), max_active_tasks=1), "b").tasks == (key("a"),)
-    assert waits_for(started(a_task("a"), a_task("b"), parallelism=1), "b").tasks == (key("a"),)
+    game = started(a_task("a"), a_task("b"), parallelism=1)
+    assert waits_for(game, "b").tasks == (key("a"),)
+    game.end(game.start("a"))
+    assert waits_for(game, "b") == Blockers(), "its turn comes now"
 
 
 def test_runs_that_are_before_it() -> None:

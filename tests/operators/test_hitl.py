@@ -91,3 +91,12 @@ def test_the_link_names_dag_and_run() -> None:
     links: list[str] = []
     result = play(dag, logs=False)
     assert links == [f"http://h/dags/d/runs/{result.run_id}"]
+
+
+def test_nobody_has_answered_and_there_are_no_defaults() -> None:
+    assert "HITLTimeoutError" in played(HITLOperator, options=["x"], response_timeout=SOON).errors["ask"]
+
+
+def test_those_who_should_answer_are_named() -> None:
+    made = HITLOperator(task_id="t", subject="?", options=["x"], assigned_users=[{"id": "1", "name": "Kim"}, "lee"])
+    assert made._trigger({"params": {}}).asked["assigned"] == ["Kim", "lee"]

@@ -210,3 +210,11 @@ def test_a_run_with_many_tries_has_pages_of_its_log(site: Site, monkeypatch: pyt
     assert "of load" in text
     assert "of extract" not in text
     assert 'href="?page=1" rel="prev"' in text
+
+
+def test_what_stands_above_a_log_comes_alone_when_it_has_changed(site: Site) -> None:
+    text = site.text(f"{LOAD}/log/head?try=2")
+    assert 'aria-current="true"' in text
+    have = re.search(r"have=(\w+)", text)
+    assert have is not None
+    assert site.get(f"{LOAD}/log/head?try=2&have={have[1]}").status_code == 204
