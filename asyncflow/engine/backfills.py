@@ -15,7 +15,7 @@ from asyncflow.core.messages import AskTimetable
 from asyncflow.core.models import Backfill, BackfillDate, BackfillOptions, DagRun
 from asyncflow.core.specs import DagSpec
 from asyncflow.core.states import BackfillState, Reprocess, RunType
-from asyncflow.core.timetable import CustomTimetable, run_id
+from asyncflow.core.timetable import ContinuousTimetable, CustomTimetable, DataInterval, DatasetOrTimeTimetable, run_id
 from asyncflow.core.world import World
 from asyncflow.engine.clock import Clock
 from asyncflow.engine.files import DagFiles
@@ -40,15 +40,21 @@ def scheduled_dates(spec: DagSpec, start: datetime, end: datetime, most: int = M
     Raises OnlyHostKnows for a custom timetable, InvalidInput for too many runs.
     """
     found: list[BackfillDate] = []
-    last = None
+    inner = spec.timetable.inner if isinstance(spec.timetable, DatasetOrTimeTimetable) else spec.timetable
+    last: DataInterval | None = None
+    earliest: datetime | None = start
     while True:
-        info = timetable.next_run(spec.timetable, last=last, earliest=start, latest=end, catchup=True, now=end)
+        info = timetable.next_run(spec.timetable, last=last, earliest=earliest, latest=end, catchup=True, now=end)
         if info is None or not start <= info.logical_date <= end:
             return found
+        if found and info.logical_date <= found[-1].logical_date:
+            return found  # a continuous schedule has no ticks to go on to
         found.append(BackfillDate(info.logical_date, info.data_interval.start, info.data_interval.end))
         if len(found) > most:
             raise InvalidInput(f"There are more than {most} runs between these dates: choose fewer.")
         last = info.data_interval
+        if not isinstance(inner, ContinuousTimetable):
+            earliest = None  # every later one is: looking for the first tick again costs as much as the next run
 
 
 def options_of(given: Mapping[str, Any]) -> BackfillOptions:
