@@ -87,6 +87,7 @@ def recorded(kind: type[T]) -> type[T]:
 
 def _recorded(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
     signature = inspect.signature(method)
+    usual = {name: parameter.default for name, parameter in signature.parameters.items()}
 
     @wraps(method)
     async def act(self: Any, *args: Any, **kw: Any) -> Any:
@@ -94,7 +95,7 @@ def _recorded(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
         if person is None or _inside.get() or kw.get("dry_run"):
             return await method(self, *args, **kw)
         given = signature.bind(self, *args, **kw).arguments  # raises the TypeError that the call would
-        given.pop("self", None)
+        given = {name: value for name, value in given.items() if name != "self" and value != usual.get(name)}
         token = _inside.set(True)
         try:
             answer = await method(self, *args, **kw)

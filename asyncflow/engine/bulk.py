@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import anyio
 
 from asyncflow.core.models import TaskKey
+from asyncflow.core.sentence import Sentence
 from asyncflow.core.states import FINISHED_RUN, RunState, TaskState
 from asyncflow.core.world import World
 from asyncflow.engine.audit import actor
@@ -168,7 +169,7 @@ def _each(
         try:
             change(world, now, name, instances, outcome)
         except AsyncflowError as error:
-            outcome.refused[str(error)] = None
+            outcome.refused[error.args[0]] = None  # as it is: it may be known in other languages
 
 
 def _change_tasks(
@@ -218,7 +219,7 @@ def _change_run(world: World, now: datetime, name: RunName, _: Instances, outcom
     dag_id, run_id = name
     run = world.run(dag_id, run_id)
     if run is None:
-        outcome.refused[f"DAG {dag_id!r} has no run {run_id!r} any more."] = None
+        outcome.refused[Sentence("DAG {dag} has no run {run} any more.", dag=repr(dag_id), run=repr(run_id))] = None
         return
     if how.action == "cancel" and run.state in FINISHED_RUN:
         return

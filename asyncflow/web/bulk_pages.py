@@ -170,6 +170,6 @@ async def _carry_out(request: Request, form: Any, verb: str, act: Any) -> Respon
             more=max(0, len(refused) - bulk_view.LISTED),
             done=count,
             back=to,
-            section="DAGs",
+            section="Runs" if "/runs" in path else "Tasks",
         )
     return RedirectResponse(to, status_code=303)

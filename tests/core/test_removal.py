@@ -78,7 +78,7 @@ def test_a_queued_run_with_a_process_is_refused() -> None:
     game.trigger()
     game.turn()
     game.world.set_run_state("dag", "run0", RunState.QUEUED, now=game.now)
-    with pytest.raises(Conflict, match="still at work"):
+    with pytest.raises(Conflict, match="are at work"):
         delete(game)
 
 
