@@ -100,7 +100,8 @@ def find(path: Path, text: str, at: int, *, stop: Stop = _never) -> Found:
             place, rest = file.tell(), b""
             while bite := file.read(_BITE):
                 data = rest + bite
-                hits = [hit for form in wanted if (hit := data.lower().find(form)) >= 0]
+                small = data.lower()
+                hits = [hit for form in wanted if (hit := small.find(form)) >= 0]
                 if hits:
                     return Found(place + data.rfind(b"\n", 0, min(hits)) + 1, place)
                 keep = max(len(data) - LONGEST_LINE, data.rfind(b"\n") + 1)  # the beginning of a line that goes on
@@ -122,7 +123,8 @@ def find_back(path: Path, text: str, at: int, *, stop: Stop = _never) -> Found:
                 begin = max(0, end - _BITE)
                 file.seek(begin)
                 data = file.read(end - begin) + after
-                hit = max(data.lower().rfind(form) for form in wanted)
+                small = data.lower()
+                hit = max(small.rfind(form) for form in wanted)
                 if hit >= 0:
                     return Found(_line_start(file, begin + hit), begin)
                 end, after = begin, data[: max(map(len, wanted)) - 1]
