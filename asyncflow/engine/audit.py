@@ -46,7 +46,7 @@ _SECRET = frozenset({"password", "extra", "uri"})
 _BY_NAME = frozenset({"variables", "connections", "pools"})
 #: arguments that are whole files
 _FILES = frozenset({"text", "file", "content", "data"})
-_LISTED, _LONGEST = 20, 2000
+_LISTED, _REASONS, _LONGEST = 20, 3, 2000
 
 
 class Acting(NamedTuple):
@@ -174,15 +174,20 @@ def audit_lines(
         touched = _touched(result)
         line = msgspec.structs.replace(base, **names, map_index=-1 if index is None else index, touched=touched)
         return [line]
+    refused = result.get("refused")
+    if refused:
+        base = msgspec.structs.replace(base, error=" ".join(map(str, refused[:_REASONS])))
+    touched_keys = result.get("tasks") or result.get("runs") or ()
     found: dict[str, list[Sequence[Any]]] = {}
-    for key in result.get("tasks") or result.get("runs") or given.get("keys") or given.get("runs") or ():
+    for key in touched_keys or given.get("keys") or given.get("runs") or ():
         found.setdefault(str(key[0]), []).append(key)
     if not found:
         return [msgspec.structs.replace(base, touched=_touched(result))]
-    return [_of_dag(base, dag_id, keys, bool(result)) for dag_id, keys in found.items()]
+    nothing = 0 if result else None
+    return [_of_dag(base, dag_id, keys, len(keys) if touched_keys else nothing) for dag_id, keys in found.items()]
 
 
-def _of_dag(base: AuditLine, dag_id: str, keys: Sequence[Sequence[Any]], done: bool) -> AuditLine:
+def _of_dag(base: AuditLine, dag_id: str, keys: Sequence[Sequence[Any]], touched: int | None) -> AuditLine:
     runs = {str(key[1]) for key in keys}
     what = [_name(key) for key in keys[:_LISTED]]
     arguments = {name: value for name, value in base.arguments.items() if name not in ("keys", "runs")}
@@ -191,7 +196,7 @@ def _of_dag(base: AuditLine, dag_id: str, keys: Sequence[Sequence[Any]], done: b
         dag_id=dag_id,
         run_id=runs.pop() if len(runs) == 1 else "",
         arguments={**arguments, "what": what + (["..."] if len(keys) > _LISTED else [])},
-        touched=len(keys) if done else None,
+        touched=touched,
     )
 
 

@@ -135,6 +135,9 @@ def test_an_action_on_many_has_a_line_for_each_dag() -> None:
     found = audit_lines(Acting("ui"), "do", {"keys": tasks}, {"tasks": tasks}, "", {"keys": ["x"], "action": "a"}, NOW)
     assert [(line.dag_id, line.run_id, line.touched) for line in found] == [("d", "r", 2), ("e", "", 2)]
     assert found[0].arguments == {"action": "a", "what": ["r.a", "r.b[2]"]}
+    answer = {"tasks": [], "runs": [], "refused": ["It runs.", "It is gone."], "count": 0}
+    (left,) = audit_lines(Acting("ui"), "do", {"runs": [["d", "r"]]}, answer, "", {"runs": []}, NOW)
+    assert (left.run_id, left.touched, left.error) == ("r", 0, "It runs. It is gone.")
     refused = audit_lines(Acting("ui"), "do", {"runs": [["d", "r"]] * 25}, None, "No.", {"runs": []}, NOW)
     assert [(line.dag_id, line.touched, line.error) for line in refused] == [("d", None, "No.")]
     assert len(refused[0].arguments["what"]) == 21
