@@ -27,7 +27,7 @@ from asyncflow.web.log_view import Renderer
 log = logging.getLogger(__name__)
 
 #: seconds between two looks at the logs that are being written, and for which one is looked at when its try is over
-PERIOD, AFTERWARDS = 0.1, 2.0
+PERIOD, AFTERWARDS = 0.05, 2.0
 #: bytes that are sent at a time; of what is written faster only the end
 MOST = 64_000
 #: characters that wait for a tab that does not read; more, and it has to ask
