@@ -30,7 +30,7 @@ HERE = Path(__file__).resolve().parent
 IMAGES = HERE.parent / "docs" / "images"
 SIZE = {"width": 1280, "height": 720}
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
-LIMIT = 240.0  #: seconds for anything that is waited for
+LIMIT = 600.0  #: seconds for anything that is waited for
 DAYS = 13  #: of history
 SWITCHED_ON = ("orders", "churn_model", "hourly_metrics", "clean_up")
 
@@ -79,13 +79,20 @@ def serving(root: Path) -> Iterator[Site]:
         )
     try:
         said = re.compile(r"http://[\w.:]+")
-        found = until("the server says its address", lambda: said.search((root / "output").read_text()))
+        until("the server says its address", lambda: said.search(_output(root)) or server.poll() is not None)
+        found = said.search(_output(root))
+        if found is None:
+            raise SystemExit(f"The server did not start:\n{_output(root)}")
         site = Site(found.group(), home / "run" / "server.sock")
         until("the DAGs are loaded", lambda: len(site.call("list_dags")) >= 6)
         yield site
     finally:
         server.send_signal(signal.SIGTERM)
         server.wait(30)
+
+
+def _output(root: Path) -> str:
+    return (root / "output").read_text()
 
 
 def fill(site: Site) -> None:
@@ -125,13 +132,8 @@ def pages(site: Site) -> dict[str, str]:
         "grid": "/dags/orders/grid",
         "graph": "/dags/orders/graph",
         "gantt": "/dags/orders/gantt",
-        "calendar": "/dags/orders/calendar",
-        "duration": "/dags/orders/duration",
-        "runs": "/runs",
         "run": ledger,
-        "task": f"{ledger}/tasks/sign",
         "log": "/dags/reindex_search/runs/manual__reindex/tasks/rebuild/log",
-        "trigger": "/dags/orders/trigger",
     }
 
 

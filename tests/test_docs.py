@@ -84,3 +84,11 @@ def test_a_decision_says_how_to_recognise_its_violation() -> None:
         assert page.name.startswith(f"{number:04d}-")
         assert text.startswith(f"# {number}. ")
         assert text.index("**Context.**") < text.index("**Decision.**") < text.index("**A change violates this when**")
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", *PAGES], ids=lambda page: page.name)
+def test_every_picture_is_there_and_small(page: Path) -> None:
+    for name in re.findall(r"(?:src|srcset)=\"([^\"]+)\"|!\[[^\]]*\]\(([^)]+)\)", page.read_text()):
+        picture = page.parent / "".join(name)
+        assert picture.is_file(), f"{picture}: scripts/screenshots.py makes it"
+        assert picture.stat().st_size < 200_000
