@@ -260,6 +260,22 @@ def test_the_graph_names_its_critical_path(page: Page) -> None:
     expect(page.get_by_role("link", name="left to right")).to_be_visible()
 
 
+def test_grid_and_graph_are_narrowed_to_what_is_around_a_task_without_scripts(plain: Page) -> None:
+    plain.goto("/dags/etl/grid")
+    plain.get_by_role("link", name="users").click()
+    expect(plain.get_by_role("rowheader", name="orders")).to_have_count(0)
+    plain.get_by_label("with").select_option("upstream")
+    plain.get_by_role("button", name="Show").click()
+    expect(plain.get_by_role("rowheader", name="end")).to_have_count(0)
+    plain.get_by_role("link", name="all tasks").click()
+    expect(plain.get_by_role("rowheader", name="orders")).to_have_count(1)
+    plain.goto("/dags/etl/graph")
+    plain.get_by_label("Around task").fill("end")
+    plain.get_by_role("button", name="Show").click()
+    expect(plain.locator("a.node[data-id='odd']")).to_have_count(0)
+    expect(plain.locator("a.node[data-id='end']")).to_have_count(1)
+
+
 def test_the_line_of_now_moves_and_the_page_does_not_ask(page: Page, live: DagSite) -> None:
     now = live.home.pages.now()
     run = a_run(9, version="v2", run_after=now, started_at=now, ended_at=None, state=RunState.RUNNING)
