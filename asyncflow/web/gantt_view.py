@@ -108,8 +108,7 @@ def gantt(
     by_instance: dict[tuple[str, int], list[Try]] = {}
     for bar in tries:
         by_instance.setdefault((bar.task_id, bar.map_index), []).append(bar)
-    moments = [m for bar in tries for m in (bar.queued_at, bar.started_at, bar.ended_at) if m is not None]
-    moments += [ti.scheduled_at for ti in instances if ti.scheduled_at and (ti.task_id, ti.map_index) in by_instance]
+    moments = _moments(instances, tries)
     if not moments:
         return None
     live = run.ended_at is None and (
@@ -151,6 +150,13 @@ def gantt(
         now=now,
         now_x=scale.x(now) if live else None,
     )
+
+
+def _moments(instances: Sequence[TaskInstance], tries: Sequence[Try]) -> list[datetime]:
+    """All that the axis must reach."""
+    begun = {(bar.task_id, bar.map_index) for bar in tries}
+    found = [m for bar in tries for m in (bar.queued_at, bar.started_at, bar.ended_at) if m is not None]
+    return found + [ti.scheduled_at for ti in instances if ti.scheduled_at and (ti.task_id, ti.map_index) in begun]
 
 
 def _expected(run: DagRun | None, task_id: str, span: Span, scale: _Scale, _: Language) -> Row:
