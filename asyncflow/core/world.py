@@ -9,30 +9,23 @@ of each call, tokens come from `new_token`. What a call changes is collected unt
     world.next_wakeup()                          when to poll next if nothing happens before
 
 Decisions live in the modules beside it: `planner` (dependencies), `trigger_rules`, `mapping`, `past`, `slots`, `retry`,
-`ending`, `calendar` (next runs), `clearing` and `marking` (people), `why` (the reason for each wait).
+`ending`, `calendar` (next runs). What people wish for is in `wishes`, looking without touching in `sight`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import msgspec
-
-from asyncflow.core import alarms, amend, asking, backfill, clearing, deferral, integrity, lateness, removal, tries
-from asyncflow.core.blockers import Blockers, blockers
+from asyncflow.core import alarms, backfill, deferral, integrity, lateness, tries
 from asyncflow.core.calendar import restriction
-from asyncflow.core.census import Census, census
-from asyncflow.core.clearing import Doing, Selection
 from asyncflow.core.commands import Effects, Journal, SaveDatasetEvent, TriggerEndedFact, TryEndedFact, TryStartedFact
 from asyncflow.core.live import LiveDag, LiveRun
 from asyncflow.core.machine import Machine
 from asyncflow.core.messages import AskTimetable
 from asyncflow.core.models import (
     Backfill,
-    BackfillDate,
-    BackfillOptions,
     DagRun,
     DatasetState,
     Pool,
@@ -40,14 +33,13 @@ from asyncflow.core.models import (
     TaskKey,
 )
 from asyncflow.core.retry import DEFAULT_CAP
-from asyncflow.core.slots import PoolUse
 from asyncflow.core.specs import DagSpec
 from asyncflow.core.states import RunState, RunType, TaskState
 from asyncflow.core.timers import InstanceDue, PlannedRun
 from asyncflow.core.timetable import CustomTimetable, DagRunInfo, DataInterval, NullTimetable, run_id
 from asyncflow.core.watching import Watching
-from asyncflow.core.why import why
-from asyncflow.errors import Conflict, NotFound
+from asyncflow.core.wishes import Wishes
+from asyncflow.errors import Conflict
 
 #: how long a finished run stays in memory after it was last needed
 KEEP_ENDED = timedelta(minutes=1)
@@ -57,7 +49,7 @@ ASYNC_CONCURRENCY = 1_000
 AT_ONCE = datetime.min.replace(tzinfo=UTC)
 
 
-class World:
+class World(Wishes):
     """All active DAGs, runs and task instances, and the rules that move them."""
 
     def __init__(
@@ -174,35 +166,6 @@ class World:
         """Tasks that name the pool wait until it is there again."""
         self._machine.slots.pools.pop(name, None)
 
-    def pool_usage(self) -> dict[str, dict[str, int]]:
-        """By pool: running, queued, occupied, deferred, scheduled and open slots (-1 = without limit)."""
-        slots = self._machine.slots
-        return {name: {**self._held(name), **usage} for name, usage in slots.usage().items()}
-
-    def _held(self, pool: str) -> dict[str, int]:
-        """Slots of a pool that running instances take, and those that are being started."""
-        tis = self._instances(self._machine.slots.holding(pool))
-        queued = sum(ti.pool_slots for ti in tis if ti.state is TaskState.QUEUED)
-        return {"running": sum(ti.pool_slots for ti in tis) - queued, "queued": queued}
-
-    def pool_use(self, pool: str, limit: int) -> PoolUse:
-        """Who takes slots of a pool, who is deferred in it, and who waits for slots: the first of each."""
-        slots = self._machine.slots
-        return PoolUse(
-            self._instances(slots.holding(pool)[:limit]),
-            self._instances(slots.deferred(pool)[:limit]),
-            self._instances(slots.waiting(pool, limit)),
-        )
-
-    def pool_dags(self, pool: str) -> dict[str, int]:
-        """How many tasks of each active DAG name a pool, by dag_id; DAGs without one are left out."""
-        active = [dag for dag in self._machine.dags.values() if dag.active]
-        named = {dag.spec.dag_id: sum(task.pool == pool for task in dag.spec.tasks.values()) for dag in active}
-        return {dag_id: count for dag_id, count in sorted(named.items()) if count}
-
-    def _instances(self, keys: Iterable[TaskKey]) -> list[TaskInstance]:
-        return [found[1] for key in keys if (found := self._machine.find(key)) is not None]
-
     # ---- runs -------------------------------------------------------------------------------------------------------
 
     def load_run(self, run: DagRun, tis: Iterable[TaskInstance], now: datetime, *, history: bool = False) -> None:
@@ -309,14 +272,6 @@ class World:
         """Have a DAG wait anew for one dataset, or for all; returns those that were updated already."""
         return self._machine.datasets.forget_queue(dag_id, uri)
 
-    def dataset_queue(self, dag_id: str) -> dict[str, datetime | None]:
-        """The datasets in a DAG's schedule, each with the time since which its update is queued; None = awaited."""
-        return self._machine.datasets.queue_of(dag_id)
-
-    def dataset_waiters(self, uri: str) -> dict[str, bool]:
-        """The DAGs for which an update of a dataset would be queued now, and whether a run would follow at once."""
-        return self._machine.datasets.waiters(uri)
-
     def _make_dataset_runs(self, now: datetime) -> bool:
         """Make the runs of DAGs that have all datasets they wait for; False if there was none to make."""
         made = False
@@ -362,23 +317,6 @@ class World:
         """The trigger of a deferred instance has fired or failed; a token nobody knows is refused."""
         deferral.ended(self._machine, fact)
 
-    def questions(self) -> list[tuple[TaskKey, asking.Question]]:
-        """What instances in memory ask people; what ends soonest first."""
-        deferred = (self.task_instance(key) for key in self._machine.asking.values())
-        asked = [(ti.key, question) for ti in deferred if ti and (question := asking.question_of(ti))]
-        return sorted(asked, key=lambda one: (one[1].moment is None, one[1].moment, one[0]))
-
-    @property
-    def asking(self) -> int:
-        """How many instances ask people."""
-        return len(self._machine.asking)
-
-    def answer(
-        self, key: TaskKey, chosen: Sequence[str], values: Mapping[str, Any], *, now: datetime, actor: str = "user"
-    ) -> None:
-        """An instance that asks a person goes on. Raises Conflict if it asks nothing, and InvalidInput."""
-        asking.answer(self._machine, key, chosen, values, now, actor)
-
     def try_rests(self, token: str, resting: bool) -> None:
         """A running try says that it sleeps until its next poke, or is awake again."""
         known = self._machine.tokens.get(token)
@@ -406,96 +344,6 @@ class World:
         """The answer to LookForFile: the first path that matches, if any."""
         self._machine.watching.looked_for(key, token, path, now)
 
-    # ---- what people do --------------------------------------------------------------------------------------------
-
-    def clear(
-        self,
-        dag_id: str,
-        *,
-        run_ids: Sequence[str],
-        task_ids: Collection[str] | None = None,
-        map_indexes: Collection[int] | None = None,
-        upstream: bool = False,
-        downstream: bool = False,
-        only_failed: bool = False,
-        only_running: bool = False,
-        dry_run: bool = False,
-        now: datetime,
-        actor: str = "user",
-    ) -> list[TaskKey]:
-        """Have instances run again: those of `task_ids` (None = all) and their relatives in these runs, as Airflow.
-
-        `only_failed` (failed, upstream_failed) and `only_running` may be combined. Runs that are not in memory are
-        left out. Returns what was (or, with `dry_run`, would be) touched.
-        """
-        dag = self._dag(dag_id)
-        what = Selection(
-            run_ids, dag.graph.all_ids if task_ids is None else task_ids, map_indexes, upstream, downstream
-        )
-        states = {TaskState.FAILED, TaskState.UPSTREAM_FAILED} if only_failed else set()
-        if only_running:
-            states.add(TaskState.RUNNING)
-        return clearing.clear(self._doing(now, actor, dry_run), dag, what, states=frozenset(states) or None)
-
-    def mark(
-        self,
-        dag_id: str,
-        *,
-        run_ids: Sequence[str],
-        task_ids: Collection[str],
-        state: TaskState,
-        map_indexes: Collection[int] | None = None,
-        upstream: bool = False,
-        downstream: bool = False,
-        dry_run: bool = False,
-        now: datetime,
-        actor: str = "user",
-    ) -> list[TaskKey]:
-        """Set instances to success, failed or skipped, and clear what is failed below them. As `clear` otherwise."""
-        what = Selection(run_ids, task_ids, map_indexes, upstream, downstream)
-        return clearing.mark(self._doing(now, actor, dry_run), self._dag(dag_id), what, state)
-
-    def backfill(
-        self,
-        dag_id: str,
-        options: BackfillOptions,
-        dates: Sequence[BackfillDate],
-        *,
-        backfill_id: int,
-        task_regex: str | None = None,
-        known: Sequence[DagRun] = (),
-        dry_run: bool = False,
-        now: datetime,
-        actor: str = "user",
-    ) -> backfill.Plan:
-        """Have the runs of `dates` (oldest first) made or taken over one after the other; see `core.backfill`.
-
-        Runs of the range must be in memory, but for those in `known`, which it leaves alone. A plan that is `refused`
-        has done nothing but to reset what it should.
-        Raises NotFound, InvalidInput.
-        """
-        dag = self._dag(dag_id)
-        if task_regex is not None:
-            tasks = backfill.chosen_tasks(dag.graph, task_regex, upstream=not options.ignore_dependencies)
-            options = msgspec.structs.replace(options, tasks=tasks)
-        made = backfill.plan(self._doing(now, actor, dry_run), dag, options, dates, known)
-        if not dry_run and not made.refused:
-            row = Backfill(
-                backfill_id=backfill_id,
-                dag_id=dag_id,
-                options=options,
-                dates=made.dates,
-                created_at=now,
-                triggered_by=actor,
-            )
-            backfill.begin(self._machine, row)
-        return made
-
-    @property
-    def last_backfill(self) -> int:
-        """The highest backfill_id given since the start."""
-        return self._machine.last_backfill
-
     def load_missed(self, missed: Iterable[tuple[str, str, datetime]]) -> None:
         """SLAs and deadlines (dag_id, run_id, when) that the store knows as missed: they are not told again."""
         self._machine.told.update(((dag_id, run_id), at) for dag_id, run_id, at in missed)
@@ -503,61 +351,6 @@ class World:
     def load_backfill(self, row: Backfill) -> None:
         """Go on with a backfill from the store; to be called before its runs are loaded."""
         backfill.resume(self._machine, row)
-
-    def pause_backfill(self, backfill_id: int, paused: bool, *, now: datetime, actor: str = "user") -> bool:
-        """Let its further dates wait, or go on with them. False if it starts none any more."""
-        return backfill.pause(self._machine, backfill_id, paused, now, actor)
-
-    def cancel_backfill(self, backfill_id: int, *, now: datetime, actor: str = "user") -> bool:
-        """Make no further runs; those that are active go on. False if it is not under way."""
-        return backfill.cancel(self._machine, backfill_id, now, actor)
-
-    def set_run_state(
-        self, dag_id: str, run_id: str, state: RunState, *, dry_run: bool = False, now: datetime, actor: str = "user"
-    ) -> list[TaskKey]:
-        """Set a run to success, failed or queued. Raises NotFound if it is not in memory."""
-        live = self._dag(dag_id).runs.get(run_id)
-        if live is None:
-            raise NotFound(f"run of DAG {dag_id!r} named", run_id, self._dag(dag_id).runs)
-        return clearing.set_run_state(self._doing(now, actor, dry_run), live, state)
-
-    def remove_run(
-        self, dag_id: str, run_id: str, *, dry_run: bool = False, now: datetime, actor: str = "user"
-    ) -> None:
-        """Delete a run in memory. Raises NotFound, and Conflict for one that is at work, also with `dry_run`."""
-        live = self._machine.find_run((dag_id, run_id))
-        if live is None:
-            raise NotFound(f"run of DAG {dag_id!r} named", run_id)
-        removal.remove_run(self._doing(now, actor, dry_run), live)
-
-    def put_back(
-        self, runs: Iterable[DagRun], tis: Iterable[TaskInstance], *, now: datetime, actor: str = "user"
-    ) -> list[TaskKey]:
-        """Undo: make instances and runs in memory what these copies from before say, where nothing started since."""
-        return amend.put_back(self._machine, runs, tis, now, actor)
-
-    def set_note(
-        self,
-        dag_id: str,
-        run_id: str,
-        note: str | None,
-        *,
-        task_id: str | None = None,
-        map_index: int = -1,
-        now: datetime,
-        actor: str = "user",
-    ) -> None:
-        """Write a note on a run in memory, or on one of its instances. Raises NotFound."""
-        live = self._machine.find_run((dag_id, run_id))
-        if live is None:
-            raise NotFound(f"run of DAG {dag_id!r} named", run_id)
-        ti = live.get(task_id, map_index) if task_id is not None else None
-        if task_id is not None and ti is None:
-            raise NotFound(f"task instance in run {run_id!r} of DAG {dag_id!r} named", task_id)
-        amend.set_note(self._machine, live, ti, note, now, actor)
-
-    def _doing(self, now: datetime, actor: str, dry_run: bool) -> Doing:
-        return Doing(self._machine, now, actor, dry_run)
 
     # ---- time -------------------------------------------------------------------------------------------------------
 
@@ -614,65 +407,3 @@ class World:
     def drain(self) -> Effects:
         """Everything since the last drain."""
         return self._machine.ledger.drain()
-
-    # ---- looking ----------------------------------------------------------------------------------------------------
-
-    def dag(self, dag_id: str) -> DagSpec | None:
-        """The version of a DAG that is scheduled now; None if it is not known or its file is gone."""
-        dag = self._machine.dags.get(dag_id)
-        return dag.spec if dag is not None and dag.active else None
-
-    def _dag(self, dag_id: str) -> LiveDag:
-        dag = self._machine.dags.get(dag_id)
-        if dag is None or not dag.active:
-            raise NotFound("DAG", dag_id, [name for name, other in self._machine.dags.items() if other.active])
-        return dag
-
-    def run(self, dag_id: str, run_id: str) -> DagRun | None:
-        """A run in memory; not to be changed."""
-        live = self._machine.find_run((dag_id, run_id))
-        return live.run if live else None
-
-    def runs_of(self, dag_id: str) -> list[DagRun]:
-        """The runs of a DAG in memory."""
-        dag = self._machine.dags.get(dag_id)
-        return [live.run for live in dag.runs.values()] if dag else []
-
-    def tasks_of(self, dag_id: str, run_id: str) -> list[TaskInstance]:
-        """The instances of a run in memory; not to be changed."""
-        live = self._machine.find_run((dag_id, run_id))
-        return list(live.instances()) if live else []
-
-    def task_instance(self, key: TaskKey) -> TaskInstance | None:
-        """An instance in memory; not to be changed."""
-        found = self._machine.find(key)
-        return found[1] if found else None
-
-    def has_run_at(self, dag_id: str, logical_date: datetime) -> bool:
-        """Whether a run has this logical date, as far as it is known here: in memory, or from the next run on."""
-        dag = self._machine.dags.get(dag_id)
-        if dag is None:
-            return False
-        return logical_date in dag.taken or logical_date in dag.by_date
-
-    def why(self, key: TaskKey, now: datetime) -> str:
-        """One sentence why an instance does not run now; empty if it is not in memory."""
-        return why(self._machine, key, now)
-
-    def census(self) -> Census:
-        """How many instances wait for what."""
-        return census(self._machine)
-
-    def instance_of(self, token: str) -> TaskKey | None:
-        """Whose try, or trigger, has this token; None for one that is over."""
-        machine = self._machine
-        found = machine.tokens.get(token)
-        return found[0] if found is not None else machine.triggers.get(token)
-
-    def blockers(self, key: TaskKey, now: datetime) -> Blockers:
-        """Whose end an instance waits for, by name."""
-        return blockers(self._machine, key, now)
-
-    def live_tokens(self) -> Collection[str]:
-        """Tokens of the tries whose processes may exist, and of the triggers that wait."""
-        return self._machine.tokens.keys() | self._machine.triggers.keys()
