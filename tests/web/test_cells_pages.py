@@ -111,3 +111,15 @@ def test_the_page_works_alone_and_as_a_dialog(two: Site) -> None:
     address = f"/dags/etl/cells/clear?{cells(f'load@{RUN}')}"
     assert "<html" in two.text(address)
     assert "<html" not in two.get(address, **{"HX-Request": "true"}).text
+
+
+def test_a_run_leads_to_the_same_again_and_its_instances_to_their_lines(site: Site) -> None:
+    run = a_run(2, conf={"day": "<2>"})
+    site.store(run, a_ti(run, "extract"))
+    path = f"/dags/etl/runs/{quote(run.run_id, safe='')}"
+    text = site.text(path)
+    assert 'href="/dags/etl/trigger?conf=%7B%22day%22%3A%20%22' in text
+    assert f'href="/dags/etl/graph?run={quote(run.run_id, safe="")}"' in text
+    again = text.partition("/dags/etl/trigger?conf=")[2].partition('"')[0]
+    assert "&lt;2&gt;" in site.text(f"/dags/etl/trigger?conf={again}")
+    assert 'href="/dags/etl/code?version=v1&amp;task=extract"' in site.text(f"{path}/tasks/extract")
