@@ -47,7 +47,6 @@ def addresses(run_id: str) -> dict[str, str]:
         "task instances, in no pool": "/tasks?pool=nothing",
         "task instances, tried again": "/tasks?tries=more",
         "audit log": "/audit",
-        "datasets": "/datasets",
         "dataset events": "/datasets/events",
         "DAG dependencies": "/dependencies",
         "backfills": "/backfills",
