@@ -407,7 +407,7 @@ STEPS = st.lists(
 
 
 @given(steps=STEPS, max_active_runs=st.integers(1, 3))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_runs_take_the_events_one_after_the_other(steps: list[tuple[str, Any]], max_active_runs: int) -> None:
     """Nothing is taken twice or left out; while the condition stays, the data interval spans what was taken."""
     game = Board(consumer(max_active_runs=max_active_runs))

@@ -81,7 +81,7 @@ def script(rng: random.Random) -> Any:
     return outcome
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(dags(), st.integers(1, 3), st.integers(1, 5), st.randoms(use_true_random=False))
 def test_no_limit_is_ever_exceeded_and_every_run_comes_to_rest(
     spec: DagSpec, runs: int, parallelism: int, rng: random.Random
@@ -101,7 +101,7 @@ def test_no_limit_is_ever_exceeded_and_every_run_comes_to_rest(
     assert not game.turn()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(dags(), st.randoms(use_true_random=False))
 def test_people_may_interfere_at_any_moment(spec: DagSpec, rng: random.Random) -> None:
     game = Watched(spec, 3)
@@ -151,7 +151,7 @@ def fields_of(task: Any) -> dict[str, Any]:
     return {name: getattr(task, name) for name in task.__struct_fields__}
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(dags(), st.randoms(use_true_random=False))
 def test_a_restart_at_any_moment_changes_nothing(spec: DagSpec, rng: random.Random) -> None:
     """A world rebuilt from the rows between two turns goes on as the old one would have."""

@@ -92,7 +92,7 @@ def test_tasks_without_arrows_stand_below_each_other() -> None:
     assert not _overlap(*boxes)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.data())
 def test_boxes_never_overlap_and_stay_on_the_page(data: st.DataObject) -> None:
     count = data.draw(st.integers(1, 25))
