@@ -26,7 +26,7 @@ from asyncflow.engine.audit import AUDIT
 from asyncflow.engine.changes import CONNECTIONS, POOLS, VARIABLES, Changes, Mark, Named
 from asyncflow.errors import InvalidInput
 from asyncflow.web.log_feed import LogFeeds, Reader, Shown
-from asyncflow.web.pacing import Budget, Ticks
+from asyncflow.web.pacing import FEW, Budget, Ticks
 
 #: seconds between two signs of life on a stream where nothing happens
 HEARTBEAT = 15.0
@@ -177,10 +177,11 @@ class Live:
         """Tell a tab of a topic: which topic, and the mark that what it fetches must have reached."""
         tab.pending.discard(topic)
         del tab.due_at[topic]
-        tab.free_at[topic] = now + PACE[topic]
+        # after a rest two at once: the end of a task and the start of the next are a moment apart
+        tab.free_at[topic] = max(tab.free_at.get(topic, 0.0), now - PACE[topic]) + PACE[topic]
         if topic in _ANNOUNCED:
             return topic
-        lasts = max(PACE[topic], self.budget.behind(now))
+        lasts = max(PACE[topic] if len(self._tabs) > FEW else 0.0, self.budget.behind(now))
         tick = self._ticks.tick((topic, tab.about), now, self.mark, lasts)
         if topic in tab.latest and tick.mark < tab.latest[topic]:  # what came since is for the next tick
             tab.first[topic] = tab.latest[topic]

@@ -14,9 +14,9 @@ from asyncflow.engine.changes import Mark
 from asyncflow.web.kept import Kept
 
 #: share of a core that the fetches of many tabs may take in the long run, and those of a few
-SHARE, GENEROUS = 0.07, 0.3
-#: tabs that get the generous share; with more it shrinks
-_FEW = 10
+SHARE, GENEROUS = 0.05, 0.3
+#: tabs that get the generous share, and each its own moment; with more it shrinks
+FEW = 10
 #: seconds of fetching that may be saved up in quiet times
 SAVED = 0.3
 #: seconds that a tab waits at most
@@ -41,7 +41,7 @@ class Budget:
 
     def reserve(self, topic: str, now: float, tabs: int) -> float:
         """The moment at which one event of a topic may go out, while so many tabs are open."""
-        share = max(SHARE, GENEROUS * min(1.0, _FEW / max(tabs, 1)))
+        share = max(SHARE, GENEROUS * min(1.0, FEW / max(tabs, 1)))
         start = max(self._free_at, now - SAVED / share)
         self._free_at = min(start + self._costs.get(topic, _UNKNOWN) / share, now + LONGEST)
         return max(start, now)
