@@ -66,7 +66,7 @@ class ConnectionFormActions:
             **{name: getattr(row, name) for name in ("conn_type", "description", "host", "port", "login", "schema")},
             "has_password": bool(row.password),
             "extra": _json(hide(extra)) if extra else "",
-            "extra_is_hidden": bool(row.extra) and not extra and row.extra.strip() != "{}",
+            "extra_is_hidden": not extra and (row.extra or "{}").strip() != "{}",
             "in_environment": _in_environment(conn_id),
         }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from itertools import groupby
 from typing import Any
@@ -178,7 +178,7 @@ def list_journal(
     return journal_lines(db.execute(SQL[name], where))
 
 
-def journal_lines(rows: Iterable[Any]) -> list[JournalLine]:
+def journal_lines(rows: sqlite3.Cursor) -> list[JournalLine]:
     """Rows of the journal as structs."""
     return _LINES.load(rows)
 

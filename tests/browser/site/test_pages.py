@@ -15,7 +15,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 @pytest.fixture(scope="package")
 def addresses(server: ServeProcess) -> list[str]:
     """A page of each kind, of a DAG with common names and of one with long and hostile ones."""
-    found = ["/", "/?status=failed", "/runs", "/search?q=e", "/nowhere", "/answers", "/list/selected?do=pause&dag_id=etl", "/keys"]
+    found = ["/", "/?status=failed", "/runs", "/search?q=e", "/nowhere", "/answers", "/keys"]
+    found += ["/list/selected?do=pause&dag_id=etl"]
     found += ["/admin", *(f"/admin/{name}" for name in ("health", "config", "plugins", "log", "about")), "/sla-misses"]
     found += credential_pages(server)
     found += ["/tasks", "/tasks?state=failed&pool=default_pool", "/tasks?dag=nothing", "/audit", "/audit?dag_id=etl"]
