@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -16,6 +17,7 @@ from asyncflow.web import address, dag_tree, grid_cells, grid_view, past_view, r
 from asyncflow.web.dag_head import head
 from asyncflow.web.dag_tree import Line
 from asyncflow.web.i18n import Language
+from asyncflow.web.kept import Kept
 from asyncflow.web.ports import Actions
 from asyncflow.web.templating import fingerprint, language, page, unchanged
 
@@ -26,6 +28,9 @@ _LINES_SHOWN, _FEWEST_LINES = 50, 15
 _CELLS = 5500
 #: an open group with more tasks has no cells of its own: they would have to be read for a line that is hardly looked at
 _SUMMED = 200
+#: columns of runs that are over, kept as they are shown
+_COLUMNS_KEPT = 1000
+_columns: WeakKeyDictionary[DagPages, Kept[list[grid_view.Cell | None]]] = WeakKeyDictionary()
 _PLANNED = 5
 _STATES = tuple(state.value for state in RunState)
 _TYPES = tuple(kind.value for kind in RunType)
@@ -139,7 +144,10 @@ async def _grid(
     now = at or window.now
     numbers = grid_view.version_numbers([row.version for row in await pages.versions(spec.dag_id)])
     columns = grid_view.columns(runs, planned, now, numbers, words)
-    rows = grid_view.rows(shown, runs, [found.get(run.id, []) for run in runs], len(planned), now, words)
+    kept = _columns.setdefault(pages, Kept(_COLUMNS_KEPT))
+    seqs = {} if at else window.seqs
+    cells = [_column(kept, shown, run, found.get(run.id, []), seqs.get(run.run_id, 0), now, words) for run in runs]
+    rows = grid_view.table(shown, cells, len(planned))
     selecting = bool(params.get("select"))
     return {
         "columns": columns,
@@ -171,6 +179,26 @@ async def _cells(
         for number, parts in cells.items():
             found[number] = found.get(number, []) + parts
     return runs, found
+
+
+def _column(
+    kept: Kept[list[grid_view.Cell | None]],
+    shown: Sequence[Line],
+    run: NumberedRun,
+    parts: Sequence[CellPart],
+    seq: int,
+    now: datetime,
+    words: Language,
+) -> list[grid_view.Cell | None]:
+    """A run's cells; those of one that is over are kept until its next line in the journal."""
+    if run.ended_at is None or not seq:
+        return grid_view.column(shown, run, parts, now, words)
+    key = (run.id, seq, hash(tuple((line.id, line.is_open) for line in shown)), words.code)
+    known = kept.get(key)
+    if known is None:
+        known = grid_view.column(shown, run, parts, now, words)
+        kept.keep([(key, known)])
+    return known
 
 
 def _layers(shown: Sequence[Line]) -> list[dict[str, int]]:

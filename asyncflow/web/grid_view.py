@@ -155,29 +155,31 @@ def labels(runs: Sequence[DagRun], planned: int, _: Language = ENGLISH) -> list[
     return [*found, (_("planned") if planned >= _LABEL_COLUMNS else "", planned)] if planned else found
 
 
-def rows(
-    lines: Sequence[Line],
-    runs: Sequence[DagRun],
-    cells: Sequence[Sequence[Part]],
-    planned: int,
-    now: datetime,
-    _: Language = ENGLISH,
-) -> list[Row]:
-    """The body. `cells[i]` are the parts of `runs[i]`, whose `line` is a place in `lines`."""
-    table: list[list[Cell | None]] = [[None] * (len(runs) + planned) for _ in lines]
-    tails = ["" if line.is_group else f"/tasks/{segment(line.id)}" for line in lines]
-    for place, (run, parts) in enumerate(zip(runs, cells, strict=True)):
-        path = run_path(run.dag_id, run.run_id)
-        by_line: dict[int, list[Part]] = {}
-        for part in parts:
-            by_line.setdefault(part.line, []).append(part)
-        for number, several in by_line.items():
-            if tails[number] and not any(part.mapped for part in several):
-                target = path + tails[number]
-            else:
-                target = f"{path}?task_id={segment(lines[number].id)}"
-            table[number][place] = _cell(several, target, now, _)
-    return [Row(line=line, depth=min(line.depth, 9), cells=found) for line, found in zip(lines, table, strict=True)]
+def table(lines: Sequence[Line], found: Sequence[Sequence[Cell | None]], planned: int) -> list[Row]:
+    """The body, made from its columns."""
+    empty: list[Cell | None] = [None] * planned
+    across = zip(*found, strict=True) if found else [()] * len(lines)
+    return [
+        Row(line=line, depth=min(line.depth, 9), cells=[*cells, *empty])
+        for line, cells in zip(lines, across, strict=True)
+    ]
+
+
+def column(
+    lines: Sequence[Line], run: DagRun, parts: Sequence[Part], now: datetime, _: Language = ENGLISH
+) -> list[Cell | None]:
+    """What each line came to in one run."""
+    found: list[Cell | None] = [None] * len(lines)
+    path = run_path(run.dag_id, run.run_id)
+    by_line: dict[int, list[Part]] = {}
+    for part in parts:
+        by_line.setdefault(part.line, []).append(part)
+    for place, several in by_line.items():
+        line = lines[place]
+        alone = not line.is_group and not any(part.mapped for part in several)
+        name = segment(line.id)
+        found[place] = _cell(several, f"{path}/tasks/{name}" if alone else f"{path}?task_id={name}", now, _)
+    return found
 
 
 def _cell(parts: Sequence[Part], path: str, now: datetime, _: Language) -> Cell:
