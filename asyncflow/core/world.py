@@ -87,8 +87,9 @@ class World(Wishes):
         now: datetime,
         last_run: DagRun | None = None,
         taken: Collection[datetime] = (),
+        active: bool = True,
     ) -> None:
-        """A new DAG or a new version of one; active runs follow it.
+        """A new DAG or a new version of one; active runs follow it. Not `active`: no file defines it any more.
 
         `last_run`: the newest scheduled or backfill run in the store, from which the next one is planned. `taken`:
         logical dates after it that runs in the store have already (manual ones made ahead of time).
@@ -111,11 +112,12 @@ class World(Wishes):
                     integrity.bring_into_line(machine, live, now)
                     machine.watch_run(live)
                     lateness.watch(machine, live)
+        dag.active = active
         if last_run is not None:
             machine.calendar.note_run(dag, last_run)
         dag.taken.update(taken)
         machine.calendar.replan(dag, now)
-        machine.datasets.put(spec.dag_id, spec.dataset_expression, paused=paused, now=now)
+        machine.datasets.put(spec.dag_id, spec.dataset_expression, paused=paused or not active, now=now)
         machine.reconsider(dag)
 
     def remove_dag(self, dag_id: str, now: datetime) -> None:

@@ -208,7 +208,7 @@ class Server:
                 world.load_run(run, tis, now, history=True)
             for dag in dags:
                 last_run = last.get(dag.spec.dag_id)  # without it, intervals that have run would be planned again
-                world.put_dag(dag.spec, dag.version, paused=dag.paused, last_run=last_run, now=now)
+                world.put_dag(dag.spec, dag.version, paused=dag.paused, last_run=last_run, active=dag.active, now=now)
             for run, tis in runs:
                 world.load_run(run, tis, now)
 

@@ -6,11 +6,11 @@ from datetime import timedelta
 
 import pytest
 
-from asyncflow.core.commands import CallBack, NeedTimetable, RunEnded
+from asyncflow.core.commands import CallBack, NeedTimetable, RunEnded, SaveRun
 from asyncflow.core.models import TaskKey
 from asyncflow.core.specs import DagSpec
 from asyncflow.core.states import RunType
-from asyncflow.core.timetable import CustomTimetable
+from asyncflow.core.timetable import CronIntervalTimetable, CustomTimetable
 from asyncflow.errors import Conflict, NotFound
 from tests.core.simulate import DAY, START, Game, a_dag, a_task, failed, skipped, success
 
@@ -457,3 +457,17 @@ def test_a_custom_timetable_is_asked_for() -> None:
     game = Game(chain("a", timetable=CustomTimetable(name="mine"), start_date=START))
     game.turn()
     assert NeedTimetable(dag_id="dag") in game.acts
+
+
+def test_a_dag_whose_file_is_gone_gets_no_runs_until_it_is_back() -> None:
+    """As after a restart: it is in the world because a run of it is still under way."""
+    game = Game(a_dag(a_task("a")))
+    spec = a_dag(a_task("a"), timetable=CronIntervalTimetable(expression="0 0 * * *"), start_date=START, catchup=True)
+
+    def runs_made(active: bool) -> int:
+        game.world.put_dag(spec, "v2", paused=False, active=active, now=START + 3 * DAY)
+        game.world.poll(START + 3 * DAY)
+        return sum(isinstance(write, SaveRun) for write in game.world.drain().writes)
+
+    assert runs_made(active=False) == 0
+    assert runs_made(active=True) > 0
