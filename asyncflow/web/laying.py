@@ -14,7 +14,7 @@ from asyncflow.web.graph_layout import Layout, Node, layout
 #: graphs that are kept as they were laid out
 _KEPT = 64
 #: the library keeps all threads waiting while it works: more boxes and arrows than this are for another process
-IN_A_THREAD = 400
+IN_A_THREAD = 100
 
 logging.getLogger("rust-sugiyama").setLevel(logging.WARNING)  # it tells of each of its steps
 
