@@ -13,16 +13,11 @@ from asyncflow.engine.server_pages import ChildFailed
 from asyncflow.engine.serverlog import LEVELS, OLDER
 from asyncflow.errors import NotFound
 from asyncflow.web import address, admin_view, health_view
-from asyncflow.web.ports import Actions
+from asyncflow.web.ports import actions_of
 from asyncflow.web.templating import bare, fingerprint, fragment, language, page
 
 #: records of the log that a page shows, and that come at a time while it grows
 _RECORDS, _MORE = 500, 200
-
-
-def _actions(request: Request) -> Actions:
-    actions: Actions = request.app.state.actions
-    return actions
 
 
 def _frame(request: Request, here: str) -> dict[str, Any]:
@@ -33,7 +28,7 @@ def _frame(request: Request, here: str) -> dict[str, Any]:
 
 async def index(request: Request) -> Response:
     """All pages of the administration."""
-    it = await _actions(request).server.vitals()
+    it = await actions_of(request).server.vitals()
     wrong = health_view.problems(it, language(request))
     return page(request, "admin/index.html", wrong=wrong, **_frame(request, "/admin"))
 
@@ -52,7 +47,7 @@ async def health_now(request: Request) -> Response:
 
 
 async def _health(request: Request) -> dict[str, Any]:
-    it, _ = await _actions(request).server.vitals(), language(request)
+    it, _ = await actions_of(request).server.vitals(), language(request)
     return {
         **_frame(request, "/admin/health"),
         "it": it,
@@ -72,7 +67,7 @@ async def _health(request: Request) -> dict[str, Any]:
 
 async def config(request: Request) -> Response:
     """Every setting."""
-    server, params = _actions(request).server, request.query_params
+    server, params = actions_of(request).server, request.query_params
     text, only = params.get("q", "").strip(), params.get("only", "") == "set"
     found = server.settings()
     return page(
@@ -89,7 +84,7 @@ async def config(request: Request) -> Response:
 
 async def plugins(request: Request) -> Response:
     """Plugins and provider packages."""
-    server, _ = _actions(request).server, language(request)
+    server, _ = actions_of(request).server, language(request)
     trouble, found = "", Inventory()
     try:
         found = await server.inventory()
@@ -109,7 +104,9 @@ async def plugins(request: Request) -> Response:
 
 async def about(request: Request) -> Response:
     """Versions, places, licences."""
-    return page(request, "admin/about.html", facts=_actions(request).server.about(), **_frame(request, "/admin/about"))
+    return page(
+        request, "admin/about.html", facts=actions_of(request).server.about(), **_frame(request, "/admin/about")
+    )
 
 
 # ---- the server's log -----------------------------------------------------------------------------------------------
@@ -117,7 +114,7 @@ async def about(request: Request) -> Response:
 
 async def log(request: Request) -> Response:
     """The last records; live while they are those of the file that is written."""
-    server, params = _actions(request).server, dict(request.query_params)
+    server, params = actions_of(request).server, dict(request.query_params)
     asked = _asked(request)
     number = address.number(params, "part", 0, most=OLDER)
     before = address.number(params, "before", 0, most=2**40) or None
@@ -154,13 +151,13 @@ async def log_more(request: Request) -> Response:
     """What was written after the byte `from`."""
     after = address.number(request.query_params, "from", 0, most=2**40)
     asked = _asked(request)
-    found = await _actions(request).server.read_log(0, **asked, after=after, limit=_MORE)
+    found = await actions_of(request).server.read_log(0, **asked, after=after, limit=_MORE)
     return bare(request, "admin/_log_more.html", found=found, query=_query(asked))
 
 
 async def log_text(request: Request) -> Response:
     """A whole part, as a file."""
-    server = _actions(request).server
+    server = actions_of(request).server
     number = address.number(request.query_params, "part", 0, most=OLDER)
     if number not in dict(server.log.parts()):
         raise NotFound("part of the server's log", str(number))

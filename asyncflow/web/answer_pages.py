@@ -13,18 +13,13 @@ from asyncflow.core.asking import Question, question_of
 from asyncflow.errors import AsyncflowError, Conflict
 from asyncflow.web import address, params_view, views
 from asyncflow.web.once import new_key
-from asyncflow.web.ports import Actions
+from asyncflow.web.ports import actions_of
 from asyncflow.web.security import checked_form
 from asyncflow.web.task_pages import key_of
 from asyncflow.web.templating import dialog, fingerprint, fragment, page
 
 #: more options than these are chosen from a list, not pressed
 BUTTONS = 6
-
-
-def _actions(request: Request) -> Actions:
-    actions: Actions = request.app.state.actions
-    return actions
 
 
 async def index(request: Request) -> Response:
@@ -46,7 +41,7 @@ async def _listed(request: Request) -> dict[str, Any]:
             "answer": address.task_path(row["dag_id"], row["run_id"], row["task_id"], row["map_index"], "/answer"),
             "run_path": address.run_path(row["dag_id"], row["run_id"]),
         }
-        for row in await _actions(request).list_questions()
+        for row in await actions_of(request).list_questions()
     ]
     return {"section": "", "rows": rows, "topics": {"runs": "1"}, "fingerprint": fingerprint(rows)}
 
@@ -57,7 +52,7 @@ async def form(request: Request) -> Response:
 
 
 async def _form(request: Request, entered: dict[str, Any], error: str, status: int = 200) -> Response:
-    actions, key = _actions(request), key_of(request)
+    actions, key = actions_of(request), key_of(request)
     found = await actions.pages.instance(key)
     question = question_of(found.ti)
     if question is None:
@@ -84,7 +79,7 @@ async def _form(request: Request, entered: dict[str, Any], error: str, status: i
 
 async def answer(request: Request) -> Response:
     """Hand the answer to the task, and show it; an answer with a mistake comes back with a sentence."""
-    sent, actions, key = await checked_form(request), _actions(request), key_of(request)
+    sent, actions, key = await checked_form(request), actions_of(request), key_of(request)
     entered: dict[str, Any] = {"options": [str(one) for one in sent.getlist("option")], "params": {}}
 
     async def act() -> str:

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from asyncflow.web import address, audit_view
 from asyncflow.web.named_pages import places
-from asyncflow.web.ports import Actions
+from asyncflow.web.ports import actions_of
 from asyncflow.web.templating import fingerprint, fragment, page
 
 _LIMIT = 50
@@ -26,7 +26,7 @@ async def table(request: Request) -> Response:
 
 
 async def _list(request: Request) -> dict[str, Any]:
-    actions: Actions = request.app.state.actions
+    actions = actions_of(request)
     params = {name: text for name, text in request.query_params.items() if name != "have"}
     found = await actions.browse.audit(audit_view.search(params), limit=_LIMIT + 1)
     lines = [audit_view.line(row) for row in found[:_LIMIT]]

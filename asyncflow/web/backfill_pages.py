@@ -18,7 +18,7 @@ from asyncflow.web import address, backfill_view
 from asyncflow.web.backfill_view import Wish
 from asyncflow.web.dag_head import head
 from asyncflow.web.once import new_key
-from asyncflow.web.ports import Actions
+from asyncflow.web.ports import Actions, actions_of
 from asyncflow.web.security import checked_form
 from asyncflow.web.templating import dialog, fingerprint, fragment, language, page
 from asyncflow.web.views import links
@@ -33,11 +33,6 @@ _ENDED = tuple(state.value for state in BackfillState if state.value not in back
 _SHOWN = {"active": backfill_view.UNDER_WAY, "ended": _ENDED}
 #: runs of one day, and planned runs looked at, at most
 _RUNS_OF_A_DAY, _PLANNED = 200, 1000
-
-
-def _actions(request: Request) -> Actions:
-    actions: Actions = request.app.state.actions
-    return actions
 
 
 # ---- lists ----------------------------------------------------------------------------------------------------------
@@ -64,17 +59,17 @@ async def of_dag_table(request: Request) -> Response:
 
 
 async def _of_dag(request: Request) -> dict[str, Any]:
-    dag = await _actions(request).dag_pages.dag(request.path_params["dag_id"])
+    dag = await actions_of(request).dag_pages.dag(request.path_params["dag_id"])
     return {
         **await _list(request, dag.spec.dag_id),
-        "head": head(_actions(request).dag_pages, dag, "backfills"),
+        "head": head(actions_of(request).dag_pages, dag, "backfills"),
         "section": "DAGs",
         "topics": {"dag": dag.spec.dag_id},
     }
 
 
 async def _list(request: Request, dag_id: str | None) -> dict[str, Any]:
-    pages = _actions(request).backfill_pages
+    pages = actions_of(request).backfill_pages
     params = {name: text for name, text in request.query_params.items() if name != "have"}
     shown = address.choice(params, "show", tuple(_SHOWN))
     before = address.number(params, "before", 0, most=2**60) or None
@@ -112,7 +107,7 @@ async def body(request: Request) -> Response:
 
 
 async def _one(request: Request) -> dict[str, Any]:
-    pages, params = _actions(request).backfill_pages, dict(request.query_params)
+    pages, params = actions_of(request).backfill_pages, dict(request.query_params)
     params.pop("have", None)
     first = (address.number(params, "page", 1, least=1) - 1) * _DATES
     found = await pages.one(request.path_params["backfill_id"], first=first, limit=_DATES)
@@ -153,7 +148,7 @@ async def cancel_form(request: Request) -> Response:
 
 async def change(request: Request) -> Response:
     """Pause, resume or cancel it, and show it."""
-    form, actions = await checked_form(request), _actions(request)
+    form, actions = await checked_form(request), actions_of(request)
     number, verb = request.path_params["backfill_id"], request.path_params["verb"]
     verbs = {"pause": actions.pause_backfill, "resume": actions.resume_backfill, "cancel": actions.cancel_backfill}
     if verb not in verbs:
@@ -175,7 +170,7 @@ async def form(request: Request) -> Response:
 
 
 async def _form(request: Request, wish: Wish, error: str, status: int = 200) -> Response:
-    actions, dag_id = _actions(request), request.path_params["dag_id"]
+    actions, dag_id = actions_of(request), request.path_params["dag_id"]
     dag = await actions.dag_pages.dag(dag_id)
     plan: dict[str, Any] | None = None
     if wish.has_dates and not error:
@@ -216,7 +211,7 @@ def _conf(text: str) -> dict[str, Any]:
 
 async def begin(request: Request) -> Response:
     """Begin it and show it; what is refused comes back with a sentence."""
-    fields, actions, dag_id = await checked_form(request), _actions(request), request.path_params["dag_id"]
+    fields, actions, dag_id = await checked_form(request), actions_of(request), request.path_params["dag_id"]
     wish = backfill_view.wish(fields)
 
     async def act() -> str:
@@ -237,7 +232,7 @@ async def begin(request: Request) -> Response:
 
 async def day(request: Request) -> Response:
     """A day (UTC): its runs, what the schedule has on it that never ran, and what is planned for it."""
-    actions, dag_id = _actions(request), request.path_params["dag_id"]
+    actions, dag_id = actions_of(request), request.path_params["dag_id"]
     dag = await actions.dag_pages.dag(dag_id)
     start = _day(request.path_params["date"])
     end = start + timedelta(days=1)

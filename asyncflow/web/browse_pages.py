@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from asyncflow.engine.browse import TaskSearch
 from asyncflow.web import address, browse_view, run_view
-from asyncflow.web.ports import Actions
+from asyncflow.web.ports import Actions, actions_of
 from asyncflow.web.templating import fingerprint, fragment, language, page
 
 _LIMIT = 50
@@ -29,7 +29,7 @@ async def table(request: Request) -> Response:
 
 
 async def _list(request: Request) -> dict[str, Any]:
-    actions: Actions = request.app.state.actions
+    actions = actions_of(request)
     params, _ = browse_view.fields(request.query_params), language(request)
     search = await task_search(actions, params)
     patient = address.choice(params, "look", ("long",)) is not None

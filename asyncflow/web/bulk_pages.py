@@ -14,18 +14,13 @@ from asyncflow.web import address, browse_view, bulk_view, run_list
 from asyncflow.web.browse_pages import task_search
 from asyncflow.web.once import new_key
 from asyncflow.web.picked import Choice, Picked
-from asyncflow.web.ports import Actions
+from asyncflow.web.ports import actions_of
 from asyncflow.web.preferences import local_path
 from asyncflow.web.security import checked_form
 from asyncflow.web.templating import dialog, language
 
 #: what can be undone
 _UNDOABLE = frozenset({"clear", "success", "failed", "skipped", "cancel"})
-
-
-def _actions(request: Request) -> Actions:
-    actions: Actions = request.app.state.actions
-    return actions
 
 
 def _picked(request: Request) -> Picked:
@@ -38,7 +33,7 @@ def _picked(request: Request) -> Picked:
 
 async def tasks_form(request: Request) -> Response:
     """The task instances that an action would touch."""
-    actions, params = _actions(request), browse_view.fields(request.query_params)
+    actions, params = actions_of(request), browse_view.fields(request.query_params)
     verb, option = _verb(params, TASK_ACTIONS), bool(params.get("downstream"))
     choice = await _chosen(request, params)
     if choice is None:
@@ -53,7 +48,7 @@ async def tasks_form(request: Request) -> Response:
 async def tasks(request: Request) -> Response:
     """Do it."""
     form = await checked_form(request)
-    actions, verb = _actions(request), _verb(form, TASK_ACTIONS)
+    actions, verb = actions_of(request), _verb(form, TASK_ACTIONS)
 
     async def act(choice: Choice) -> tuple[dict[str, Any], str]:
         option = bool(form.get("downstream"))
@@ -69,7 +64,7 @@ async def tasks(request: Request) -> Response:
 
 async def runs_form(request: Request) -> Response:
     """The runs that an action would touch."""
-    actions, params = _actions(request), dict(request.query_params)
+    actions, params = actions_of(request), dict(request.query_params)
     verb, option = _verb(params, RUN_ACTIONS), bool(params.get("only_failed"))
     choice = await _chosen(request, params)
     if choice is None:
@@ -83,7 +78,7 @@ async def runs_form(request: Request) -> Response:
 async def runs(request: Request) -> Response:
     """Do it."""
     form = await checked_form(request)
-    actions, verb = _actions(request), _verb(form, RUN_ACTIONS)
+    actions, verb = actions_of(request), _verb(form, RUN_ACTIONS)
 
     async def act(choice: Choice) -> tuple[dict[str, Any], str]:
         undo = await actions.remember(choice.keys) if verb in _UNDOABLE else ""
@@ -130,7 +125,7 @@ def _ask(request: Request, kind: str, verb: str, option: bool, choice: Choice, t
         option=("downstream" if kind == "tasks" else "only_failed") if verb == "clear" else "",
         on=option,
         undoable=verb in _UNDOABLE,
-        rememberable=_actions(request).is_rememberable(touched["tasks"] or touched["runs"]),
+        rememberable=actions_of(request).is_rememberable(touched["tasks"] or touched["runs"]),
         once=key,
         back=_back(request, kind),
         section="Tasks" if kind == "tasks" else "Runs",

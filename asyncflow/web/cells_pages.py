@@ -14,7 +14,7 @@ from asyncflow.errors import AsyncflowError, InvalidInput
 from asyncflow.web import address, dag_tree, grid_cells
 from asyncflow.web.change_pages import CLEAR_SCOPES, MARK_SCOPES, STATES, scope_words
 from asyncflow.web.once import new_key
-from asyncflow.web.ports import Actions
+from asyncflow.web.ports import Actions, actions_of
 from asyncflow.web.preferences import local_path
 from asyncflow.web.security import checked_form
 from asyncflow.web.templating import dialog, language
@@ -94,7 +94,7 @@ async def mark_form(request: Request) -> Response:
 
 
 async def _preview(request: Request, verb: str) -> Response:
-    actions: Actions = request.app.state.actions
+    actions = actions_of(request)
     dag_id = request.path_params["dag_id"]
     dag = await actions.dag_pages.dag(dag_id)
     wish = CellsWish(dag_id, request.query_params, verb)
@@ -132,7 +132,7 @@ async def mark(request: Request) -> Response:
 
 async def _carry_out(request: Request, verb: str) -> Response:
     form = await checked_form(request)
-    actions: Actions = request.app.state.actions
+    actions = actions_of(request)
     wish = CellsWish(request.path_params["dag_id"], form, verb)
 
     async def act() -> str:

@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from asyncflow.errors import InvalidInput
 from asyncflow.web import address, browse_view, run_view
 from asyncflow.web.once import new_key
-from asyncflow.web.ports import Actions
+from asyncflow.web.ports import Actions, actions_of
 from asyncflow.web.preferences import local_path
 from asyncflow.web.security import checked_form
 from asyncflow.web.templating import dialog, language
@@ -26,11 +26,6 @@ STATES = ("success", "failed", "skipped")
 _LISTED = 20
 
 Fields = Mapping[str, Any]
-
-
-def _actions(request: Request) -> Actions:
-    actions: Actions = request.app.state.actions
-    return actions
 
 
 class Wish:
@@ -125,7 +120,7 @@ async def mark_form(request: Request) -> Response:
 
 
 async def _preview(request: Request, wish: Wish) -> Response:
-    actions = _actions(request)
+    actions = actions_of(request)
     touched = await wish.carry_out(actions, dry_run=True)
     dag = await actions.dag_pages.dag(wish.dag_id)
     return dialog(
@@ -176,7 +171,7 @@ async def mark(request: Request) -> Response:
 
 
 async def _carry_out(request: Request, verb: str) -> Response:
-    form, actions = await checked_form(request), _actions(request)
+    form, actions = await checked_form(request), actions_of(request)
     wish = Wish(request, form, verb)
 
     async def act() -> str:
@@ -191,7 +186,7 @@ async def _carry_out(request: Request, verb: str) -> Response:
 async def undo(request: Request) -> Response:
     """Bring back what was before a clear or a mark."""
     form = await checked_form(request)
-    answer = await _actions(request).undo(str(form.get("name", "")))
+    answer = await actions_of(request).undo(str(form.get("name", "")))
     back, _, query = local_path(str(form.get("back", ""))).partition("?")
     kept = address.without(dict(parse_qsl(query)), "undo")
     return RedirectResponse(f"{back}{address.query(kept, done='undone', n=answer['count'])}", status_code=303)

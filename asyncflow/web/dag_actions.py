@@ -16,7 +16,7 @@ from asyncflow.errors import AsyncflowError, InvalidInput
 from asyncflow.web import dag_list_view, params_view
 from asyncflow.web.address import dag_path, run_path, segment
 from asyncflow.web.once import new_key
-from asyncflow.web.ports import Actions
+from asyncflow.web.ports import Actions, actions_of
 from asyncflow.web.preferences import local_path
 from asyncflow.web.security import checked_form
 from asyncflow.web.templating import dialog
@@ -25,11 +25,6 @@ from asyncflow.web.templating import dialog
 _RECENT, _LOOKED_AT = 20, 60
 #: DAGs that one click acts on, at most
 _MOST = 1000
-
-
-def _actions(request: Request) -> Actions:
-    actions: Actions = request.app.state.actions
-    return actions
 
 
 async def _once(request: Request, form: FormData, act: Any) -> Response:
@@ -49,7 +44,7 @@ async def trigger_form(request: Request) -> Response:
 async def _trigger_page(
     request: Request, conf: dict[str, Any], entered: dict[str, str], error: str, status: int = 200
 ) -> Response:
-    actions, dag_id = _actions(request), request.path_params["dag_id"]
+    actions, dag_id = actions_of(request), request.path_params["dag_id"]
     dag = await actions.dag_pages.dag(dag_id)
     others = {name: value for name, value in conf.items() if name not in dag.spec.params}
     return dialog(
@@ -96,7 +91,7 @@ def _merged(spec: DagSpec, form: FormData) -> dict[str, Any]:
 async def trigger(request: Request) -> Response:
     """Start a run and show it; a form with a mistake comes back with a sentence."""
     form = await checked_form(request)
-    actions, dag_id = _actions(request), request.path_params["dag_id"]
+    actions, dag_id = actions_of(request), request.path_params["dag_id"]
     spec = (await actions.dag_pages.dag(dag_id)).spec
     conf: dict[str, Any] = {}
 
@@ -127,14 +122,14 @@ async def trigger(request: Request) -> Response:
 async def pause(request: Request) -> Response:
     """Pause, then back to where the form was."""
     form = await checked_form(request)
-    await _actions(request).pause_dag(request.path_params["dag_id"])
+    await actions_of(request).pause_dag(request.path_params["dag_id"])
     return _back(request, form)
 
 
 async def unpause(request: Request) -> Response:
     """Unpause; when intervals were missed and the form does not say what of them, ask first."""
     form = await checked_form(request)
-    actions, dag_id = _actions(request), request.path_params["dag_id"]
+    actions, dag_id = actions_of(request), request.path_params["dag_id"]
     choice: Any = str(form.get("missed", "")) or None
     if choice is None and await actions.missed_runs(dag_id):
         return await unpause_form(request)
@@ -146,7 +141,7 @@ async def unpause(request: Request) -> Response:
 
 async def unpause_form(request: Request) -> Response:
     """The intervals that were missed, and what to do with them."""
-    actions, dag_id = _actions(request), request.path_params["dag_id"]
+    actions, dag_id = actions_of(request), request.path_params["dag_id"]
     dag = await actions.dag_pages.dag(dag_id)
     missed = await actions.missed_runs(dag_id)
     back = (await request.form()).get("from") if request.method == "POST" else request.query_params.get("from")
@@ -181,7 +176,7 @@ def _list_address(request: Request) -> str:
 
 async def delete_form(request: Request) -> Response:
     """What deleting would take away."""
-    actions, dag_id = _actions(request), request.path_params["dag_id"]
+    actions, dag_id = actions_of(request), request.path_params["dag_id"]
     dag = await actions.dag_pages.dag(dag_id)
     counts = await actions.pages.run_states(dag_id)
     return dialog(
@@ -201,7 +196,7 @@ async def delete(request: Request) -> Response:
     form = await checked_form(request)
 
     async def act() -> str:
-        await _actions(request).delete_dag(request.path_params["dag_id"])
+        await actions_of(request).delete_dag(request.path_params["dag_id"])
         return "/"
 
     return await _once(request, form, act)
@@ -217,7 +212,7 @@ async def selected_form(request: Request) -> Response:
     params = request.query_params
     verb = _verb(params.get("do", ""))
     if params.get("all"):
-        chosen = await _actions(request).pages.matching_dags(dag_list_view.query(params))
+        chosen = await actions_of(request).pages.matching_dags(dag_list_view.query(params))
     else:
         chosen = params.getlist("dag_id")
     return dialog(request, "dialogs/selected.html", verb=verb, chosen=chosen[:_MOST], once=new_key(), section="DAGs")
@@ -232,7 +227,7 @@ def _verb(text: str) -> str:
 async def selected(request: Request) -> Response:
     """Do it; what could not be done is said, the rest is done."""
     form = await checked_form(request)
-    actions, verb = _actions(request), _verb(str(form.get("do", "")))
+    actions, verb = actions_of(request), _verb(str(form.get("do", "")))
     failures: list[str] = []
 
     async def act() -> str:

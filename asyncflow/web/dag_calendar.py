@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from asyncflow.web import address, calendar_view
 from asyncflow.web.dag_head import head
-from asyncflow.web.ports import Actions
+from asyncflow.web.ports import actions_of
 from asyncflow.web.templating import language, page
 
 #: days after today on the newest page, and how many planned runs are looked for
@@ -21,7 +21,7 @@ _STEP = timedelta(weeks=48)
 
 async def show(request: Request) -> Response:
     """The whole page; `?until=` the day it ends with, today and 90 days when it is not given."""
-    actions: Actions = request.app.state.actions
+    actions = actions_of(request)
     pages, params = actions.dag_pages, request.query_params
     dag = await pages.dag(request.path_params["dag_id"])
     dag_id, now = dag.spec.dag_id, pages.now()

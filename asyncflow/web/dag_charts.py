@@ -12,7 +12,7 @@ from asyncflow.core.specs import DagSpec
 from asyncflow.web import address, chart_view, dag_tree, grid_view
 from asyncflow.web.dag_head import head
 from asyncflow.web.dag_tree import Line
-from asyncflow.web.ports import Actions
+from asyncflow.web.ports import actions_of
 from asyncflow.web.templating import language, page
 
 _RUNS_SHOWN = 50
@@ -32,7 +32,7 @@ def charts(name: str) -> Callable[[Request], Coroutine[Any, Any, Response]]:
 
 
 async def _answer(request: Request, name: str) -> Response:
-    actions: Actions = request.app.state.actions
+    actions = actions_of(request)
     pages, params, kind = actions.dag_pages, dict(request.query_params), chart_view.KINDS[name]
     dag = await pages.dag(request.path_params["dag_id"])
     spec, words = dag.spec, language(request)

@@ -14,7 +14,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from asyncflow.engine.dag_pages import DagPages, StoredVersion, VersionLine
 from asyncflow.web import address, blame_view, code_view, grid_view, views
 from asyncflow.web.dag_head import head
-from asyncflow.web.ports import Actions
+from asyncflow.web.ports import actions_of
 from asyncflow.web.templating import page
 
 _coloured = lru_cache(maxsize=16)(code_view.coloured)
@@ -26,7 +26,7 @@ _found: dict[tuple[str, str, str], dict[str, int]] = {}
 
 async def show(request: Request) -> Response:
     """The whole page; `?version=` one of the versions, `?against=` an older one to compare it with."""
-    actions: Actions = request.app.state.actions
+    actions = actions_of(request)
     pages, params = actions.dag_pages, request.query_params
     dag = await pages.dag(request.path_params["dag_id"])
     versions = await pages.versions(dag.spec.dag_id)
@@ -93,7 +93,7 @@ async def _blame(
 
 async def text(request: Request) -> Response:
     """The file as plain text."""
-    actions: Actions = request.app.state.actions
+    actions = actions_of(request)
     dag_id = request.path_params["dag_id"]
     version = request.query_params.get("version") or (await actions.dag_pages.dag(dag_id)).version
     return PlainTextResponse((await actions.dag_pages.version(dag_id, version)).source)

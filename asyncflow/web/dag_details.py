@@ -17,7 +17,7 @@ from asyncflow.engine.dag_pages import StoredDag, StoredFile
 from asyncflow.web import address, dag_tree, views
 from asyncflow.web.dag_head import head
 from asyncflow.web.i18n import Language
-from asyncflow.web.ports import Actions
+from asyncflow.web.ports import actions_of
 from asyncflow.web.templating import language, page
 
 _TASKS_SHOWN = 100
@@ -25,7 +25,7 @@ _TASKS_SHOWN = 100
 
 async def show(request: Request) -> Response:
     """The whole page."""
-    actions: Actions = request.app.state.actions
+    actions = actions_of(request)
     params = dict(request.query_params)
     dag = await actions.dag_pages.dag(request.path_params["dag_id"])
     spec = dag.spec

@@ -10,7 +10,7 @@ from asyncflow.web import address, dag_tree, gantt_view
 from asyncflow.web.dag_graph import expected, run_choices
 from asyncflow.web.dag_grid import LIT
 from asyncflow.web.dag_head import head
-from asyncflow.web.ports import Actions
+from asyncflow.web.ports import actions_of
 from asyncflow.web.templating import fingerprint, language, page, unchanged
 
 _RUNS_OFFERED = 25
@@ -28,7 +28,7 @@ async def drawing(request: Request) -> Response:
 
 
 async def _answer(request: Request, template: str) -> Response:
-    actions: Actions = request.app.state.actions
+    actions = actions_of(request)
     pages, params, dag_id = actions.dag_pages, dict(request.query_params), request.path_params["dag_id"]
     dag = await pages.dag(dag_id)
     run, window = await pages.around(dag_id, params.get("run") or None, limit=_RUNS_OFFERED)

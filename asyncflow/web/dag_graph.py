@@ -23,7 +23,7 @@ from asyncflow.web.forecast import Forecast, forecast, insight
 from asyncflow.web.i18n import Language
 from asyncflow.web.kept import Kept
 from asyncflow.web.laying import laid_out
-from asyncflow.web.ports import Actions
+from asyncflow.web.ports import actions_of
 from asyncflow.web.preferences import moment_text, preferences
 from asyncflow.web.templating import fingerprint, language, page, unchanged
 
@@ -77,7 +77,7 @@ async def drawing(request: Request) -> Response:
 
 
 async def _answer(request: Request, template: str) -> Response:
-    actions: Actions = request.app.state.actions
+    actions = actions_of(request)
     pages, params, dag_id = actions.dag_pages, request.query_params, request.path_params["dag_id"]
     dag = await pages.dag(dag_id)
     run, window = await pages.around(dag_id, params.get("run") or None, limit=_RUNS_OFFERED)

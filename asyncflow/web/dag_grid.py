@@ -18,7 +18,7 @@ from asyncflow.web.dag_head import head
 from asyncflow.web.dag_tree import Line
 from asyncflow.web.i18n import Language
 from asyncflow.web.kept import Kept
-from asyncflow.web.ports import Actions
+from asyncflow.web.ports import Actions, actions_of
 from asyncflow.web.templating import fingerprint, language, page, unchanged
 
 _RUNS_SHOWN = 50
@@ -63,7 +63,7 @@ async def to_grid(request: Request) -> Response:
 
 
 async def _answer(request: Request, template: str) -> Response:
-    actions: Actions = request.app.state.actions
+    actions = actions_of(request)
     pages, params, dag_id = (
         actions.dag_pages,
         address.without(request.query_params, *_SAID),

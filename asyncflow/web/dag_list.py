@@ -12,7 +12,7 @@ from starlette.responses import Response
 from asyncflow.web import address, first_run, preferences
 from asyncflow.web import dag_list_view as view
 from asyncflow.web.kept import Kept
-from asyncflow.web.ports import Actions
+from asyncflow.web.ports import actions_of
 from asyncflow.web.security import form_token
 from asyncflow.web.templating import fingerprint, fragment, language, page, render
 
@@ -31,7 +31,7 @@ async def table(request: Request) -> Response:
 
 
 async def _list(request: Request) -> dict[str, Any]:
-    actions: Actions = request.app.state.actions
+    actions = actions_of(request)
     params, _ = dict(request.query_params), language(request)
     params.pop("have", None)
     params.pop("first", None)

@@ -12,7 +12,7 @@ from asyncflow.core.states import RunState, RunType
 from asyncflow.engine.dag_pages import GridWindow
 from asyncflow.web import address, browse_view, grid_view, run_list, run_view, views
 from asyncflow.web.dag_head import head
-from asyncflow.web.ports import Actions
+from asyncflow.web.ports import actions_of
 from asyncflow.web.templating import fingerprint, language, page, unchanged
 
 _SHOWN = 50
@@ -31,7 +31,7 @@ async def table(request: Request) -> Response:
 
 
 async def _answer(request: Request, template: str) -> Response:
-    actions: Actions = request.app.state.actions
+    actions = actions_of(request)
     params, dag_id = request.query_params, request.path_params["dag_id"]
     dag = await actions.dag_pages.dag(dag_id)
     window = await actions.dag_pages.window(

@@ -17,7 +17,7 @@ from asyncflow.web import address, dataset_view, dependency_pages
 from asyncflow.web.dag_head import head
 from asyncflow.web.dataset_view import dataset_path
 from asyncflow.web.once import new_key
-from asyncflow.web.ports import Actions
+from asyncflow.web.ports import actions_of
 from asyncflow.web.security import checked_form
 from asyncflow.web.templating import dialog, fingerprint, fragment, language, page
 from asyncflow.web.views import links
@@ -26,13 +26,8 @@ _LIMIT = 50
 _LIVE = {"datasets": "1"}
 
 
-def _actions(request: Request) -> Actions:
-    actions: Actions = request.app.state.actions
-    return actions
-
-
 def _pages(request: Request) -> DatasetPages:
-    return _actions(request).dataset_pages
+    return actions_of(request).dataset_pages
 
 
 # ---- list -----------------------------------------------------------------------------------------------------------
@@ -187,7 +182,7 @@ async def _update_page(request: Request, uri: str, extra: str, error: str, statu
 
 async def update(request: Request) -> Response:
     """Tell of it, and show the dataset."""
-    form, actions = await checked_form(request), _actions(request)
+    form, actions = await checked_form(request), actions_of(request)
     uri, text = str(form.get("uri", "")), str(form.get("extra", ""))
 
     async def act() -> str:
@@ -228,7 +223,7 @@ async def of_dag_body(request: Request) -> Response:
 
 
 async def _of_dag(request: Request) -> dict[str, Any]:
-    actions, pages = _actions(request), _pages(request)
+    actions, pages = actions_of(request), _pages(request)
     dag = await actions.dag_pages.dag(request.path_params["dag_id"])
     dag_id = dag.spec.dag_id
     tied = {row.dag_id: row for row in await pages.dags()}
@@ -276,7 +271,7 @@ async def forget(request: Request) -> Response:
     """Have a DAG wait anew for a dataset whose update is queued for its next run."""
     form, dag_id = await checked_form(request), request.path_params["dag_id"]
     uri = str(form.get("uri", "")) or None
-    await _actions(request).clear_dataset_queue(dag_id, uri)
+    await actions_of(request).clear_dataset_queue(dag_id, uri)
     return RedirectResponse(f"{address.dag_path(dag_id)}/datasets", status_code=303)
 
 

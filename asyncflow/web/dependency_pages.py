@@ -12,7 +12,7 @@ from asyncflow.errors import NotFound
 from asyncflow.web import address, dataset_view, dependency_view
 from asyncflow.web.dependency_view import KINDS, Net
 from asyncflow.web.laying import laid_out
-from asyncflow.web.ports import Actions
+from asyncflow.web.ports import actions_of
 from asyncflow.web.templating import language, page
 
 #: boxes that are drawn at most: more would be no picture
@@ -30,7 +30,7 @@ async def show(request: Request) -> Response:
 
 
 async def _answer(request: Request, *, datasets_only: bool) -> Response:
-    actions: Actions = request.app.state.actions
+    actions = actions_of(request)
     params, pages, _ = dict(request.query_params), actions.dataset_pages, language(request)
     rows = await pages.datasets()
     everything = _net(await pages.dags(), rows, datasets_only)

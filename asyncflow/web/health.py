@@ -5,10 +5,10 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from asyncflow.web.ports import Actions
+from asyncflow.web.ports import actions_of
 
 
 async def health(request: Request) -> Response:
     """Always 200, as in Airflow: the parts tell how they are."""
-    actions: Actions = request.app.state.actions
+    actions = actions_of(request)
     return JSONResponse(await actions.health())

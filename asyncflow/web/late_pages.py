@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from asyncflow.web import address
 from asyncflow.web.named_pages import places
-from asyncflow.web.ports import Actions
+from asyncflow.web.ports import actions_of
 from asyncflow.web.templating import fingerprint, fragment, page
 
 _LIMIT = 200
@@ -27,7 +27,7 @@ async def table(request: Request) -> Response:
 
 
 async def _list(request: Request) -> dict[str, Any]:
-    actions: Actions = request.app.state.actions
+    actions = actions_of(request)
     dag_id = request.query_params.get("dag_id", "").strip()
     rows = await actions.list_sla_misses(dag_id or None, limit=_LIMIT + 1)
     for row in rows:

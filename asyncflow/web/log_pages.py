@@ -18,7 +18,7 @@ from asyncflow.engine.pages import InstancePage
 from asyncflow.web import address, instance_view, log_feed, log_view, views
 from asyncflow.web.log_feed import Shown
 from asyncflow.web.patience import unless_gone
-from asyncflow.web.ports import Actions
+from asyncflow.web.ports import actions_of
 from asyncflow.web.task_pages import frame, key_of, or_copies
 from asyncflow.web.templating import fingerprint, fragment, page
 
@@ -28,11 +28,6 @@ _WINDOW, _MORE = 128_000, 128_000
 _PATIENCE = 5.0
 #: tries whose logs are merged, and bytes of each
 _MERGED, _PART = 100, 64_000
-
-
-def _actions(request: Request) -> Actions:
-    actions: Actions = request.app.state.actions
-    return actions
 
 
 class _Part(NamedTuple):
@@ -57,7 +52,7 @@ async def _log(request: Request) -> Response:
     `q` with `after` or `before` (bytes; without both, from the beginning) looks for a text and leads to the same
     address with `hit`, the line that has it, instead.
     """
-    actions, key, params = _actions(request), key_of(request), dict(request.query_params)
+    actions, key, params = actions_of(request), key_of(request), dict(request.query_params)
     found = await actions.pages.instance(key)
     number, numbers = _try(found, params)
     path = actions.pages.log_path(key, number)
@@ -175,9 +170,9 @@ def _try(found: InstancePage, params: dict[str, str]) -> tuple[int, list[int]]:
 async def log_head(request: Request) -> Response:
     """State and tries above a log, for a page that was told of a change."""
     key, params = key_of(request), dict(request.query_params)
-    found = await _actions(request).pages.instance(key)
+    found = await actions_of(request).pages.instance(key)
     number, numbers = _try(found, params)
-    waits_for = instance_view.waits_for(_actions(request).instances.blockers(key), key)
+    waits_for = instance_view.waits_for(actions_of(request).instances.blockers(key), key)
     have = fingerprint(found.ti.state, found.why, waits_for, numbers)
     return fragment(
         request,
@@ -193,7 +188,7 @@ async def log_more(request: Request) -> Response:
     key, params = key_of(request), request.query_params
     number = address.number(params, "try", 1, least=0)
     shown = Shown(key, number, address.choice(params, "level", logs.LEVELS) or "")
-    path = _actions(request).pages.log_path(key, number)
+    path = actions_of(request).pages.log_path(key, number)
     if params.get("before"):
         before = address.number(params, "before", 0, most=2**62)
         text = await anyio.to_thread.run_sync(_earlier, path, before, shown)
@@ -221,7 +216,7 @@ def _earlier(path: Path, before: int, shown: Shown) -> str:
 
 async def log_text(request: Request) -> Response:
     """The file as it is; browsers may ask for ranges of it."""
-    actions, key, params = _actions(request), key_of(request), dict(request.query_params)
+    actions, key, params = actions_of(request), key_of(request), dict(request.query_params)
     found = await actions.pages.instance(key)
     number, _ = _try(found, params)
     path = actions.pages.log_path(key, number)
@@ -237,7 +232,7 @@ async def log_text(request: Request) -> Response:
 
 async def run_log(request: Request) -> Response:
     """The logs of all tries of a run in the order of their times, the end of each."""
-    actions, params = _actions(request), dict(request.query_params)
+    actions, params = actions_of(request), dict(request.query_params)
     dag_id, run_id = request.path_params["dag_id"], request.path_params["run_id"]
     run, spec, _version = await actions.pages.run_alone(dag_id, run_id)
     first = (address.number(params, "page", 1, least=1) - 1) * _MERGED

@@ -14,19 +14,13 @@ from asyncflow.web import admin_view
 from asyncflow.web.address import query, segment
 from asyncflow.web.i18n import Language
 from asyncflow.web.once import new_key as new_key
-from asyncflow.web.ports import Actions
+from asyncflow.web.ports import Actions, actions_of
 from asyncflow.web.security import checked_form
 from asyncflow.web.templating import dialog
 
 #: names that one form deletes at most
 _MOST = 1000
 _LISTED = 20
-
-
-def actions_of(request: Request) -> Actions:
-    """What the pages act through."""
-    actions: Actions = request.app.state.actions
-    return actions
 
 
 async def once(request: Request, form: FormData, act: Callable[[], Awaitable[str]]) -> Response:

@@ -9,7 +9,8 @@ from starlette.responses import Response
 
 from asyncflow.errors import AsyncflowError, Conflict
 from asyncflow.web import named_pages, pool_view
-from asyncflow.web.named_pages import actions_of, once, pool_path
+from asyncflow.web.named_pages import once, pool_path
+from asyncflow.web.ports import actions_of
 from asyncflow.web.security import checked_form
 from asyncflow.web.templating import dialog, fingerprint, fragment, language, page
 

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from asyncflow.core.states import RunState, RunType
 from asyncflow.engine.pages import RunSearch
 from asyncflow.web import address, browse_view, run_view, views
-from asyncflow.web.ports import Actions
+from asyncflow.web.ports import Actions, actions_of
 from asyncflow.web.templating import fingerprint, fragment, language, page
 
 _LIMIT = 50
@@ -30,7 +30,7 @@ async def table(request: Request) -> Response:
 
 
 async def _list(request: Request) -> dict[str, Any]:
-    actions: Actions = request.app.state.actions
+    actions = actions_of(request)
     params = {name: text for name, text in request.query_params.items() if name != "have"}
     offset = (address.number(params, "page", 1, least=1) - 1) * _LIMIT
     asked, _ = await search(actions, params), language(request)

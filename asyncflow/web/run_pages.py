@@ -12,17 +12,12 @@ from asyncflow.core.models import DagRun
 from asyncflow.core.states import TaskState
 from asyncflow.engine.pages import RunPage
 from asyncflow.web import address, run_view, views
-from asyncflow.web.ports import Actions
+from asyncflow.web.ports import actions_of
 from asyncflow.web.security import checked_form
 from asyncflow.web.templating import dialog, fingerprint, fragment, language, page
 
 _LIMIT = 100
 _LINES = 200
-
-
-def _actions(request: Request) -> Actions:
-    actions: Actions = request.app.state.actions
-    return actions
 
 
 def _where(request: Request) -> tuple[str, str]:
@@ -40,7 +35,7 @@ async def instances(request: Request) -> Response:
 
 
 async def _run(request: Request) -> dict[str, Any]:
-    actions, params, _ = _actions(request), dict(request.query_params), language(request)
+    actions, params, _ = actions_of(request), dict(request.query_params), language(request)
     params.pop("have", None)
     state = address.choice(params, "state", tuple(state.value for state in TaskState)) or ""
     offset = (address.number(params, "page", 1, least=1) - 1) * _LIMIT
@@ -87,7 +82,7 @@ def _frame(run: DagRun, found: RunPage) -> dict[str, Any]:
 
 async def journal(request: Request) -> Response:
     """What happened, line by line."""
-    actions, where, params = _actions(request), _where(request), request.query_params
+    actions, where, params = actions_of(request), _where(request), request.query_params
     found = await actions.pages.run(*where, limit=0)
     after = address.number(params, "after", 0, most=2**62)
     lines = await actions.pages.journal(*where, after=after, limit=_LINES + 1)
@@ -97,7 +92,7 @@ async def journal(request: Request) -> Response:
 
 async def note_form(request: Request) -> Response:
     """The note of a run or, with `?task=`, of a task instance."""
-    actions, params = _actions(request), request.query_params
+    actions, params = actions_of(request), request.query_params
     found = await actions.pages.run(*_where(request), limit=0)
     text, task_id = found.run.note, params.get("task", "")
     map_index = address.number(params, "map_index", -1, least=-1)
@@ -113,7 +108,7 @@ async def note(request: Request) -> Response:
     form = await checked_form(request)
     where, task_id = _where(request), str(form.get("task", ""))
     map_index = int(str(form.get("map_index", "-1")))
-    await _actions(request).set_note(*where, str(form.get("note", "")), task_id=task_id or None, map_index=map_index)
+    await actions_of(request).set_note(*where, str(form.get("note", "")), task_id=task_id or None, map_index=map_index)
     path = address.run_path(*where)
     if task_id:
         path = address.task_path(*where, task_id, map_index)

@@ -7,7 +7,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from asyncflow.web.ports import Actions
+from asyncflow.web.ports import actions_of
 from asyncflow.web.templating import bare, page
 
 _LISTED, _ALL = 8, 100
@@ -24,6 +24,6 @@ async def results(request: Request) -> Response:
 
 
 async def _found(request: Request, limit: int) -> dict[str, Any]:
-    actions: Actions = request.app.state.actions
+    actions = actions_of(request)
     text = request.query_params.get("q", "").strip()
     return {"text": text, "found": await actions.pages.search(text, limit=limit) if text else None}

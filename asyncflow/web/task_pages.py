@@ -15,7 +15,7 @@ from asyncflow.core.states import TaskState
 from asyncflow.engine.pages import InstancePage
 from asyncflow.errors import NotFound
 from asyncflow.web import address, copies_view, instance_view, run_view, views
-from asyncflow.web.ports import Actions
+from asyncflow.web.ports import actions_of
 from asyncflow.web.templating import fingerprint, fragment, language, page
 
 #: characters of an XCom that are shown
@@ -24,11 +24,6 @@ _LONG = 10_000
 _SHORT = 60
 #: lines of the journal, and mapped copies, on a page
 _LINES, _COPIES = 200, 100
-
-
-def _actions(request: Request) -> Actions:
-    actions: Actions = request.app.state.actions
-    return actions
 
 
 def key_of(request: Request) -> TaskKey:
@@ -75,7 +70,7 @@ async def or_copies(request: Request, answer: Callable[[Request], Awaitable[Resp
         return await answer(request)
     except NotFound:
         key = key_of(request)
-        if key.map_index < 0 and await _actions(request).instances.copies(key):
+        if key.map_index < 0 and await actions_of(request).instances.copies(key):
             return RedirectResponse(address.task_path(*key[:3], page="/copies"), status_code=303)
         raise
 
@@ -86,7 +81,7 @@ async def details(request: Request) -> Response:
 
 
 async def _details(request: Request) -> dict[str, Any]:
-    actions, key = _actions(request), key_of(request)
+    actions, key = actions_of(request), key_of(request)
     found = await actions.pages.instance(key)
     task, now = found.spec.tasks.get(key.task_id), actions.pages.now()
     rendered = await actions.pages.rendered(key)
@@ -117,13 +112,13 @@ async def _details(request: Request) -> dict[str, Any]:
 
 async def xcom(request: Request) -> Response:
     """The whole value of one XCom, as JSON."""
-    text = await _actions(request).instances.xcom(key_of(request), request.query_params.get("key", ""))
+    text = await actions_of(request).instances.xcom(key_of(request), request.query_params.get("key", ""))
     return Response(text, media_type="application/json")
 
 
 async def events(request: Request) -> Response:
     """What happened to it, line by line."""
-    actions, key = _actions(request), key_of(request)
+    actions, key = actions_of(request), key_of(request)
     found = await actions.pages.instance(key)
     after = address.number(request.query_params, "after", 0, most=2**62)
     lines = await actions.instances.journal(key, after=after, limit=_LINES + 1)
@@ -144,7 +139,7 @@ async def copies_table(request: Request) -> Response:
 
 
 async def _copies(request: Request) -> dict[str, Any]:
-    actions, key, params = _actions(request), key_of(request), dict(request.query_params)
+    actions, key, params = actions_of(request), key_of(request), dict(request.query_params)
     params.pop("have", None)
     state = address.choice(params, "state", tuple(state.value for state in TaskState)) or ""
     sort = address.choice(params, "sort", tuple(copies_view.SORTS)) or "index"

@@ -11,7 +11,8 @@ from starlette.responses import Response
 from asyncflow.engine.named import exported, format_named, parse_named, variables_in
 from asyncflow.errors import AsyncflowError, InvalidInput
 from asyncflow.web import address, named_pages, variable_view, views
-from asyncflow.web.named_pages import actions_of, once, variable_path
+from asyncflow.web.named_pages import once, variable_path
+from asyncflow.web.ports import actions_of
 from asyncflow.web.security import checked_form
 from asyncflow.web.templating import fingerprint, fragment, language, page
 
