@@ -6,13 +6,13 @@ from typing import Any
 
 from starlette.datastructures import FormData
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from asyncflow.core.asking import Question, question_of
 from asyncflow.errors import AsyncflowError, Conflict
 from asyncflow.web import address, params_view, views
-from asyncflow.web.once import new_key
+from asyncflow.web.once import new_key, once
 from asyncflow.web.ports import actions_of
 from asyncflow.web.security import checked_form
 from asyncflow.web.task_pages import key_of
@@ -91,7 +91,7 @@ async def answer(request: Request) -> Response:
         return address.task_path(*key)
 
     try:
-        return RedirectResponse(await request.app.state.once.answer(sent, act), status_code=303)
+        return await once(request, sent, act)
     except Conflict:
         raise
     except AsyncflowError as error:

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from asyncflow.core.states import BackfillState, Reprocess
@@ -17,7 +17,7 @@ from asyncflow.errors import AsyncflowError, InvalidInput
 from asyncflow.web import address, backfill_view
 from asyncflow.web.backfill_view import Wish
 from asyncflow.web.dag_head import head
-from asyncflow.web.once import new_key
+from asyncflow.web.once import new_key, once
 from asyncflow.web.ports import Actions, actions_of
 from asyncflow.web.security import checked_form
 from asyncflow.web.templating import dialog, fingerprint, fragment, language, page
@@ -158,7 +158,7 @@ async def change(request: Request) -> Response:
         await verbs[verb](number, actor="ui")
         return f"/backfills/{number}"
 
-    return RedirectResponse(await request.app.state.once.answer(form, act), status_code=303)
+    return await once(request, form, act)
 
 
 # ---- begin one ------------------------------------------------------------------------------------------------------
@@ -222,7 +222,7 @@ async def begin(request: Request) -> Response:
         return f"/backfills/{plan['backfill_id']}"
 
     try:
-        return RedirectResponse(await request.app.state.once.answer(fields, act), status_code=303)
+        return await once(request, fields, act)
     except InvalidInput as error:
         return await _form(request, wish, str(error), 409)
 

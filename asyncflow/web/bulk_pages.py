@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from asyncflow.engine.bulk import RUN_ACTIONS, TASK_ACTIONS
 from asyncflow.errors import InvalidInput
 from asyncflow.web import address, browse_view, bulk_view, run_list
 from asyncflow.web.browse_pages import task_search
-from asyncflow.web.once import new_key
+from asyncflow.web.once import new_key, once
 from asyncflow.web.picked import Choice, Picked
 from asyncflow.web.ports import actions_of
 from asyncflow.web.preferences import local_path
@@ -148,13 +148,13 @@ async def _carry_out(request: Request, form: Any, verb: str, act: Any) -> Respon
     path, kept = bulk_view.without_said(local_path(str(form.get("back", ""))))
     back = path + address.query(kept)
 
-    async def once() -> str:
-        answer, undo = await act(_known(request, str(form.get("once", ""))))
-        refused.extend(answer["refused"])
-        done.update(answer)
-        return bulk_view.after(back, verb, answer, undo)
+    async def do() -> str:
+        touched, undo = await act(_known(request, str(form.get("once", ""))))
+        refused.extend(touched["refused"])
+        done.update(touched)
+        return bulk_view.after(back, verb, touched, undo)
 
-    to = await request.app.state.once.answer(form, once)
+    answer = await once(request, form, do)
     if refused:
         count = len(done["runs"]) if verb == "delete" else len(done["tasks"])
         return dialog(
@@ -164,7 +164,7 @@ async def _carry_out(request: Request, form: Any, verb: str, act: Any) -> Respon
             refused=bulk_view.first_of(refused),
             more=max(0, len(refused) - bulk_view.LISTED),
             done=count,
-            back=to,
+            back=answer.headers["location"],
             section="Runs" if "/runs" in path else "Tasks",
         )
-    return RedirectResponse(to, status_code=303)
+    return answer

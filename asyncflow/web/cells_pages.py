@@ -7,13 +7,13 @@ from typing import Any
 
 from starlette.datastructures import FormData, ImmutableMultiDict
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from asyncflow.core.specs import DagSpec
 from asyncflow.errors import AsyncflowError, InvalidInput
 from asyncflow.web import address, dag_tree, grid_cells
 from asyncflow.web.change_pages import CLEAR_SCOPES, MARK_SCOPES, STATES, scope_words
-from asyncflow.web.once import new_key
+from asyncflow.web.once import new_key, once
 from asyncflow.web.ports import Actions, actions_of
 from asyncflow.web.preferences import local_path
 from asyncflow.web.security import checked_form
@@ -143,7 +143,7 @@ async def _carry_out(request: Request, verb: str) -> Response:
         separator = "&" if "?" in wish.back else "?"
         return f"{wish.back}{separator}{address.query({}, done=said, n=len(done), undo=name)[1:]}"
 
-    where = await request.app.state.once.answer(form, act)
+    answer = await once(request, form, act)
     if wish.refused:
         return dialog(
             request,
@@ -153,4 +153,4 @@ async def _carry_out(request: Request, verb: str) -> Response:
             done=len(wish.by_run((await actions.dag_pages.dag(wish.dag_id)).spec)) - len(wish.refused),
             section="DAGs",
         )
-    return RedirectResponse(where, status_code=303)
+    return answer

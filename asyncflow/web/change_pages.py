@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse, Response
 
 from asyncflow.errors import InvalidInput
 from asyncflow.web import address, browse_view, run_view
-from asyncflow.web.once import new_key
+from asyncflow.web.once import new_key, once
 from asyncflow.web.ports import Actions, actions_of
 from asyncflow.web.preferences import local_path
 from asyncflow.web.security import checked_form
@@ -180,7 +180,7 @@ async def _carry_out(request: Request, verb: str) -> Response:
         said = "cleared" if verb == "clear" else "marked"
         return address.run_path(wish.dag_id, wish.run_id) + address.query({}, done=said, n=len(done), undo=name)
 
-    return RedirectResponse(await request.app.state.once.answer(form, act), status_code=303)
+    return await once(request, form, act)
 
 
 async def undo(request: Request) -> Response:

@@ -10,7 +10,8 @@ from starlette.responses import Response
 
 from asyncflow.errors import AsyncflowError, NotFound
 from asyncflow.web import address, connection_view, named_pages, views
-from asyncflow.web.named_pages import connection_path, once
+from asyncflow.web.named_pages import connection_path
+from asyncflow.web.once import new_key, once
 from asyncflow.web.ports import actions_of
 from asyncflow.web.security import checked_form
 from asyncflow.web.templating import bare, fingerprint, fragment, language, page
@@ -100,7 +101,7 @@ async def _form(
         error=error,
         tested=tested,
         said=named_pages.said(request, language(request)),
-        once=named_pages.new_key(),
+        once=new_key(),
     )
 
 

@@ -15,7 +15,7 @@ from asyncflow.engine.pages import RunSearch
 from asyncflow.errors import AsyncflowError, InvalidInput
 from asyncflow.web import dag_list_view, params_view
 from asyncflow.web.address import dag_path, run_path, segment
-from asyncflow.web.once import new_key
+from asyncflow.web.once import new_key, once
 from asyncflow.web.ports import Actions, actions_of
 from asyncflow.web.preferences import local_path
 from asyncflow.web.security import checked_form
@@ -25,10 +25,6 @@ from asyncflow.web.templating import dialog
 _RECENT, _LOOKED_AT = 20, 60
 #: DAGs that one click acts on, at most
 _MOST = 1000
-
-
-async def _once(request: Request, form: FormData, act: Any) -> Response:
-    return RedirectResponse(await request.app.state.once.answer(form, act), status_code=303)
 
 
 # ---- trigger --------------------------------------------------------------------------------------------------------
@@ -110,7 +106,7 @@ async def trigger(request: Request) -> Response:
 
     try:
         conf = _merged(spec, form)
-        return await _once(request, form, act)
+        return await once(request, form, act)
     except AsyncflowError as error:
         entered = {name: str(value) for name, value in form.items()}
         return await _trigger_page(request, conf, entered, str(error), 400)
@@ -199,7 +195,7 @@ async def delete(request: Request) -> Response:
         await actions_of(request).delete_dag(request.path_params["dag_id"])
         return "/"
 
-    return await _once(request, form, act)
+    return await once(request, form, act)
 
 
 # ---- many -----------------------------------------------------------------------------------------------------------
@@ -238,7 +234,7 @@ async def selected(request: Request) -> Response:
                 failures.append(str(error))
         return "/"
 
-    answer = await _once(request, form, act)
+    answer = await once(request, form, act)
     if failures:
         done = len(form.getlist("dag_id")) - len(failures)
         return dialog(request, "dialogs/failures.html", status_code=409, failures=failures, done=done, section="DAGs")

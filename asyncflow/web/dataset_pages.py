@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -16,7 +15,7 @@ from asyncflow.errors import InvalidInput
 from asyncflow.web import address, dataset_view, dependency_pages
 from asyncflow.web.dag_head import head
 from asyncflow.web.dataset_view import dataset_path
-from asyncflow.web.once import new_key
+from asyncflow.web.once import new_key, once
 from asyncflow.web.ports import actions_of
 from asyncflow.web.security import checked_form
 from asyncflow.web.templating import dialog, fingerprint, fragment, language, page
@@ -191,13 +190,9 @@ async def update(request: Request) -> Response:
         return f"{dataset_path(row.uri)}&done={event['event_id']}"
 
     try:
-        return await _once(request, form, act)
+        return await once(request, form, act)
     except InvalidInput as error:
         return await _update_page(request, uri, text, str(error), 400)
-
-
-async def _once(request: Request, form: FormData, act: Any) -> Response:
-    return RedirectResponse(await request.app.state.once.answer(form, act), status_code=303)
 
 
 def _extra(text: str) -> dict[str, Any]:

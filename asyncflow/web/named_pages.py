@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple
 
-from starlette.datastructures import FormData
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from asyncflow.errors import AsyncflowError, InvalidInput, NotFound
 from asyncflow.web import admin_view
 from asyncflow.web.address import query, segment
 from asyncflow.web.i18n import Language
-from asyncflow.web.once import new_key as new_key
+from asyncflow.web.once import new_key, once
 from asyncflow.web.ports import Actions, actions_of
 from asyncflow.web.security import checked_form
 from asyncflow.web.templating import dialog
@@ -21,11 +20,6 @@ from asyncflow.web.templating import dialog
 #: names that one form deletes at most
 _MOST = 1000
 _LISTED = 20
-
-
-async def once(request: Request, form: FormData, act: Callable[[], Awaitable[str]]) -> Response:
-    """Do it once, however often the form comes, then go where `act` says."""
-    return RedirectResponse(await request.app.state.once.answer(form, act), status_code=303)
 
 
 def pool_path(name: str) -> str:

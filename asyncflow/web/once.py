@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable
 
 import anyio
 from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
 
 FIELD = "once"
 #: answers that are kept
@@ -41,3 +43,8 @@ class Once:
                 del self._under_way[key]
                 ended.set()
         return self._answers[key]
+
+
+async def once(request: Request, form: FormData, act: Callable[[], Awaitable[str]]) -> Response:
+    """Do it once, however often the form comes, then go where `act` says."""
+    return RedirectResponse(await request.app.state.once.answer(form, act), status_code=303)

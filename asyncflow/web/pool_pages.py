@@ -9,7 +9,8 @@ from starlette.responses import Response
 
 from asyncflow.errors import AsyncflowError, Conflict
 from asyncflow.web import named_pages, pool_view
-from asyncflow.web.named_pages import once, pool_path
+from asyncflow.web.named_pages import pool_path
+from asyncflow.web.once import new_key, once
 from asyncflow.web.ports import actions_of
 from asyncflow.web.security import checked_form
 from asyncflow.web.templating import dialog, fingerprint, fragment, language, page
@@ -92,7 +93,7 @@ def _form(request: Request, entered: Any, *, is_new: bool, error: str = "", stat
         entered=entered,
         is_new=is_new,
         error=error,
-        once=named_pages.new_key(),
+        once=new_key(),
         section="Pools",
     )
 

@@ -11,7 +11,8 @@ from starlette.responses import Response
 from asyncflow.engine.named import exported, format_named, parse_named, variables_in
 from asyncflow.errors import AsyncflowError, InvalidInput
 from asyncflow.web import address, named_pages, variable_view, views
-from asyncflow.web.named_pages import once, variable_path
+from asyncflow.web.named_pages import variable_path
+from asyncflow.web.once import new_key, once
 from asyncflow.web.ports import actions_of
 from asyncflow.web.security import checked_form
 from asyncflow.web.templating import fingerprint, fragment, language, page
@@ -78,7 +79,7 @@ def _form(request: Request, values: dict[str, Any], *, is_new: bool, error: str 
         kind=variable_view.kind_of(value) if not values.get("secret") else "",
         error=error,
         said=named_pages.said(request, language(request)),
-        once=named_pages.new_key(),
+        once=new_key(),
     )
 
 
@@ -131,7 +132,7 @@ def _import_page(request: Request, *, status: int = 200, **more: Any) -> Respons
         section="Admin",
         choices=variable_view.ON_CONFLICT,
         listed=variable_view.LISTED,
-        once=named_pages.new_key(),
+        once=new_key(),
         **given,
     )
 
