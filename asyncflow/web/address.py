@@ -34,6 +34,11 @@ def query(params: Mapping[str, str], /, **changed: object) -> str:
     return f"?{urlencode(kept)}" if kept else ""
 
 
+def fields(params: Mapping[str, str]) -> dict[str, str]:
+    """The state of a page: `params` without `have`, which says what a browser that asks for a fragment shows."""
+    return without(params, "have")
+
+
 def without(params: Mapping[str, str], *names: str) -> dict[str, str]:
     """`params` without some of them."""
     return {name: value for name, value in params.items() if name not in names}

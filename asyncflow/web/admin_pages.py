@@ -13,6 +13,7 @@ from asyncflow.engine.server_pages import ChildFailed
 from asyncflow.engine.serverlog import LEVELS, OLDER
 from asyncflow.errors import NotFound
 from asyncflow.web import address, admin_view, health_view
+from asyncflow.web.admin_view import PLACES
 from asyncflow.web.ports import actions_of
 from asyncflow.web.templating import bare, fingerprint, fragment, language, page
 
@@ -20,17 +21,16 @@ from asyncflow.web.templating import bare, fingerprint, fragment, language, page
 _RECORDS, _MORE = 500, 200
 
 
-def _frame(request: Request, here: str) -> dict[str, Any]:
+def _frame(here: str) -> dict[str, Any]:
     """What every one of these pages has."""
-    known = frozenset(getattr(route, "path", "") for route in request.app.routes)
-    return {"section": "Admin", "places": admin_view.places(known), "at": here, "size": admin_view.size_text}
+    return {"section": "Admin", "places": PLACES, "at": here, "size": admin_view.size_text}
 
 
 async def index(request: Request) -> Response:
     """All pages of the administration."""
     it = await actions_of(request).server.vitals()
     wrong = health_view.problems(it, language(request))
-    return page(request, "admin/index.html", wrong=wrong, **_frame(request, "/admin"))
+    return page(request, "admin/index.html", wrong=wrong, **_frame("/admin"))
 
 
 # ---- health ---------------------------------------------------------------------------------------------------------
@@ -49,7 +49,7 @@ async def health_now(request: Request) -> Response:
 async def _health(request: Request) -> dict[str, Any]:
     it, _ = await actions_of(request).server.vitals(), language(request)
     return {
-        **_frame(request, "/admin/health"),
+        **_frame("/admin/health"),
         "it": it,
         "wrong": health_view.problems(it, _),
         "waits": health_view.wait_lines(it, _),
@@ -78,7 +78,7 @@ async def config(request: Request) -> Response:
         text=text,
         only=only,
         unused=server.unused_variables(),
-        **_frame(request, "/admin/config"),
+        **_frame("/admin/config"),
     )
 
 
@@ -98,15 +98,13 @@ async def plugins(request: Request) -> Response:
         errors=[text.partition("\n")[::2] for text in found.errors],
         trouble=trouble,
         folder=server.plugins_folder,
-        **_frame(request, "/admin/plugins"),
+        **_frame("/admin/plugins"),
     )
 
 
 async def about(request: Request) -> Response:
     """Versions, places, licences."""
-    return page(
-        request, "admin/about.html", facts=actions_of(request).server.about(), **_frame(request, "/admin/about")
-    )
+    return page(request, "admin/about.html", facts=actions_of(request).server.about(), **_frame("/admin/about"))
 
 
 # ---- the server's log -----------------------------------------------------------------------------------------------
@@ -134,7 +132,7 @@ async def log(request: Request) -> Response:
         live=number == 0 and before is None,
         query=_query(asked),
         path=server.log.path,
-        **_frame(request, "/admin/log"),
+        **_frame("/admin/log"),
     )
 
 

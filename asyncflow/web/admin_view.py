@@ -53,11 +53,6 @@ class SettingLine:
     words: str
 
 
-def places(known: frozenset[str]) -> list[Place]:
-    """Those pages that there are, by their addresses."""
-    return [place for place in PLACES if place.href in known]
-
-
 def setting_lines(settings: Sequence[Setting], text: str, only_set: bool, _: Language) -> list[SettingLine]:
     """Settings with `text` in their name, Airflow's name or meaning; `only_set`: those that are not defaults."""
     wanted = text.casefold()

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from asyncflow.web import address, audit_view
-from asyncflow.web.named_pages import places
+from asyncflow.web.admin_view import PLACES
 from asyncflow.web.ports import actions_of
 from asyncflow.web.templating import fingerprint, fragment, page
 
@@ -27,12 +27,12 @@ async def table(request: Request) -> Response:
 
 async def _list(request: Request) -> dict[str, Any]:
     actions = actions_of(request)
-    params = {name: text for name, text in request.query_params.items() if name != "have"}
+    params = address.fields(request.query_params)
     found = await actions.browse.audit(audit_view.search(params), limit=_LIMIT + 1)
     lines = [audit_view.line(row) for row in found[:_LIMIT]]
     return {
         "section": "Admin",
-        "places": places(request),
+        "places": PLACES,
         "at": "/audit",
         "topics": {"audit": "1"},
         "lines": lines,

@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute, Route
 
 from asyncflow.core.states import BackfillState, Reprocess
 from asyncflow.errors import AsyncflowError, InvalidInput
-from asyncflow.web import address, backfill_view
+from asyncflow.web import address, backfill_view, params_view
 from asyncflow.web.backfill_view import Wish
 from asyncflow.web.dag_head import head
 from asyncflow.web.once import new_key, once
@@ -70,7 +70,7 @@ async def _of_dag(request: Request) -> dict[str, Any]:
 
 async def _list(request: Request, dag_id: str | None) -> dict[str, Any]:
     pages = actions_of(request).backfill_pages
-    params = {name: text for name, text in request.query_params.items() if name != "have"}
+    params = address.fields(request.query_params)
     shown = address.choice(params, "show", tuple(_SHOWN))
     before = address.number(params, "before", 0, most=2**60) or None
     wanted = dag_id or params.get("dag_id", "").strip() or None
@@ -107,8 +107,7 @@ async def body(request: Request) -> Response:
 
 
 async def _one(request: Request) -> dict[str, Any]:
-    pages, params = actions_of(request).backfill_pages, dict(request.query_params)
-    params.pop("have", None)
+    pages, params = actions_of(request).backfill_pages, address.fields(request.query_params)
     first = (address.number(params, "page", 1, least=1) - 1) * _DATES
     found = await pages.one(request.path_params["backfill_id"], first=first, limit=_DATES)
     row = found.row
@@ -129,7 +128,7 @@ async def _one(request: Request) -> dict[str, Any]:
         "progress": seen,
         "dates": lines,
         "how": backfill_view.how(row.options, language(request)),
-        "conf": msgspec.json.format(msgspec.json.encode(row.options.conf)).decode() if row.options.conf else "",
+        "conf": params_view.pretty(row.options.conf),
         "links": links(params, first, _DATES, len(lines), len(row.dates), language(request)),
         "query": address.query(params),
         "fingerprint": fingerprint(
@@ -201,12 +200,7 @@ async def _form(request: Request, wish: Wish, error: str, status: int = 200) -> 
 
 
 def _conf(text: str) -> dict[str, Any]:
-    if not text:
-        return {}
-    try:
-        return msgspec.json.decode(text, type=dict[str, Any])
-    except msgspec.DecodeError as error:
-        raise InvalidInput(f"The configuration is not a JSON object: {error}.") from None
+    return params_view.json_object(text, "The configuration")
 
 
 async def begin(request: Request) -> Response:

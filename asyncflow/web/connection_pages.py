@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from asyncflow.errors import AsyncflowError, NotFound
 from asyncflow.web import address, connection_view, named_pages, views
+from asyncflow.web.admin_view import PLACES
 from asyncflow.web.named_pages import connection_path
 from asyncflow.web.once import new_key, once
 from asyncflow.web.ports import actions_of
@@ -37,7 +38,7 @@ async def _list(request: Request) -> dict[str, Any]:
     links = views.links(params, offset, _LIMIT, len(found["rows"]), found["count"], _)
     return {
         "section": "Admin",
-        "places": named_pages.places(request),
+        "places": PLACES,
         "at": "/connections",
         "topics": _TOPICS,
         "rows": found["rows"],
@@ -46,7 +47,7 @@ async def _list(request: Request) -> dict[str, Any]:
         "types": found["types"],
         "links": links,
         "params": params,
-        "query": named_pages.query_of(params),
+        "query": address.query(params),
         "said": named_pages.said(request, _),
         "tested": None,
         "fingerprint": fingerprint(found, links),

@@ -50,7 +50,7 @@ async def _trigger_page(
         dag=dag,
         path=dag_path(dag_id),
         fieldsets=params_view.sections(dag.spec.params, conf),
-        others=msgspec.json.format(msgspec.json.encode(others)).decode() if others else "",
+        others=params_view.pretty(others),
         recent=await _recent(actions, dag_id),
         entered=entered,
         error=error,
@@ -69,12 +69,7 @@ async def _recent(actions: Actions, dag_id: str) -> list[tuple[str, str]]:
 
 
 def _conf(text: str) -> dict[str, Any]:
-    if not text.strip():
-        return {}
-    try:
-        return msgspec.json.decode(text, type=dict[str, Any])
-    except msgspec.DecodeError as error:
-        raise InvalidInput(f"The configuration is not a JSON object: {error}.") from None
+    return params_view.json_object(text, "The configuration")
 
 
 def _merged(spec: DagSpec, form: FormData) -> dict[str, Any]:

@@ -32,9 +32,7 @@ async def table(request: Request) -> Response:
 
 async def _list(request: Request) -> dict[str, Any]:
     actions = actions_of(request)
-    params, _ = dict(request.query_params), language(request)
-    params.pop("have", None)
-    params.pop("first", None)
+    params, _ = address.without(request.query_params, "have", "first"), language(request)
     asked, now = view.query(params), actions.pages.now()
     found = await actions.pages.dags(asked)
     rows = _rows(request, view.lines(found.rows, now, _))

@@ -12,7 +12,7 @@ from starlette.routing import BaseRoute, Route
 
 from asyncflow.engine.dataset_pages import DatasetPages, DatasetRow, Event, TiedDag
 from asyncflow.errors import InvalidInput
-from asyncflow.web import address, dataset_view, dependency_pages
+from asyncflow.web import address, dataset_view, dependency_pages, params_view
 from asyncflow.web.dag_head import head
 from asyncflow.web.dataset_view import dataset_path
 from asyncflow.web.once import new_key, once
@@ -43,7 +43,7 @@ async def table(request: Request) -> Response:
 
 
 async def _list(request: Request) -> dict[str, Any]:
-    pages, params = _pages(request), _params(request)
+    pages, params = _pages(request), address.fields(request.query_params)
     query = dataset_view.asked(params)
     rows = dataset_view.chosen(await pages.datasets(), query)
     offset = (address.number(params, "page", 1, least=1) - 1) * _LIMIT
@@ -58,10 +58,6 @@ async def _list(request: Request) -> dict[str, Any]:
         "query": address.query(params),
         "fingerprint": fingerprint([(msgspec.structs.astuple(row), waiting) for row, waiting in lines], len(rows)),
     }
-
-
-def _params(request: Request) -> dict[str, str]:
-    return {name: text for name, text in request.query_params.items() if name != "have"}
 
 
 def _frame(tab: str) -> dict[str, Any]:
@@ -83,7 +79,7 @@ async def body(request: Request) -> Response:
 
 
 async def _one(request: Request) -> dict[str, Any]:
-    pages, params = _pages(request), _params(request)
+    pages, params = _pages(request), address.fields(request.query_params)
     row = await pages.dataset(_uri(params.get("uri", "")))
     dags = {dag.dag_id: dag for dag in await pages.dags()}
     events, older = await _window(request, uri=row.uri)
@@ -112,7 +108,7 @@ async def _window(
     request: Request, *, uri: str | None = None, dag_id: str | None = None
 ) -> tuple[Sequence[Event], str | None]:
     """A page of events, and where the older ones are."""
-    params = _params(request)
+    params = address.fields(request.query_params)
     before = address.date(params, "before")
     found = await _pages(request).events(uri=uri, dag_id=dag_id, before=before, limit=_LIMIT + 1)
     more = len(found) > _LIMIT
@@ -134,7 +130,7 @@ async def events_table(request: Request) -> Response:
 
 
 async def _events(request: Request) -> dict[str, Any]:
-    params = _params(request)
+    params = address.fields(request.query_params)
     uri, dag_id, run_id = (params.get(name, "").strip() for name in ("uri", "dag_id", "run_id"))
     if run_id:
         found: Sequence[Event] = await _pages(request).events_of_run(dag_id, run_id)
@@ -196,12 +192,7 @@ async def update(request: Request) -> Response:
 
 
 def _extra(text: str) -> dict[str, Any]:
-    if not text.strip():
-        return {}
-    try:
-        return msgspec.json.decode(text, type=dict[str, Any])
-    except msgspec.DecodeError as error:
-        raise InvalidInput(f"The extra is not a JSON object: {error}.") from None
+    return params_view.json_object(text, "The extra")
 
 
 # ---- the datasets of one DAG ----------------------------------------------------------------------------------------
@@ -226,7 +217,7 @@ async def _of_dag(request: Request) -> dict[str, Any]:
     rows = {row.uri: row for row in await pages.datasets()}
     made, older = await _window(request, dag_id=dag_id)
     queue = pages.queue(dag_id)
-    params = _params(request)
+    params = address.fields(request.query_params)
     return {
         "head": head(actions.dag_pages, dag, "datasets"),
         "topics": {"dag": dag_id, **_LIVE},

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from asyncflow.web import address
-from asyncflow.web.named_pages import places
+from asyncflow.web.admin_view import PLACES
 from asyncflow.web.ports import actions_of
 from asyncflow.web.templating import fingerprint, fragment, page
 
@@ -35,7 +35,7 @@ async def _list(request: Request) -> dict[str, Any]:
         row["task_path"] = address.task_path(row["dag_id"], row["run_id"], row["task_id"]) if row["task_id"] else ""
     return {
         "section": "Admin",
-        "places": places(request),
+        "places": PLACES,
         "at": "/sla-misses",
         "topics": {"runs": "1"},
         "rows": rows[:_LIMIT],

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from asyncflow.errors import AsyncflowError, InvalidInput, NotFound
-from asyncflow.web import admin_view
 from asyncflow.web.address import query, segment
 from asyncflow.web.i18n import Language
 from asyncflow.web.once import new_key, once
@@ -37,19 +36,9 @@ def variable_path(key: str) -> str:
     return f"/variables/{segment(key)}"
 
 
-def places(request: Request) -> list[admin_view.Place]:
-    """The pages of the administration, which these belong to."""
-    return admin_view.places(frozenset(getattr(route, "path", "") for route in request.app.routes))
-
-
 def filters(request: Request, *names: str) -> dict[str, str]:
     """What of the address says what is listed."""
     return {name: text for name in names if (text := request.query_params.get(name, "").strip())}
-
-
-def query_of(params: Mapping[str, str]) -> str:
-    """The same as the end of an address."""
-    return query(params)
 
 
 # ---- what was done --------------------------------------------------------------------------------------------------

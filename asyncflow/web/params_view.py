@@ -145,6 +145,21 @@ def _value(name: str, param: ParamSpec, kind: str, text: str, several: Sequence[
     return text.replace("\r\n", "\n")
 
 
+def json_object(text: str, what: str) -> dict[str, Any]:
+    """The JSON object in a field, {} for an empty one. Raises InvalidInput; `what` begins the sentence."""
+    if not text.strip():
+        return {}
+    try:
+        return msgspec.json.decode(text, type=dict[str, Any])
+    except msgspec.DecodeError as error:
+        raise InvalidInput(f"{what} is not a JSON object: {error}.") from None
+
+
+def pretty(value: Any) -> str:
+    """A value as JSON that people read; "" for none."""
+    return msgspec.json.format(msgspec.json.encode(value)).decode() if value else ""
+
+
 def _json(name: str, text: str) -> Any:
     if not text.strip():
         return None

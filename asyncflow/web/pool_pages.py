@@ -8,7 +8,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from asyncflow.errors import AsyncflowError, Conflict
-from asyncflow.web import named_pages, pool_view
+from asyncflow.web import address, named_pages, pool_view
+from asyncflow.web.admin_view import PLACES
 from asyncflow.web.named_pages import pool_path
 from asyncflow.web.once import new_key, once
 from asyncflow.web.ports import actions_of
@@ -36,13 +37,13 @@ async def _list(request: Request) -> dict[str, Any]:
     lines = pool_view.lines(pools, params.get("q", ""), params.get("sort", "name"))
     return {
         "section": "Pools",
-        "places": named_pages.places(request),
+        "places": PLACES,
         "at": "/pools",
         "topics": _TOPICS,
         "lines": lines,
         "columns": pool_view.columns(params),
         "params": params,
-        "query": named_pages.query_of(params),
+        "query": address.query(params),
         "said": named_pages.said(request, language(request)),
         "fingerprint": fingerprint(lines),
     }

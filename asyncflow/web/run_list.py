@@ -31,7 +31,7 @@ async def table(request: Request) -> Response:
 
 async def _list(request: Request) -> dict[str, Any]:
     actions = actions_of(request)
-    params = {name: text for name, text in request.query_params.items() if name != "have"}
+    params = address.fields(request.query_params)
     offset = (address.number(params, "page", 1, least=1) - 1) * _LIMIT
     asked, _ = await search(actions, params), language(request)
     runs = await actions.pages.runs(asked, limit=_LIMIT + 1, offset=offset)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from asyncflow.core.models import DagRun
 from asyncflow.core.states import TaskState
 from asyncflow.engine.pages import RunPage
-from asyncflow.web import address, run_view, views
+from asyncflow.web import address, params_view, run_view, views
 from asyncflow.web.ports import actions_of
 from asyncflow.web.security import checked_form
 from asyncflow.web.templating import dialog, fingerprint, fragment, language, page
@@ -35,8 +34,7 @@ async def instances(request: Request) -> Response:
 
 
 async def _run(request: Request) -> dict[str, Any]:
-    actions, params, _ = actions_of(request), dict(request.query_params), language(request)
-    params.pop("have", None)
+    actions, params, _ = actions_of(request), address.fields(request.query_params), language(request)
     state = address.choice(params, "state", tuple(state.value for state in TaskState)) or ""
     offset = (address.number(params, "page", 1, least=1) - 1) * _LIMIT
     text, task_id = params.get("task", "").strip(), params.get("task_id", "")
@@ -74,7 +72,7 @@ def _frame(run: DagRun, found: RunPage) -> dict[str, Any]:
         "run": run,
         "path": address.run_path(run.dag_id, run.run_id),
         "newest": found.version,
-        "conf": msgspec.json.format(msgspec.json.encode(run.conf)).decode() if run.conf else "",
+        "conf": params_view.pretty(run.conf),
         "run_params": run_view.params(found.spec, run),
         "active": views.is_active(run.state),
     }

@@ -139,8 +139,7 @@ async def copies_table(request: Request) -> Response:
 
 
 async def _copies(request: Request) -> dict[str, Any]:
-    actions, key, params = actions_of(request), key_of(request), dict(request.query_params)
-    params.pop("have", None)
+    actions, key, params = actions_of(request), key_of(request), address.fields(request.query_params)
     state = address.choice(params, "state", tuple(state.value for state in TaskState)) or ""
     sort = address.choice(params, "sort", tuple(copies_view.SORTS)) or "index"
     offset = (address.number(params, "page", 1, least=1) - 1) * _COPIES

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from asyncflow.engine.named import exported, format_named, parse_named, variables_in
 from asyncflow.errors import AsyncflowError, InvalidInput
 from asyncflow.web import address, named_pages, variable_view, views
+from asyncflow.web.admin_view import PLACES
 from asyncflow.web.named_pages import variable_path
 from asyncflow.web.once import new_key, once
 from asyncflow.web.ports import actions_of
@@ -40,14 +41,14 @@ async def _list(request: Request) -> dict[str, Any]:
     links = views.links(params, offset, _LIMIT, len(found["rows"]), found["count"], _)
     return {
         "section": "Admin",
-        "places": named_pages.places(request),
+        "places": PLACES,
         "at": "/variables",
         "topics": _TOPICS,
         "rows": found["rows"],
         "environment": found["environment"],
         "links": links,
         "params": params,
-        "query": named_pages.query_of(params),
+        "query": address.query(params),
         "said": named_pages.said(request, _),
         "fingerprint": fingerprint(found, links),
     }

@@ -11,6 +11,7 @@ from asyncflow.core.inventory import PluginFacts
 from asyncflow.engine.server_pages import Setting
 from asyncflow.web import admin_view as view
 from asyncflow.web import first_run, health_view
+from asyncflow.web.app import ROUTES
 from asyncflow.web.i18n import Language, words
 
 EN = Language("en")
@@ -53,8 +54,9 @@ def test_what_a_plugin_brings_says_what_becomes_of_it() -> None:
     ]
 
 
-def test_only_pages_that_there_are_are_listed() -> None:
-    assert [place.label for place in view.places(frozenset({"/pools", "/admin/about"}))] == ["Pools", "About"]
+def test_each_page_that_is_listed_is_there() -> None:
+    known = {getattr(route, "path", "") for route in ROUTES}
+    assert [place.href for place in view.PLACES if place.href not in known] == []
 
 
 @pytest.mark.parametrize(
