@@ -16,6 +16,7 @@ from asyncflow.core.models import DagRun
 from asyncflow.core.specs import DagSpec, TaskSpec
 from asyncflow.core.states import RunState, TaskState
 from tests.browser.dag_site import DagSite, listening
+from tests.browser.scan import THEMES, scan
 from tests.web.dag_home import DAY, DAY0, a_run, a_spec, a_ti, a_try
 
 pytestmark = pytest.mark.slow
@@ -392,35 +393,14 @@ def test_every_button_does_something(page: Page, name: str) -> None:
     assert dead == []
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1024, 1600])
-def test_pages_fit_and_axe_finds_nothing(chromium: Browser, live: DagSite, axe: str, width: int, scheme: str) -> None:
-    context = chromium.new_context(
-        base_url=live.address,
-        viewport={"width": width, "height": 900},
-        color_scheme="dark" if scheme == "dark" else "light",
-        bypass_csp=True,  # for axe only
-    )
-    page = context.new_page()
-    wrong = []
-    dialogs = [
-        f"cells/clear?ti=end@{FIRST.replace('+', '%2B')}",
-        f"cells/mark?state=failed&ti=load@{FIRST.replace('+', '%2B')}",
-    ]
-    for name in (
-        "grid?select=1",
-        "grid?at=2026-01-03T00:02&lit=failed",
-        "graph?lit=failed",
-        "gantt",
-        "code?blame=1",
-        *dialogs,
-    ):
-        page.goto(f"/dags/etl/{name}")
-        wide = page.evaluate("document.documentElement.scrollWidth")
-        if wide > width:
-            wrong.append(f"{name} is {wide} px wide")
-        page.evaluate(axe)
-        found = page.evaluate("axe.run({resultTypes: ['violations']})")["violations"]
-        wrong += [f"{name}: {it['id']}: {it['nodes'][0]['html'][:200]}" for it in found]
-    context.close()
-    assert wrong == []
+_FIRST = FIRST.replace("+", "%2B")
+ADDRESSES = (
+    *("/dags/etl", "/dags/etl/grid?select=1", "/dags/etl/grid?at=2026-01-03T00:02&lit=failed"),
+    *("/dags/etl/graph?lit=failed", "/dags/etl/gantt", "/dags/etl/code?blame=1"),
+    *(f"/dags/etl/cells/clear?ti=end@{_FIRST}", f"/dags/etl/cells/mark?state=failed&ti=load@{_FIRST}"),
+)
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_no_page_breaks(chromium: Browser, live: DagSite, axe: str, theme: str) -> None:
+    assert scan(chromium, live.address, ADDRESSES, axe, theme) == []

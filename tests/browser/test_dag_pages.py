@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 from asyncflow.core.specs import DagSpec, TaskGroupSpec, TaskSpec
 from asyncflow.core.states import RunState, TaskState
 from tests.browser.dag_site import DagSite, listening
+from tests.browser.scan import THEMES, scan
 from tests.web.dag_home import DAY, DAY0, a_run, a_spec, a_ti
 
 pytestmark = pytest.mark.slow
@@ -68,13 +69,6 @@ def page(chromium: Browser, live: DagSite) -> Iterator[Page]:
     assert errors == []
 
 
-def _violations(page: Page, axe: str) -> list[str]:
-    """What axe-core finds on the page as it is now."""
-    page.evaluate(axe)
-    found = page.evaluate("axe.run({resultTypes: ['violations']})")["violations"]
-    return [f"{it['id']}: {it['nodes'][0]['html'][:200]}" for it in found]
-
-
 def _fill(live: DagSite) -> None:
     """The DAG in two versions, with runs of both."""
     home = live.home
@@ -100,25 +94,12 @@ PAGES = [
 ]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1024, 1600])
-def test_pages_fit_and_axe_finds_nothing(chromium: Browser, live: DagSite, axe: str, width: int, scheme: str) -> None:
-    context = chromium.new_context(
-        base_url=live.address,
-        viewport={"width": width, "height": 900},
-        color_scheme="dark" if scheme == "dark" else "light",
-        bypass_csp=True,  # for axe only
-    )
-    page = context.new_page()
-    wrong = []
-    for name in PAGES:
-        page.goto(f"/dags/etl/{name}")
-        wide = page.evaluate("document.documentElement.scrollWidth")
-        if wide > width:
-            wrong.append(f"{name} is {wide} px wide")
-        wrong += [f"{name}: {text}" for text in _violations(page, axe)]
-    context.close()
-    assert wrong == []
+ADDRESSES = tuple(f"/dags/etl/{name}" for name in PAGES)
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_no_page_breaks(chromium: Browser, live: DagSite, axe: str, theme: str) -> None:
+    assert scan(chromium, live.address, ADDRESSES, axe, theme) == []
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -11,10 +11,12 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.acceptance.server import ServeProcess, until
+from tests.browser.scan import THEMES, scan
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 HOSTILE = "s3://" + "<script>alert(1)</script>/" + "x" * 300
+ORDERS = "s3://shop/orders"
 LONG = "y" * 200
 DAGS = """
 import time
@@ -254,46 +256,38 @@ def test_the_same_without_scripts(plain: Page, server: ServeProcess) -> None:
 # ---- nothing to stumble over ----------------------------------------------------------------------------------------
 
 
+ADDRESSES = (
+    *("/datasets", "/datasets?q=nothing", "/datasets/events", "/datasets/graph", "/dependencies"),
+    *("/datasets/graph?q=nothing", "/backfills", "/backfills?show=active", "/backfills/99999"),
+    *(
+        f"/datasets/{name}?uri={quote(uri, safe='')}"
+        for name in ("show", "update", "events")
+        for uri in (ORDERS, HOSTILE)
+    ),
+    *(
+        f"/dags/{dag}/{name}"
+        for dag in ("make", "both", LONG, "chain")
+        for name in ("datasets", "backfills", "backfill")
+    ),
+    *("/backfills/{backfill}", "/backfills/{backfill}/cancel"),
+    *(f"/dags/daily/backfill?from=2026-07-0{day}&reprocess=completed" for day in (1, 9)),
+    *(f"/dags/daily/day/{date}" for date in ("2026-05-07", "2026-07-01", "2100-01-01")),
+)
+
+
 @pytest.fixture(scope="module")
 def addresses(server: ServeProcess) -> list[str]:
-    """A page of each kind, of common and of hostile names."""
+    """The list, once there is what it shows."""
     (server.home.parent / "gate").touch()
-    for uri in ("s3://shop/orders", HOSTILE):
+    for uri in (ORDERS, HOSTILE):
         server.call("update_dataset", uri=uri, extra={"<b>long</b>": "z" * 300})
     plan = server.call("backfill_dag", dag_id="daily", start_date="2026-07-01", end_date="2026-07-20")
     server.call("backfill_dag", dag_id="daily", start_date="2026-08-01", end_date="2026-08-03", max_active_runs=1)
     _ended(server, plan["backfill_id"])
-    found = ["/datasets", "/datasets?q=nothing", "/datasets/events", "/datasets/graph", "/dependencies"]
-    found += ["/datasets/graph?q=nothing", "/backfills", "/backfills?show=active", "/backfills/99999"]
-    for uri in ("s3://shop/orders", HOSTILE):
-        found += [f"/datasets/{name}?uri={quote(uri, safe='')}" for name in ("show", "update", "events")]
-    for dag_id in ("make", "both", LONG, "chain"):
-        found += [f"/dags/{dag_id}/{name}" for name in ("datasets", "backfills", "backfill")]
-    found += [f"/backfills/{plan['backfill_id']}", f"/backfills/{plan['backfill_id']}/cancel"]
-    found += [f"/dags/daily/backfill?from=2026-07-0{day}&reprocess=completed" for day in (1, 9)]
-    return [*found, "/dags/daily/day/2026-05-07", "/dags/daily/day/2026-07-01", "/dags/daily/day/2100-01-01"]
+    return [it.replace("{backfill}", str(plan["backfill_id"])) for it in ADDRESSES]
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1024, 1600])
-def test_no_page_breaks(
-    chromium: Browser, server: ServeProcess, addresses: list[str], axe: str, theme: str, width: int
-) -> None:
-    context = chromium.new_context(
-        base_url=server.address,
-        viewport={"width": width, "height": 900},
-        color_scheme=theme,  # type: ignore[arg-type]
-        bypass_csp=True,  # axe is put in by the test
-    )
-    wrong = []
-    page = context.new_page()
-    for address in addresses:
-        page.goto(address)
-        wide = page.evaluate("document.documentElement.scrollWidth")
-        if wide > width:
-            wrong.append(f"{address[:60]}: {wide} px wide")
-        page.evaluate(axe)
-        found = page.evaluate("axe.run({resultTypes: ['violations']})")["violations"]
-        wrong += [f"{address[:60]}: {it['id']}: {it['nodes'][0]['html'][:160]}" for it in found]
-    context.close()
-    assert not wrong, "\n".join(dict.fromkeys(wrong))
+@pytest.mark.parametrize("theme", THEMES)
+def test_no_page_breaks(chromium: Browser, server: ServeProcess, addresses: list[str], axe: str, theme: str) -> None:
+    wrong = scan(chromium, server.address, addresses, axe, theme)
+    assert not wrong, "\n".join(wrong)

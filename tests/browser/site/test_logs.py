@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.acceptance.server import ServeProcess, until
-from tests.browser.site.test_pages import violations
+from tests.browser.scan import THEMES, scan
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
@@ -333,30 +333,20 @@ def test_the_copies_of_a_mapped_task_are_sorted_chosen_and_cleared(
     server.wait_for_run("many", run_id)
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1024, 1600])
-def test_nothing_to_stumble_over(
-    chromium: Browser, server: ServeProcess, mapped: str, large: str, axe: str, theme: str, width: int
-) -> None:
+ADDRESSES = (
+    *("{mapped}/copies", "{mapped}?map_index=2", "{mapped}/log?map_index=2", "{mapped}/events?map_index=2"),
+    *("{large}?at=0", "{large}?level=error", "{asker}/approve", "{asker}/choose/answer", "/answers"),
+)
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_no_page_breaks(chromium: Browser, server: ServeProcess, mapped: str, large: str, axe: str, theme: str) -> None:
     run_id = server.call("trigger_dag", dag_id="asker")["run_id"]
     server.call("unpause_dag", dag_id="asker")
     until(lambda: len([row for row in server.call("list_questions") if row["run_id"] == run_id]) == 2, "both ask")
     asker = f"/dags/asker/runs/{quote(run_id, safe='')}/tasks"
-    context = chromium.new_context(
-        base_url=server.address,
-        viewport={"width": width, "height": 900},
-        color_scheme=theme,  # type: ignore[arg-type]
-        bypass_csp=True,  # axe is put in by the test
-    )
-    page, wrong = context.new_page(), []
-    pages = [f"{mapped}/copies", f"{mapped}?map_index=2", f"{mapped}/log?map_index=2", f"{mapped}/events?map_index=2"]
-    pages += [f"{large}?at=0", f"{large}?level=error", f"{asker}/approve", f"{asker}/choose/answer", "/answers"]
-    for address in pages:
-        page.goto(address)
-        if (wide := page.evaluate("document.documentElement.scrollWidth")) > width:
-            wrong.append(f"{address}: {wide} px wide")
-        wrong += [f"{address}: {text}" for text in violations(page, axe)]
-    context.close()
+    addresses = [it.format(mapped=mapped, large=large, asker=asker) for it in ADDRESSES]
+    wrong = scan(chromium, server.address, addresses, axe, theme)
     server.call("mark_run", dag_id="asker", run_id=run_id, state="failed")
     assert not wrong, "\n".join(wrong)
 

@@ -1,81 +1,65 @@
-"""Every page, in both themes and three widths: nothing to stumble over, nothing that sticks out."""
+"""The pages of a server with DAGs that work, fail or break: nothing to stumble over, nothing that sticks out."""
 
 from __future__ import annotations
 
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser
 
 from tests.acceptance.server import ServeProcess
+from tests.browser.scan import THEMES, scan, violations
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 
+ADDRESSES = (
+    *("/", "/?status=failed", "/runs", "/search?q=e", "/nowhere", "/answers", "/keys"),
+    "/list/selected?do=pause&dag_id=etl",
+    *("/admin", *(f"/admin/{name}" for name in ("health", "config", "plugins", "log", "about")), "/sla-misses"),
+    *("/pools", "/pools/default_pool", "/pools/{evil}", "/add/pool", "/edit/pool?name={evil}"),
+    *("/connections", "/connections?q=none", "/add/connection?conn_type=aws", "/connections/" + "c" * 200),
+    *("/connections/db", "/variables", "/variables/{evil}", "/variables/settings", "/add/variable"),
+    *("/import/variables", "/delete/pools?name={evil}", "/delete/connections?name=db", "/delete/variables"),
+    *("/tasks", "/tasks?state=failed&pool=default_pool", "/tasks?dag=nothing", "/audit", "/audit?dag_id=etl"),
+    *("/tasks/change?do=clear&all=1&state=failed", "/runs/change?do=delete&all=1", "/tasks/change?do=cancel"),
+)
+#: of a DAG with common names, and of one with long and hostile ones
+_RUN = "/dags/{dag}/runs/{run}"
+_TASK = _RUN + "/tasks/{task}"
+OF_DAG = (
+    *("/dags/{dag}" + f"/{name}" for name in ("trigger", "unpause", "delete", "grid", "details")),
+    *(_RUN + tail for tail in ("", "/journal", "/log", "/log?level=error", "/note", "/clear?ti=-1:{task}")),
+    *(_RUN + "/mark?state=failed", _TASK, _TASK + "/log", _TASK + "/log?q=nothing", _TASK + "/log?level=error"),
+    _TASK + "/events",
+)
+EVIL = "</textarea><script>alert(1)</script>/?&#" + "z" * 150
+
+
 @pytest.fixture(scope="package")
 def addresses(server: ServeProcess) -> list[str]:
-    """A page of each kind, of a DAG with common names and of one with long and hostile ones."""
-    found = ["/", "/?status=failed", "/runs", "/search?q=e", "/nowhere", "/answers", "/keys"]
-    found += ["/list/selected?do=pause&dag_id=etl"]
-    found += ["/admin", *(f"/admin/{name}" for name in ("health", "config", "plugins", "log", "about")), "/sla-misses"]
-    found += credential_pages(server)
-    found += ["/tasks", "/tasks?state=failed&pool=default_pool", "/tasks?dag=nothing", "/audit", "/audit?dag_id=etl"]
-    found += ["/tasks/change?do=clear&all=1&state=failed", "/runs/change?do=delete&all=1", "/tasks/change?do=cancel"]
+    """The lists, with the names of what there is."""
+    fill_credentials(server)
+    found = [it.replace("{evil}", quote(EVIL, safe="")) for it in ADDRESSES]
     for dag_id, task_id in (("etl", "load"), ("x" * 200, "y" * 200)):
         run_id = quote(server.run_to_end(dag_id)["run_id"], safe="")
-        run = f"/dags/{dag_id}/runs/{run_id}"
-        found += [f"/dags/{dag_id}/{name}" for name in ("trigger", "unpause", "delete")]
-        found += [run, f"{run}/journal", f"{run}/log", f"{run}/note", f"{run}/clear?ti=-1:{task_id}"]
-        found += [f"{run}/mark?state=failed", f"{run}/tasks/{task_id}", f"{run}/tasks/{task_id}/log"]
-        found += [f"{run}/tasks/{task_id}/events", f"{run}/tasks/{task_id}/log?q=nothing", f"{run}/log?level=error"]
-        found += [f"{run}/tasks/{task_id}/log?level=error"]
+        found += [it.format(dag=dag_id, run=run_id, task=task_id) for it in OF_DAG]
     return found
 
 
-def credential_pages(server: ServeProcess) -> list[str]:
+def fill_credentials(server: ServeProcess) -> None:
     """Pools, Connections and Variables, some with long and hostile names and values."""
-    evil = "</textarea><script>alert(1)</script>/?&#" + "z" * 150
-    server.call("set_pool", name=evil, slots=0, description="<b>bold</b> " * 50)
-    server.call("set_connection", conn_id="c" * 200, fields={"conn_type": evil, "host": "h" * 300, "login": evil})
+    server.call("set_pool", name=EVIL, slots=0, description="<b>bold</b> " * 50)
+    server.call("set_connection", conn_id="c" * 200, fields={"conn_type": EVIL, "host": "h" * 300, "login": EVIL})
     server.call("set_connection", conn_id="db", fields={"conn_type": "http", "password": "p", "extra": {"token": "t"}})
-    server.call("set_variable", key=evil, value=evil * 20, description="d" * 300)
+    server.call("set_variable", key=EVIL, value=EVIL * 20, description="d" * 300)
     server.call("set_variable", key="settings", value='{"token": "t", "list": [1, 2, 3]}')
-    name = quote(evil, safe="")
-    found = ["/pools", "/pools/default_pool", f"/pools/{name}", "/add/pool", f"/edit/pool?name={name}"]
-    found += ["/connections", "/connections?q=none", "/add/connection?conn_type=aws", f"/connections/{'c' * 200}"]
-    found += ["/connections/db", "/variables", f"/variables/{name}", "/variables/settings", "/add/variable"]
-    found += ["/import/variables", f"/delete/pools?name={name}", "/delete/connections?name=db", "/delete/variables"]
-    return found
 
 
-def violations(page: Page, axe: str) -> list[str]:
-    """What axe-core finds on the page as it is now."""
-    page.evaluate(axe)
-    found = page.evaluate("axe.run({resultTypes: ['violations']})")["violations"]
-    return [f"{it['id']}: {'; '.join(node['html'][:160] for node in it['nodes'][:2])}" for it in found]
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1024, 1600])
-def test_no_page_breaks(
-    chromium: Browser, server: ServeProcess, addresses: list[str], axe: str, theme: str, width: int
-) -> None:
-    context = chromium.new_context(
-        base_url=server.address,
-        viewport={"width": width, "height": 900},
-        color_scheme=theme,  # type: ignore[arg-type]
-        bypass_csp=True,  # axe is put in by the test
-    )
-    wrong = []
-    page = context.new_page()
-    for address in addresses:
-        page.goto(address)
-        wide = page.evaluate("document.documentElement.scrollWidth")
-        if wide > width:
-            wrong.append(f"{address[:60]}: {wide} px wide")
-        wrong += [f"{address[:60]}: {text}" for text in violations(page, axe)]
-    context.close()
-    assert not wrong, "\n".join(dict.fromkeys(wrong))
+@pytest.mark.parametrize("theme", THEMES)
+def test_no_page_breaks(chromium: Browser, server: ServeProcess, addresses: list[str], axe: str, theme: str) -> None:
+    wrong = scan(chromium, server.address, addresses, axe, theme)
+    assert not wrong, "\n".join(wrong)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.acceptance.server import ServeProcess
-from tests.browser.site.test_pages import violations
+from tests.browser.scan import violations
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 

@@ -1,0 +1,72 @@
+"""What no page may have, in any theme or width: something axe-core finds, something that sticks out of the window,
+something the browser complains of.
+
+A list of addresses stands where its site is made, as `ADDRESSES`; `{name}` in one stands for what is known only when
+the site runs. tests/browser/test_scan.py sees to it that each page of the application is in a list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from playwright.sync_api import Browser, ConsoleMessage, Page
+
+WIDTHS = (360, 1024, 1600)
+THEMES = ("light", "dark")
+_HEIGHT = 900
+#: of all the rules of axe-core, these are the ones whose answer the colours of a theme can change
+_OF_COLOURS = {"runOnly": ["color-contrast", "link-in-text-block"]}
+#: addresses of pages that say what is wrong: without a status of success
+_WRONG = ("/nowhere", "/backfills/99999")
+_SHOWN = 70  #: letters of an address in a sentence
+
+
+def violations(page: Page, axe: str, *, only_colours: bool = False) -> list[str]:
+    """What axe-core finds on the page as it is now."""
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(axe)
+    found = page.evaluate(
+        "options => axe.run({resultTypes: ['violations'], preload: false, iframes: false, ...options})"
+        ".then(it => it.violations.map(it => [it.id, it.nodes.slice(0, 2).map(node => node.html.slice(0, 160))]))",
+        _OF_COLOURS if only_colours else {},
+    )
+    return [f"{name}: {'; '.join(nodes)}" for name, nodes in found]
+
+
+def scan(browser: Browser, base: str, addresses: Iterable[str], axe: str, theme: str) -> list[str]:
+    """Open each address once, in each width; what is wrong, a sentence for each. All rules are tried in the light
+    theme, in the dark one those that it can change."""
+    context = browser.new_context(
+        base_url=base,
+        viewport={"width": WIDTHS[0], "height": _HEIGHT},
+        color_scheme="dark" if theme == "dark" else "light",
+        locale="en-GB",
+    )
+    context.set_default_timeout(15_000)
+    page, said, wrong = context.new_page(), list[str](), list[str]()
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("console", lambda message: _note(said, message))
+    for address in addresses:
+        wrong += [f"{address[:_SHOWN]}: {text}" for text in _look(page, address, axe, theme)]
+        wrong += [f"{address[:_SHOWN]}: the browser says {text}" for text in said]
+        said.clear()
+    context.close()
+    return list(dict.fromkeys(wrong))
+
+
+def _look(page: Page, address: str, axe: str, theme: str) -> Iterable[str]:
+    answer = page.goto(address)
+    if answer is None or not (answer.ok or address in _WRONG):
+        yield f"status {answer.status if answer else 'none'}"
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": _HEIGHT})
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        if wide > width:
+            yield f"{wide} px wide in a window of {width}"
+        for text in violations(page, axe, only_colours=theme == "dark"):
+            yield f"{text} (at {width} px, {theme})"
+
+
+def _note(said: list[str], message: ConsoleMessage) -> None:
+    if message.type == "error" and "status of 4" not in message.text:  # pages that are meant to be errors
+        said.append(message.text)
