@@ -12,6 +12,7 @@ import logging
 import os
 import signal
 import socket
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -26,6 +27,8 @@ from asyncflow.errors import AsyncflowError, InvalidInput
 
 log = logging.getLogger(__name__)
 
+#: seconds after which a thread that works lets the event loop go on, if it wants to; Python's own is 5 ms
+SWITCH_INTERVAL = 0.001
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -48,6 +51,7 @@ async def serve(
             f"host={settings.host!r}: there are no users and passwords yet, so only 127.0.0.1, ::1 and localhost "
             "are served."
         )
+    sys.setswitchinterval(SWITCH_INTERVAL)
     with contextlib.ExitStack() as kept, _last_words():
         async with anyio.create_task_group() as tasks, assemble(settings, tasks) as server:
             kept.enter_context(server.actions.server.keeping_log())  # ends after all else, to have its last words

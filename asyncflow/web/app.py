@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
+import anyio
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -111,6 +112,7 @@ def make_app(actions: Actions) -> Starlette:
         exception_handlers={AsyncflowError: _sentence, HTTPException: _http_error},
     )
     app.state.actions = actions
+    app.state.making = anyio.CapacityLimiter(1)
     app.state.once = Once()
     app.state.uploads = Uploads()
     app.state.picked = Picked()

@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from asyncflow.engine.changes import Mark, read_mark
 from asyncflow.web.events import PACE
 from asyncflow.web.kept import Kept
+from asyncflow.web.later import ASIDE
 from asyncflow.web.security import COOKIE
 from asyncflow.web.templating import PRINT
 
@@ -152,7 +153,7 @@ def _asked(scope: Scope) -> _Asked | None:
 
 
 class Metered:
-    """Middleware, outside of all: what fetches after events cost the loop goes into the budget of the stream."""
+    """Middleware, outside of all: what fetches after events cost goes into the budget of the stream."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -162,11 +163,12 @@ class Metered:
         if seen is None:
             await self.app(scope, receive, send)
             return
-        work = _Timed(_coroutine(self.app, scope, receive, send))
+        aside: list[float] = []
+        work = _Timed(_coroutine(self.app, {**scope, ASIDE: aside.append}, receive, send))
         await work
         topic = seen.partition(" ")[0]
         if topic in PACE:
-            scope["app"].state.live.budget.spent(topic, work.seconds + _AROUND)
+            scope["app"].state.live.budget.spent(topic, work.seconds + sum(aside) + _AROUND)
 
 
 #: seconds that the server spends on a request before and after the application

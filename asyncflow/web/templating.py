@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -12,11 +14,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 
 from asyncflow import __version__
 from asyncflow.web import health_view, i18n, keys, preferences
 from asyncflow.web.address import segment
+from asyncflow.web.later import Later
 from asyncflow.web.security import FIELD, form_token, keep_token
 
 #: header of a fragment: its fingerprint, for `shared`
@@ -124,8 +127,18 @@ def language(request: Request) -> i18n.Language:
 
 def render(request: Request, name: str, context: dict[str, Any]) -> str:
     """A template with what every page has: language, zone, the form token, where the reader is."""
+    return _filled(request, name, context)()
+
+
+def _later(request: Request, name: str, context: dict[str, Any], status_code: int = 200) -> Response:
+    return Later(_filled(request, name, context), turn=request.app.state.making, status_code=status_code)
+
+
+def _filled(request: Request, name: str, context: dict[str, Any]) -> Callable[[], str]:
+    """What fills a template; all that it needs is read now."""
     wishes = preferences.preferences(request)
-    return _env.get_template(name).render(
+    return partial(
+        _env.get_template(name).render,
         {
             "_": i18n.Language(wishes.language),
             "wishes": wishes,
@@ -138,7 +151,7 @@ def render(request: Request, name: str, context: dict[str, Any]) -> str:
             "section": "DAGs" if "head" in context else "",
             "stream": _stream(request, _topics(context)),
             **context,
-        }
+        },
     )
 
 
@@ -156,7 +169,7 @@ def _stream(request: Request, topics: dict[str, str]) -> str:
 
 def page(request: Request, name: str, /, *, status_code: int = 200, **context: Any) -> Response:
     """A whole page."""
-    response = HTMLResponse(render(request, name, context), status_code=status_code)
+    response = _later(request, name, context, status_code)
     if "fingerprint" in context:
         response.headers[PRINT] = context["fingerprint"]
     keep_token(request, response)
@@ -178,7 +191,7 @@ def fragment(request: Request, name: str, /, **context: Any) -> Response:
     """
     if request.query_params.get("have") == context["fingerprint"]:
         return Response(status_code=204)
-    response = HTMLResponse(render(request, name, context))
+    response = _later(request, name, context)
     response.headers[PRINT] = context["fingerprint"]
     keep_token(request, response)
     return response
@@ -186,7 +199,7 @@ def fragment(request: Request, name: str, /, **context: Any) -> Response:
 
 def bare(request: Request, name: str, /, **context: Any) -> Response:
     """One fragment, as it is."""
-    return HTMLResponse(render(request, name, context))
+    return _later(request, name, context)
 
 
 def unchanged() -> Response:
