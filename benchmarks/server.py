@@ -24,7 +24,7 @@ class Server:
     def __init__(self, **settings: str) -> None:
         """`settings`: environment variables of the server."""
         self._settings = settings
-        self._root = tempfile.TemporaryDirectory(prefix="asyncflow-bench-")
+        self._root = tempfile.TemporaryDirectory(prefix="asyncflow-bench-", ignore_cleanup_errors=True)
         self.dags = Path(self._root.name) / "dags"
         self.home = Path(self._root.name) / "home"
         self.dags.mkdir()
