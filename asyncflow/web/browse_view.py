@@ -12,12 +12,13 @@ from asyncflow.core.states import TaskState
 from asyncflow.engine.browse import COUNTED, Matching, Order, Place, TaskSearch, TasksPage
 from asyncflow.errors import InvalidInput
 from asyncflow.web import address, run_view
+from asyncflow.web.heads import Head
 from asyncflow.web.i18n import Language
 from asyncflow.web.run_view import Line
 
 ORDERS: tuple[str, ...] = get_args(Order)
 #: column -> the sort it asks for
-COLUMNS = (("Due", "due"), ("Started", "started"))
+COLUMNS = (("Run due", "due"), ("Started", "started"))
 #: what an address keeps of a list when it is opened anew
 _PLACE = {"after": None, "look": None, "done": None, "n": None, "undo": None}
 
@@ -43,16 +44,6 @@ class Chip:
     state: str
     href: str
     on: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Head:
-    """The head of a column that sorts."""
-
-    label: str
-    href: str
-    current: bool
-    falling: bool
 
 
 def fields(params: Any) -> dict[str, str]:
@@ -147,14 +138,14 @@ def _toggled(on: Sequence[str], state: str) -> list[str]:
     return [one for one in on if one != state] if state in on else [*on, state]
 
 
-def heads(params: Mapping[str, str], order: str) -> list[Head]:
+def columns(params: Mapping[str, str], order: str) -> list[Head]:
     """The heads of the columns that sort: the latest first, a second click turns the order round."""
     found = []
     for label, sort in COLUMNS:
         current, falling = order.lstrip("-") == sort, order.startswith("-")
         wanted = sort if current and falling else f"-{sort}"
         href = address.query(params, **_PLACE, sort=None if wanted == "-due" else wanted) or "?"
-        found.append(Head(label=label, href=href, current=current, falling=falling))
+        found.append(Head(sort, label, href, current, falling))
     return found
 
 

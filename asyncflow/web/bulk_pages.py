@@ -12,6 +12,7 @@ from asyncflow.engine.bulk import RUN_ACTIONS, TASK_ACTIONS
 from asyncflow.errors import InvalidInput
 from asyncflow.web import address, browse_view, bulk_view, run_list
 from asyncflow.web.browse_pages import task_search
+from asyncflow.web.failures import partly_done
 from asyncflow.web.once import new_key, once
 from asyncflow.web.picked import Choice, Picked
 from asyncflow.web.ports import actions_of
@@ -157,14 +158,6 @@ async def _carry_out(request: Request, form: Any, verb: str, act: Any) -> Respon
     answer = await once(request, form, do)
     if refused:
         count = len(done["runs"]) if verb == "delete" else len(done["tasks"])
-        return dialog(
-            request,
-            "dialogs/refused.html",
-            status_code=409,
-            refused=bulk_view.first_of(refused),
-            more=max(0, len(refused) - bulk_view.LISTED),
-            done=count,
-            back=answer.headers["location"],
-            section="Runs" if "/runs" in path else "Tasks",
-        )
+        section = "Runs" if "/runs" in path else "Tasks"
+        return partly_done(request, refused, count, answer.headers["location"], section)
     return answer

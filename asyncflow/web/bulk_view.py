@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
@@ -76,8 +76,3 @@ def without_said(back: str) -> tuple[str, dict[str, str]]:
     path, _, text = back.partition("?")
     kept = {name: value for name, value in parse_qsl(text) if name not in ("done", "n", "undo")}
     return path, kept
-
-
-def first_of(names: Sequence[str]) -> Sequence[str]:
-    """Those that are listed."""
-    return names[:LISTED]

@@ -13,6 +13,7 @@ from asyncflow.core.specs import DagSpec
 from asyncflow.errors import AsyncflowError, InvalidInput
 from asyncflow.web import address, dag_tree, grid_cells
 from asyncflow.web.change_pages import CLEAR_SCOPES, MARK_SCOPES, STATES, scope_words
+from asyncflow.web.failures import partly_done
 from asyncflow.web.once import new_key, once
 from asyncflow.web.ports import Actions, actions_of
 from asyncflow.web.preferences import local_path
@@ -145,12 +146,6 @@ async def _carry_out(request: Request, verb: str) -> Response:
 
     answer = await once(request, form, act)
     if wish.refused:
-        return dialog(
-            request,
-            "dialogs/failures.html",
-            status_code=409,
-            failures=wish.refused,
-            done=len(wish.by_run((await actions.dag_pages.dag(wish.dag_id)).spec)) - len(wish.refused),
-            section="DAGs",
-        )
+        wanted = len(wish.by_run((await actions.dag_pages.dag(wish.dag_id)).spec))
+        return partly_done(request, wish.refused, wanted - len(wish.refused), wish.back, "DAGs")
     return answer

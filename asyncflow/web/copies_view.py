@@ -10,8 +10,11 @@ from typing import Any, NamedTuple
 
 from asyncflow.engine.instance_pages import Copy
 from asyncflow.web import address
+from asyncflow.web.heads import Head
 from asyncflow.web.run_view import ORDER, Count
 
+#: heads that sort, with the names of their orders
+COLUMNS = (("State", "state"), ("Copy", "index"), ("Started", "started"), ("Duration", "duration"))
 #: by what they are sorted; those without a value come last
 SORTS: dict[str, Callable[[Copy, int], Any]] = {
     "index": lambda row, now: row.map_index,
@@ -19,13 +22,6 @@ SORTS: dict[str, Callable[[Copy, int], Any]] = {
     "started": lambda row, now: row.started,
     "duration": lambda row, now: None if row.started is None else (row.ended or now) - row.started,
 }
-
-
-class Sort(NamedTuple):
-    """A column that can be sorted by."""
-
-    href: str
-    direction: str  #: ascending, descending, or "" for another column
 
 
 class Times(NamedTuple):
@@ -67,13 +63,11 @@ def times(rows: Sequence[Copy]) -> Times | None:
     return Times(*(value / 1_000_000 for value in (min(took), median(took), max(took)))) if took else None
 
 
-def sorts(params: Mapping[str, str], current: str) -> dict[str, Sort]:
-    """The links of the columns: the current one turns round."""
-    descending = "desc" in params
-    return {
-        name: Sort(
-            href=address.query(params, sort=name, desc="1" if name == current and not descending else None, page=None),
-            direction=("descending" if descending else "ascending") if name == current else "",
-        )
-        for name in SORTS
-    }
+def columns(params: Mapping[str, str], current: str) -> dict[str, Head]:
+    """The heads of the columns by their order: the current one turns round."""
+    falling = "desc" in params
+    found = {}
+    for label, name in COLUMNS:
+        href = address.query(params, sort=name, desc="1" if name == current and not falling else None, page=None)
+        found[name] = Head(name, label, href, name == current, falling)
+    return found

@@ -15,6 +15,7 @@ from asyncflow.engine.pages import RunSearch
 from asyncflow.errors import AsyncflowError, InvalidInput
 from asyncflow.web import dag_list_view, params_view
 from asyncflow.web.address import dag_path, run_path, segment
+from asyncflow.web.failures import partly_done
 from asyncflow.web.once import new_key, once
 from asyncflow.web.ports import Actions, actions_of
 from asyncflow.web.preferences import local_path
@@ -232,7 +233,7 @@ async def selected(request: Request) -> Response:
     answer = await once(request, form, act)
     if failures:
         done = len(form.getlist("dag_id")) - len(failures)
-        return dialog(request, "dialogs/failures.html", status_code=409, failures=failures, done=done, section="DAGs")
+        return partly_done(request, failures, done, "/", "DAGs")
     return answer
 
 

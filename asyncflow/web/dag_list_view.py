@@ -14,6 +14,7 @@ from asyncflow.core.states import RunState
 from asyncflow.engine.pages import BARS, MOST_MISSED, SORTS, STATUSES, BriefRun, DagPage, DagQuery, DagRow
 from asyncflow.errors import InvalidInput
 from asyncflow.web import address
+from asyncflow.web.heads import Head, heads
 from asyncflow.web.i18n import Language
 from asyncflow.web.views import Links, is_active, links
 
@@ -78,7 +79,6 @@ class Choice:
     href: str
     current: bool
     count: int | None = None
-    falling: bool = False
 
 
 def query(params: Mapping[str, str]) -> DagQuery:
@@ -236,20 +236,9 @@ def tabs(page: DagPage, params: Mapping[str, str]) -> list[Choice]:
     ]
 
 
-def columns(asked: DagQuery, params: Mapping[str, str]) -> list[Choice]:
-    """The heads of the columns that sort: a second click turns the order round."""
-    heads = []
-    for label, sort in COLUMNS:
-        current = sort == asked.sort
-        falling = not asked.descending if current else sort in _FALLING_FIRST
-        href = address.query(
-            params,
-            sort=None if sort == "name" and not falling else sort,
-            order="falling" if falling else None,
-            page=None,
-        )
-        heads.append(Choice(name=sort, label=label, href=href or "/", current=current, falling=asked.descending))
-    return heads
+def columns(asked: DagQuery, params: Mapping[str, str]) -> list[Head]:
+    """The heads of the columns that sort."""
+    return heads(COLUMNS, params, asked.sort, asked.descending, _FALLING_FIRST, home="/")
 
 
 def paging(page: DagPage, asked: DagQuery, params: Mapping[str, str], _: Language) -> Links:

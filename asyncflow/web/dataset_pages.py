@@ -52,7 +52,7 @@ async def _list(request: Request) -> dict[str, Any]:
     return {
         **_frame("Datasets"),
         "lines": lines,
-        "heads": dataset_view.heads(params, query),
+        "columns": dataset_view.columns(params, query),
         "links": links(params, offset, _LIMIT, len(lines), len(rows), language(request)),
         "params": params,
         "query": address.query(params),

@@ -12,6 +12,7 @@ from asyncflow.core.ties import DagTies
 from asyncflow.engine.dataset_pages import DatasetRow, TiedDag
 from asyncflow.web import address
 from asyncflow.web.address import segment
+from asyncflow.web.heads import Head, heads
 
 #: column -> (what its head says, the sort it asks for)
 COLUMNS = (
@@ -52,17 +53,6 @@ class DatasetQuery:
     text: str
     dag_id: str  #: only those that this DAG makes, reads or waits for
     sort: str
-    falling: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Head:
-    """The head of a column that sorts."""
-
-    name: str
-    label: str
-    href: str
-    current: bool
     falling: bool
 
 
@@ -110,16 +100,9 @@ def _matches(row: DatasetRow, query: DatasetQuery) -> bool:
     return not query.dag_id or query.dag_id in dags
 
 
-def heads(params: Mapping[str, str], query: DatasetQuery) -> list[Head]:
-    """The heads of the columns: a second click turns the order round."""
-    found = []
-    for label, sort in COLUMNS:
-        current = sort == query.sort
-        falling = not query.falling if current else sort in _FALLING_FIRST
-        changed = {"sort": sort if sort != "name" or falling else None, "order": "falling" if falling else None}
-        href = address.query(params, page=None, **changed) or "?"
-        found.append(Head(name=sort, label=label, href=href, current=current, falling=query.falling))
-    return found
+def columns(params: Mapping[str, str], query: DatasetQuery) -> list[Head]:
+    """The heads of the columns."""
+    return heads(COLUMNS, params, query.sort, query.falling, _FALLING_FIRST)
 
 
 def waiters(

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from asyncflow.errors import AsyncflowError, InvalidInput, NotFound
 from asyncflow.web.address import query, segment
+from asyncflow.web.failures import partly_done
 from asyncflow.web.i18n import Language
 from asyncflow.web.once import new_key, once
 from asyncflow.web.ports import Actions, actions_of
@@ -158,14 +159,5 @@ async def delete(request: Request) -> Response:
 
     answer = await once(request, form, act)
     if failures:
-        return dialog(
-            request,
-            "named/failures.html",
-            status_code=409,
-            failures=failures,
-            done=len(names) - len(failures),
-            path=kind.path,
-            label=kind.label,
-            section=kind.section,
-        )
+        return partly_done(request, failures, len(names) - len(failures), kind.path, kind.section, kind.label)
     return answer

@@ -8,6 +8,7 @@ from typing import Any
 
 from asyncflow.errors import InvalidInput
 from asyncflow.web import address
+from asyncflow.web.heads import Head
 
 #: width of a bar in its own units
 WIDTH = 1000
@@ -49,16 +50,6 @@ class PoolLine:
     bar: tuple[Segment, ...]
     is_full: bool
     is_default: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
-    """A head of the list: where clicking it leads, and how the list is sorted by it."""
-
-    label: str
-    href: str
-    sorted: str  #: "ascending", "descending" or ""
-    numeric: bool
 
 
 def lines(pools: Sequence[Mapping[str, Any]], text: str = "", sort: str = "name") -> list[PoolLine]:
@@ -109,20 +100,14 @@ def bar(slots: int, used: Mapping[str, int], *, include_deferred: bool) -> tuple
     return tuple(segments)
 
 
-def columns(params: Mapping[str, str]) -> list[Column]:
+def columns(params: Mapping[str, str]) -> list[Head]:
     """The heads of the list. Names sort upwards at first, numbers downwards."""
     at = params.get("sort", "name")
     found = []
     for key, label in COLUMNS:
         first, second = (key, f"-{key}") if key == "name" else (f"-{key}", key)
-        found.append(
-            Column(
-                label=label,
-                href=address.query(params, sort=second if at == first else first) or "?",
-                sorted={key: "ascending", f"-{key}": "descending"}.get(at, ""),
-                numeric=key != "name",
-            )
-        )
+        href = address.query(params, sort=second if at == first else first) or "?"
+        found.append(Head(key, label, href, at.lstrip("-") == key, at.startswith("-")))
     return found
 
 

@@ -89,7 +89,7 @@ async def _details(request: Request) -> dict[str, Any]:
     waits_for = instance_view.waits_for(actions.instances.blockers(key), key)
     shown = frame(found, key)
     ended_at = None if found.ti.state is TaskState.DEFERRED else found.ti.ended_at
-    texts = {name: run_view.shown(value) for name, value in rendered.items()}
+    texts = {name: run_view.shown(value) for name, value in rendered.items() if value is not None}
     return {
         **shown,
         "waits_for": waits_for,
@@ -100,6 +100,7 @@ async def _details(request: Request) -> dict[str, Any]:
         "upstream": run_view.neighbours(found, task.upstream if task else ()),
         "downstream": run_view.neighbours(found, task.downstream if task else ()),
         "rendered": texts,
+        "not_set": [name for name, value in rendered.items() if value is None],
         "short_rendered": {name: text for name, text in texts.items() if len(text) <= _SHORT and "\n" not in text},
         "xcoms": instance_view.xcoms(heads, shown["path"], shown["copy"], _LONG),
         "extra_links": instance_view.links(heads),
@@ -161,7 +162,7 @@ async def _copies(request: Request) -> dict[str, Any]:
         "total": len(rows),
         "counts": copies_view.counts(rows, params),
         "times": copies_view.times(rows),
-        "sorts": copies_view.sorts(params, sort),
+        "columns": copies_view.columns(params, sort),
         "links": views.links(params, offset, _COPIES, len(lines), len(chosen), language(request)),
         "query": address.query(params),
         "fingerprint": fingerprint(lines, [row[1] for row in rows]),

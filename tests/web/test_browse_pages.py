@@ -213,9 +213,9 @@ def test_a_chip_adds_its_state_or_takes_it_away() -> None:
 
 
 def test_a_column_begins_with_the_latest() -> None:
-    due, started = browse_view.heads({}, "-due")
+    due, started = browse_view.columns({}, "-due")
     assert (due.href, started.href) == ("?sort=due", "?sort=-started")
-    due, started = browse_view.heads({"sort": "-started"}, "-started")
+    due, started = browse_view.columns({"sort": "-started"}, "-started")
     assert (due.href, started.href, started.current) == ("?", "?sort=started", True)
 
 

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from asyncflow.engine.instance_pages import Copy
-from asyncflow.web.copies_view import Times, chosen, counts, sorts, times
+from asyncflow.web.copies_view import Times, chosen, columns, counts, times
+from asyncflow.web.heads import Head
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -56,7 +57,7 @@ def test_how_long_they_took() -> None:
 
 
 def test_a_column_turns_round() -> None:
-    found = sorts({"sort": "duration"}, "duration")
-    assert (found["duration"].href, found["duration"].direction) == ("?sort=duration&desc=1", "ascending")
-    assert (found["index"].href, found["index"].direction) == ("?sort=index", "")
-    assert sorts({"sort": "duration", "desc": "1"}, "duration")["duration"].href == "?sort=duration"
+    found = columns({"sort": "duration"}, "duration")
+    assert found["duration"] == Head("duration", "Duration", "?sort=duration&desc=1", current=True, falling=False)
+    assert (found["index"].href, found["index"].current) == ("?sort=index", False)
+    assert columns({"sort": "duration", "desc": "1"}, "duration")["duration"].href == "?sort=duration"

@@ -15,7 +15,9 @@ from asyncflow.core.states import RunState, RunType, TaskState
 from asyncflow.core.timetable import CronIntervalTimetable, describe
 from asyncflow.web import (
     backfill_view,
+    browse_view,
     connection_view,
+    copies_view,
     dag_list_view,
     dataset_view,
     dependency_view,
@@ -58,6 +60,7 @@ def named() -> set[str]:
     columns = {label for label, _ in dag_list_view.COLUMNS} | set(dag_list_view.TABS.values())
     columns |= {label for label, _ in dataset_view.COLUMNS} | {*dataset_view.TABS, *dependency_view.KINDS.values()}
     states |= backfill_view.LOOKS.keys()
+    columns |= {label for label, _ in (*browse_view.COLUMNS, *copies_view.COLUMNS)}
     columns |= {label for _, label in pool_view.COLUMNS} | {*connection_view.FIELDS.values()}
     columns |= {*variable_view.ON_CONFLICT.values(), "Installed", "Package is not installed"}
     columns |= {kind.label for kind in named_pages.KINDS.values()}

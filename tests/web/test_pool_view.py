@@ -8,6 +8,7 @@ import pytest
 
 from asyncflow.errors import InvalidInput
 from asyncflow.web import pool_view
+from asyncflow.web.heads import Head
 
 
 def a_pool(name: str = "p", **changed: Any) -> dict[str, Any]:
@@ -64,9 +65,9 @@ def test_pools_are_found_by_name_and_description() -> None:
 
 def test_a_column_turns_the_order_and_keeps_the_filter() -> None:
     heads = {head.label: head for head in pool_view.columns({"q": "e", "sort": "-slots"})}
-    assert (heads["Slots"].sorted, heads["Slots"].href) == ("descending", "?q=e&sort=slots")
-    assert (heads["Pool"].sorted, heads["Pool"].href) == ("", "?q=e&sort=name")
-    assert (heads["Open"].sorted, heads["Open"].href) == ("", "?q=e&sort=-open")
+    assert heads["Slots"] == Head("slots", "Slots", "?q=e&sort=slots", True, True)
+    assert (heads["Pool"].current, heads["Pool"].href) == (False, "?q=e&sort=name")
+    assert (heads["Open"].current, heads["Open"].href) == (False, "?q=e&sort=-open")
 
 
 @pytest.mark.parametrize("slots", ["", "1.5", "many"])
