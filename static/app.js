@@ -17,6 +17,9 @@
   // ---- clock, and how long ago things were ---------------------------------------------------------------------------
   const clock = $("#clock");
   const relative = new Intl.RelativeTimeFormat(root.lang, { style: "narrow", numeric: "always" });
+  const SHORT = { day: "d", hour: "h", minute: "min", second: "s" }; // in English as the server says it: 8 min, not 8m
+  const said = (count, unit) => root.lang !== "en" ? relative.format(count, unit)
+    : count > 0 ? `in ${count} ${SHORT[unit]}` : `${-count} ${SHORT[unit]} ago`;
   const UNITS = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
   function tick() {
     const now = Date.now();
@@ -24,7 +27,7 @@
     document.querySelectorAll("time.ago").forEach((time) => {
       const seconds = (Date.parse(time.dateTime) - now) / 1000;
       const [unit, size] = UNITS.find(([, many]) => Math.abs(seconds) >= many) || UNITS[3];
-      time.textContent = relative.format(Math.trunc(seconds / size), unit);
+      time.textContent = said(Math.trunc(seconds / size), unit);
     });
   }
   setInterval(tick, 10000);

@@ -232,7 +232,7 @@
       const [width, height] = [svg.width.baseVal.value, svg.height.baseVal.value];
       if (height < box.clientHeight) box.style.height = `${Math.max(160, height + 2)}px`;
       fit();
-      if (view.k < 0.85) { view.k = 0.85; view.x = Math.max(0, (box.clientWidth - width * 0.85) / 2); view.y = 0; draw(); }
+      if (view.k < 1) { view.k = 1; view.x = Math.max(0, (box.clientWidth - width) / 2); view.y = 0; draw(); }
     }
 
     box.addEventListener("wheel", (event) => {

@@ -15,8 +15,8 @@ from asyncflow.web.dag_tree import Line
 from asyncflow.web.grid_view import Part, gravest
 from asyncflow.web.i18n import ENGLISH, Language
 
-#: pixels per run, and the heights of the charts
-STEP = 12
+#: the least pixels per run, what few runs share, and the heights of the charts
+STEP, WIDTH = 12, 600
 TASK_HEIGHT, RUN_HEIGHT = 44, 120
 _MARGIN = 5
 _ENDED = ("success", "failed")
@@ -59,6 +59,11 @@ class Kind:
     of_task: Callable[[Sequence[Part], DagRun], float | None]
     of_run: Callable[[DagRun], float | None]
     text: Callable[[Language, float], str]
+
+
+def step(count: int) -> float:
+    """Pixels per run: few runs spread over the width, many make the charts wider."""
+    return max(STEP, WIDTH / max(count, 1))
 
 
 def quantile(values: Sequence[float], share: float) -> float:
@@ -171,10 +176,10 @@ def _chart(
         # a task may land before its interval ends (a run by hand): that is the bottom line
         return round(height - _MARGIN - (height - 2 * _MARGIN) * max(0.0, value) / top, 1)
 
-    dates = _dates(tuple(run.logical_date or run.run_after for run in runs))
+    dates, wide = _dates(tuple(run.logical_date or run.run_after for run in runs)), step(len(runs))
     dots = [
         Dot(
-            x=place * STEP + STEP / 2,
+            x=round((place + 0.5) * wide, 1),
             y=y(value),
             state=state,
             title=f"{dates[place]} · {kind.text(_, value)} · {_.state(state)}",
@@ -188,7 +193,7 @@ def _chart(
         label=label,
         height=height,
         dots=dots,
-        path=_path(dots),
+        path=_path(dots, wide),
         median=kind.text(_, median) if known else "",
         p95=kind.text(_, p95) if known else "",
         most=kind.text(_, max(known)) if known else "",
@@ -199,10 +204,10 @@ def _chart(
     )
 
 
-def _path(dots: Sequence[Dot]) -> str:
+def _path(dots: Sequence[Dot], wide: float) -> str:
     text, before = "", None
     for dot in dots:
-        text += f"{'L' if before is not None and dot.x - before <= STEP else 'M'}{dot.x:g} {dot.y:g}"
+        text += f"{'L' if before is not None and dot.x - before < 1.5 * wide else 'M'}{dot.x:g} {dot.y:g}"
         before = dot.x
     return text
 
@@ -216,7 +221,7 @@ def _dates(moments: tuple[datetime, ...]) -> list[str]:
 def new_versions(runs: Sequence[DagRun], numbers: Mapping[str, int], _: Language = ENGLISH) -> list[tuple[float, str]]:
     """Where a new version of the DAG begins, and what is said of it."""
     return [
-        (float(place * STEP), _("version {n} from here", n=numbers.get(runs[place].version, "?")))
+        (round(place * step(len(runs)), 1), _("version {n} from here", n=numbers.get(runs[place].version, "?")))
         for place in range(1, len(runs))
         if runs[place].version != runs[place - 1].version
     ]

@@ -7,6 +7,7 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from asyncflow.core.specs import DagSpec
 from asyncflow.web import address, chart_view, dag_tree, grid_view
@@ -58,7 +59,7 @@ async def _answer(request: Request, name: str) -> Response:
         charts=found,
         ranked=ranked,
         markers=chart_view.new_versions(window.runs, numbers, words),
-        width=max(len(window.runs), 1) * chart_view.STEP,
+        width=round(max(len(window.runs), 1) * chart_view.step(len(window.runs))),
         span=(_date(window.runs[0]), _date(window.runs[-1])) if window.runs else None,
         fields={key: params.get(key, "") for key in ("task", "until")},
         runs_shown=count,
@@ -80,3 +81,10 @@ def _lines(spec: DagSpec, search: str) -> list[Line]:
 def _date(run: Any) -> str:
     moment = run.logical_date or run.run_after
     return f"{moment:%Y-%m-%d %H:%M}"
+
+
+ROUTES = (
+    Route("/dags/{dag_id}/duration", charts("duration"), name="duration"),
+    Route("/dags/{dag_id}/landing", charts("landing"), name="landing"),
+    Route("/dags/{dag_id}/tries", charts("tries"), name="tries"),
+)

@@ -178,7 +178,7 @@ def process_lines(it: Vitals, _: Language) -> list[ProcessLine]:
 
 
 def _process(it: Process, _: Language) -> ProcessLine:
-    kind = {"server": _("Server"), "zygote": _("what hosts are forked from")}.get(it.kind) or _(MODES[it.mode])
+    kind = {"server": _("Server"), "zygote": _("What hosts are forked from")}.get(it.kind) or _(MODES[it.mode])
     labels = {"server": "asyncflow serve", "zygote": "zygote"}
     return ProcessLine(
         name=labels.get(it.kind) or it.file or _("triggers of packages"),

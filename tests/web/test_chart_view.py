@@ -72,7 +72,7 @@ def test_runs_have_a_chart_of_their_own() -> None:
 
 def test_new_versions_are_marked_between_runs() -> None:
     runs = [a_run(0), a_run(1, version="v2"), a_run(2, version="v2")]
-    assert chart_view.new_versions(runs, {"v1": 1, "v2": 2}) == [(float(chart_view.STEP), "version 2 from here")]
+    assert chart_view.new_versions(runs, {"v1": 1, "v2": 2}) == [(chart_view.step(len(runs)), "version 2 from here")]
 
 
 def test_without_runs_there_is_nothing_to_chart() -> None:
