@@ -6,6 +6,7 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from asyncflow.web import address, audit_view
 from asyncflow.web.admin_view import PLACES
@@ -44,3 +45,9 @@ async def _list(request: Request) -> dict[str, Any]:
         "next": address.query(params, before=lines[-1].id) if len(found) > _LIMIT else None,
         "fingerprint": fingerprint(lines, len(found)),
     }
+
+
+ROUTES = (
+    Route("/audit", index, name="audit"),
+    Route("/audit/table", table, name="audit_table"),
+)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
@@ -10,7 +9,7 @@ import msgspec
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import Route
 
 from asyncflow.core.states import BackfillState, Reprocess
 from asyncflow.errors import AsyncflowError, InvalidInput
@@ -275,7 +274,7 @@ async def _gaps(
     return over, [info for info in coming if info["logical_date"][:10] == text], plan["refused"]
 
 
-ROUTES: Sequence[BaseRoute] = (
+ROUTES = (
     Route("/backfills", index, name="backfills"),
     Route("/backfills/table", table, name="backfills_table"),
     Route("/backfills/{backfill_id:int}", show, name="backfill"),

@@ -7,6 +7,7 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from asyncflow.engine.browse import TaskSearch
 from asyncflow.web import address, browse_view, run_view
@@ -67,3 +68,9 @@ async def task_search(actions: Actions, params: Mapping[str, str]) -> TaskSearch
     if dag_ids is None and params.get("dag", "").strip():
         dag_ids = await actions.pages.dag_ids_with(params["dag"].strip())
     return browse_view.search(params, dag_ids)
+
+
+ROUTES = (
+    Route("/tasks", index, name="tasks"),
+    Route("/tasks/table", table, name="tasks_table"),
+)

@@ -7,6 +7,7 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from asyncflow.engine.bulk import RUN_ACTIONS, TASK_ACTIONS
 from asyncflow.errors import InvalidInput
@@ -161,3 +162,11 @@ async def _carry_out(request: Request, form: Any, verb: str, act: Any) -> Respon
         section = "Runs" if "/runs" in path else "Tasks"
         return partly_done(request, refused, count, answer.headers["location"], section)
     return answer
+
+
+ROUTES = (
+    Route("/tasks/change", tasks_form, name="tasks_change_form"),
+    Route("/tasks/change", tasks, methods=["POST"], name="tasks_change"),
+    Route("/runs/change", runs_form, name="runs_change_form"),
+    Route("/runs/change", runs, methods=["POST"], name="runs_change"),
+)

@@ -8,6 +8,7 @@ from typing import Any
 from starlette.datastructures import FormData, ImmutableMultiDict
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from asyncflow.core.specs import DagSpec
 from asyncflow.errors import AsyncflowError, InvalidInput
@@ -149,3 +150,11 @@ async def _carry_out(request: Request, verb: str) -> Response:
         wanted = len(wish.by_run((await actions.dag_pages.dag(wish.dag_id)).spec))
         return partly_done(request, wish.refused, wanted - len(wish.refused), wish.back, "DAGs")
     return answer
+
+
+ROUTES = (
+    Route("/dags/{dag_id}/cells/clear", clear_form, name="cells_clear_form"),
+    Route("/dags/{dag_id}/cells/clear", clear, methods=["POST"], name="cells_clear"),
+    Route("/dags/{dag_id}/cells/mark", mark_form, name="cells_mark_form"),
+    Route("/dags/{dag_id}/cells/mark", mark, methods=["POST"], name="cells_mark"),
+)

@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, urlencode
 from starlette.datastructures import FormData, ImmutableMultiDict
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
 
 from asyncflow.errors import InvalidInput
 from asyncflow.web import address, browse_view, run_view
@@ -190,3 +191,12 @@ async def undo(request: Request) -> Response:
     back, _, query = local_path(str(form.get("back", ""))).partition("?")
     kept = address.without(dict(parse_qsl(query)), "undo")
     return RedirectResponse(f"{back}{address.query(kept, done='undone', n=answer['count'])}", status_code=303)
+
+
+ROUTES = (
+    Route("/dags/{dag_id}/runs/{run_id:path}/clear", clear_form, name="clear_form"),
+    Route("/dags/{dag_id}/runs/{run_id:path}/clear", clear, methods=["POST"], name="clear"),
+    Route("/dags/{dag_id}/runs/{run_id:path}/mark", mark_form, name="mark_form"),
+    Route("/dags/{dag_id}/runs/{run_id:path}/mark", mark, methods=["POST"], name="mark"),
+    Route("/undo", undo, methods=["POST"], name="undo"),
+)

@@ -7,6 +7,7 @@ from typing import Any
 from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from asyncflow.errors import AsyncflowError, NotFound
 from asyncflow.web import address, connection_view, named_pages, views
@@ -179,3 +180,14 @@ async def test(request: Request) -> Response:
         listed = {**await _list(request), "tested": answer, "tested_name": conn_id}
         return page(request, "connections/index.html", **listed)
     return await _form(request, values, like=conn_id, is_new=False, tested=answer)
+
+
+ROUTES = (
+    Route("/connections", index, name="connections"),
+    Route("/list/connections", table, name="connections_table"),
+    Route("/add/connection", add_form, name="add_connection_form"),
+    Route("/add/connection", add, methods=["POST"], name="add_connection"),
+    Route("/test/connection", test, methods=["POST"], name="test_connection"),
+    Route("/connections/{conn_id}", show, name="connection"),
+    Route("/connections/{conn_id}", edit, methods=["POST"], name="edit_connection"),
+)

@@ -8,6 +8,7 @@ import msgspec
 from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
 
 from asyncflow.core.specs import DagSpec
 from asyncflow.core.states import RunType
@@ -246,3 +247,16 @@ async def _do(actions: Actions, verb: str, dag_id: str) -> None:
         await actions.trigger_dag(dag_id, triggered_by="ui")
     else:
         await actions.delete_dag(dag_id)
+
+
+ROUTES = (
+    Route("/list/selected", selected_form, name="selected_form"),
+    Route("/list/selected", selected, methods=["POST"], name="selected"),
+    Route("/dags/{dag_id}/pause", pause, methods=["POST"], name="pause"),
+    Route("/dags/{dag_id}/unpause", unpause_form, name="unpause_form"),
+    Route("/dags/{dag_id}/unpause", unpause, methods=["POST"], name="unpause"),
+    Route("/dags/{dag_id}/trigger", trigger_form, name="trigger_form"),
+    Route("/dags/{dag_id}/trigger", trigger, methods=["POST"], name="trigger"),
+    Route("/dags/{dag_id}/delete", delete_form, name="delete_form"),
+    Route("/dags/{dag_id}/delete", delete, methods=["POST"], name="delete"),
+)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, time, timedelta
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from asyncflow.web import address, calendar_view
 from asyncflow.web.dag_head import head
@@ -60,3 +61,6 @@ async def show(request: Request) -> Response:
         newer=(address.query({}, until=last + _STEP) if last + _STEP < newest else "?") if last < newest else None,
         paused=dag.paused,
     )
+
+
+ROUTES = (Route("/dags/{dag_id}/calendar", show, name="calendar"),)

@@ -10,6 +10,7 @@ import anyio.to_thread
 import msgspec
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Route
 
 from asyncflow.engine.dag_pages import DagPages, StoredVersion, VersionLine
 from asyncflow.web import address, blame_view, code_view, grid_view, views
@@ -126,3 +127,9 @@ def _comparison(older: StoredVersion, newer: StoredVersion) -> dict[str, Any]:
 
 def _definition(version: StoredVersion) -> str:
     return msgspec.json.format(msgspec.json.encode(version.spec), indent=2).decode()
+
+
+ROUTES = (
+    Route("/dags/{dag_id}/code", show, name="code"),
+    Route("/dags/{dag_id}/code/text", text, name="code_text"),
+)

@@ -11,6 +11,7 @@ import anyio.to_thread
 from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from asyncflow.core.specs import DagSpec, TaskSpec
 from asyncflow.engine.dag_pages import StoredDag, StoredFile
@@ -133,3 +134,6 @@ def _task(spec: DagSpec, task: TaskSpec, _: Language) -> dict[str, Any]:
         "downstream": ", ".join(task.downstream[:20]) + (" …" if len(task.downstream) > 20 else ""),
         "doc": task.doc_md or task.doc or "",
     }
+
+
+ROUTES = (Route("/dags/{dag_id}/details", show, name="details"),)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from asyncflow.core.states import RunState
 from asyncflow.web import address, dag_tree, gantt_view
@@ -67,3 +68,9 @@ async def _answer(request: Request, template: str) -> Response:
         above=(address.query(params, line=max(first - _LINES_SHOWN, 0) or None) or "?") if first else None,
         below=address.query(params, line=first + _LINES_SHOWN) if first + _LINES_SHOWN < count else None,
     )
+
+
+ROUTES = (
+    Route("/dags/{dag_id}/gantt", show, name="gantt"),
+    Route("/dags/{dag_id}/gantt/drawing", drawing, name="gantt_drawing"),
+)

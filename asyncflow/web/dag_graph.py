@@ -10,6 +10,7 @@ from typing import NamedTuple
 from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from asyncflow.core.models import DagRun
 from asyncflow.core.specs import DagSpec
@@ -193,3 +194,9 @@ def run_choices(runs: Sequence[DagRun], run: DagRun | None) -> list[tuple[str, s
     if run is not None:
         offered.setdefault(run.run_id, run)
     return [(name, f"{name} · {known.state.value}") for name, known in offered.items()]
+
+
+ROUTES = (
+    Route("/dags/{dag_id}/graph", show, name="graph"),
+    Route("/dags/{dag_id}/graph/drawing", drawing, name="graph_drawing"),
+)

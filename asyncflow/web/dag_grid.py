@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
 
 from asyncflow.core.specs import DagSpec
 from asyncflow.core.states import RunState, RunType
@@ -243,3 +244,10 @@ def _controls(spec: DagSpec, window: GridWindow, params: dict[str, str], span: t
         "lights": {state: _link(params, lit=None if params.get("lit") == state else state) for state in LIT},
         "any_filter": any(params.get(name) for name in ("state", "type", "by", "until", "at")),
     }
+
+
+ROUTES = (
+    Route("/dags/{dag_id}", to_grid, name="dag"),
+    Route("/dags/{dag_id}/grid", show, name="grid"),
+    Route("/dags/{dag_id}/grid/table", table, name="grid_table"),
+)

@@ -8,6 +8,7 @@ from typing import Any
 from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from asyncflow.web import address, first_run, preferences
 from asyncflow.web import dag_list_view as view
@@ -75,3 +76,9 @@ def _rows(request: Request, lines: Sequence[view.Line]) -> list[Markup]:
         _kept_rows.keep(((look, line), row) for line, row in made.items())
         rows |= made
     return [row for row in rows.values() if row is not None]
+
+
+ROUTES = (
+    Route("/", index, name="dags"),
+    Route("/list/table", table, name="dags_table"),
+)

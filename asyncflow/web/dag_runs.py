@@ -6,6 +6,7 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from asyncflow.core.models import DagRun
 from asyncflow.core.states import RunState, RunType
@@ -88,3 +89,9 @@ def _line(run: DagRun, window: GridWindow, numbers: dict[str, int]) -> dict[str,
         "note": run.note or "",
         "version": numbers.get(run.version),
     }
+
+
+ROUTES = (
+    Route("/dags/{dag_id}/runs", show, name="dag_runs"),
+    Route("/dags/{dag_id}/runs_table", table, name="dag_runs_table"),
+)

@@ -8,11 +8,11 @@ from typing import Any
 import msgspec
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import Route
 
 from asyncflow.engine.dataset_pages import DatasetPages, DatasetRow, Event, TiedDag
 from asyncflow.errors import InvalidInput
-from asyncflow.web import address, dataset_view, dependency_pages, params_view
+from asyncflow.web import address, dataset_view, params_view
 from asyncflow.web.dag_head import head
 from asyncflow.web.dataset_view import dataset_path
 from asyncflow.web.once import new_key, once
@@ -261,7 +261,7 @@ async def forget(request: Request) -> Response:
     return RedirectResponse(f"{address.dag_path(dag_id)}/datasets", status_code=303)
 
 
-ROUTES: Sequence[BaseRoute] = (
+ROUTES = (
     Route("/datasets", index, name="datasets"),
     Route("/datasets/table", table, name="datasets_table"),
     Route("/datasets/show", show, name="dataset"),
@@ -270,8 +270,6 @@ ROUTES: Sequence[BaseRoute] = (
     Route("/datasets/events/table", events_table, name="dataset_events_table"),
     Route("/datasets/update", update_form, name="dataset_update_form"),
     Route("/datasets/update", update, methods=["POST"], name="dataset_update"),
-    Route("/datasets/graph", dependency_pages.datasets, name="dataset_graph"),
-    Route("/dependencies", dependency_pages.show, name="dependencies"),
     Route("/dags/{dag_id}/datasets", of_dag, name="dag_datasets"),
     Route("/dags/{dag_id}/datasets/body", of_dag_body, name="dag_datasets_body"),
     Route("/dags/{dag_id}/datasets/forget", forget, methods=["POST"], name="dataset_forget"),

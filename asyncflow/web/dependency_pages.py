@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from asyncflow.engine.dataset_pages import DatasetRow, TiedDag
 from asyncflow.errors import NotFound
@@ -89,3 +90,9 @@ def _chosen(everything: Net, centre: str, text: str) -> Net:
             raise NotFound("DAG or dataset in the graph", centre.partition(":")[2], known)
         return everything.around(centre)
     return everything.matching(text) if text else everything
+
+
+ROUTES = (
+    Route("/datasets/graph", datasets, name="dataset_graph"),
+    Route("/dependencies", show, name="dependencies"),
+)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from asyncflow.errors import AsyncflowError, InvalidInput, NotFound
 from asyncflow.web.address import query, segment
@@ -161,3 +162,9 @@ async def delete(request: Request) -> Response:
     if failures:
         return partly_done(request, failures, len(names) - len(failures), kind.path, kind.section, kind.label)
     return answer
+
+
+ROUTES = (
+    Route("/delete/{kind}", delete_form, name="delete_named_form"),
+    Route("/delete/{kind}", delete, methods=["POST"], name="delete_named"),
+)

@@ -6,6 +6,7 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from asyncflow.errors import AsyncflowError, Conflict
 from asyncflow.web import address, named_pages, pool_view
@@ -125,3 +126,15 @@ async def _save(request: Request, *, is_new: bool) -> Response:
         return await once(request, form, act)
     except AsyncflowError as error:
         return _form(request, dict(form), is_new=is_new, error=str(error), status=400)
+
+
+ROUTES = (
+    Route("/pools", index, name="pools"),
+    Route("/list/pools", table, name="pools_table"),
+    Route("/list/pool", use, name="pool_use"),
+    Route("/add/pool", add_form, name="add_pool_form"),
+    Route("/add/pool", add, methods=["POST"], name="add_pool"),
+    Route("/edit/pool", edit_form, name="edit_pool_form"),
+    Route("/edit/pool", edit, methods=["POST"], name="edit_pool"),
+    Route("/pools/{name:path}", show, name="pool"),
+)

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
 
 from asyncflow.web import i18n, keys
 from asyncflow.web.security import checked_form
@@ -114,3 +115,6 @@ def local_path(text: str) -> str:
     if parts.scheme or parts.netloc or not parts.path.startswith("/") or parts.path.startswith("//"):
         return "/"
     return f"{parts.path}?{parts.query}" if parts.query else parts.path
+
+
+ROUTES = (Route("/preferences", save, methods=["POST"], name="preferences"),)

@@ -7,6 +7,7 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from asyncflow.core.states import RunState, RunType
 from asyncflow.engine.pages import RunSearch
@@ -73,3 +74,9 @@ async def search(actions: Actions, params: Mapping[str, str]) -> RunSearch:
         due_to=address.date(params, "to"),
         run_id=params.get("run", "").strip() or None,
     )
+
+
+ROUTES = (
+    Route("/runs", index, name="runs"),
+    Route("/runs/table", table, name="runs_table"),
+)

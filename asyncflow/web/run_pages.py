@@ -6,6 +6,7 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
 
 from asyncflow.core.models import DagRun
 from asyncflow.core.states import TaskState
@@ -111,3 +112,12 @@ async def note(request: Request) -> Response:
     if task_id:
         path = address.task_path(*where, task_id, map_index)
     return RedirectResponse(path, status_code=303)
+
+
+ROUTES = (
+    Route("/dags/{dag_id}/runs/{run_id:path}/instances", instances, name="run_instances"),
+    Route("/dags/{dag_id}/runs/{run_id:path}/journal", journal, name="journal"),
+    Route("/dags/{dag_id}/runs/{run_id:path}/note", note_form, name="note_form"),
+    Route("/dags/{dag_id}/runs/{run_id:path}/note", note, methods=["POST"], name="note"),
+    Route("/dags/{dag_id}/runs/{run_id:path}", show, name="run"),
+)

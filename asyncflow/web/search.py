@@ -6,6 +6,7 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from asyncflow.web.ports import actions_of
 from asyncflow.web.templating import bare, page
@@ -27,3 +28,9 @@ async def _found(request: Request, limit: int) -> dict[str, Any]:
     actions = actions_of(request)
     text = request.query_params.get("q", "").strip()
     return {"text": text, "found": await actions.pages.search(text, limit=limit) if text else None}
+
+
+ROUTES = (
+    Route("/search", show, name="search"),
+    Route("/search/results", results, name="search_results"),
+)

@@ -7,6 +7,7 @@ from typing import Any
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from asyncflow.engine.named import exported, format_named, parse_named, variables_in
 from asyncflow.errors import AsyncflowError, InvalidInput
@@ -201,3 +202,17 @@ async def export(request: Request) -> Response:
     named = {row["key"]: exported(row["value"]) for row in rows if not chosen or row["key"] in chosen}
     headers = {"Content-Disposition": f'attachment; filename="variables.{kind}"'}
     return Response(format_named(named, kind), media_type=f"application/{kind}", headers=headers)
+
+
+ROUTES = (
+    Route("/variables", index, name="variables"),
+    Route("/list/variables", table, name="variables_table"),
+    Route("/add/variable", add_form, name="add_variable_form"),
+    Route("/add/variable", add, methods=["POST"], name="add_variable"),
+    Route("/import/variables", import_form, name="import_variables_form"),
+    Route("/import/variables/preview", preview, methods=["POST"], name="preview_variables"),
+    Route("/import/variables", import_them, methods=["POST"], name="import_variables"),
+    Route("/export/variables", export, methods=["POST"], name="export_variables"),
+    Route("/variables/{key:path}", show, name="variable"),
+    Route("/variables/{key:path}", edit, methods=["POST"], name="edit_variable"),
+)
