@@ -43,6 +43,7 @@ def scan(browser: Browser, base: str, addresses: Iterable[str], axe: str, theme:
         locale="en-GB",
     )
     context.set_default_timeout(15_000)
+    context.add_init_script(axe)  # this needs half the time of an evaluation after each page
     page, said, wrong = context.new_page(), list[str](), list[str]()
     page.on("pageerror", lambda error: said.append(str(error)))
     page.on("console", lambda message: _note(said, message))
