@@ -1,4 +1,4 @@
-"""What has happened, for people: the journal, what was late, callbacks that are due. Part of `engine.actions`."""
+"""What has happened, for people: the journal, and what was late. Part of `engine.actions`."""
 
 from __future__ import annotations
 
@@ -25,18 +25,3 @@ class RecordActions:
     ) -> list[dict[str, Any]]:
         """Tasks (with an empty task_id: runs) that were not done in time, newest first."""
         return [struct_dict(row) for row in await self._store.list_sla_misses(dag_id, run_id, limit=limit)]
-
-    async def list_callbacks(self) -> list[dict[str, Any]]:
-        """Callbacks that are due and have not run yet, oldest first."""
-        rows = await self._store.list_pending_callbacks()
-        return [
-            {
-                "callback_id": row.callback_id,
-                "kind": row.payload.get("kind"),
-                "dag_id": row.payload.get("dag_id"),
-                "run_id": (row.payload.get("run") or {}).get("run_id"),
-                "task_id": (row.payload.get("info") or {}).get("task_id"),
-                "tries": row.tries,
-            }
-            for row in rows
-        ]

@@ -8,7 +8,6 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.routing import Route
 
 from asyncflow.core.specs import DagSpec
 from asyncflow.web import address, chart_view, dag_tree, grid_view
@@ -82,13 +81,6 @@ def _lines(spec: DagSpec, search: str) -> list[Line]:
 def _date(run: Any) -> str:
     moment = run.logical_date or run.run_after
     return f"{moment:%Y-%m-%d %H:%M}"
-
-
-ROUTES = (
-    Route("/dags/{dag_id}/duration", charts("duration"), name="duration"),
-    Route("/dags/{dag_id}/landing", charts("landing"), name="landing"),
-    Route("/dags/{dag_id}/tries", charts("tries"), name="tries"),
-)
 
 
 ROUTES = (

@@ -25,8 +25,6 @@ from asyncflow.web.templating import fingerprint, fragment, page
 _WINDOW, _MORE = 128_000, 128_000
 #: seconds that a file is searched before the reader is asked whether to go on
 _PATIENCE = 5.0
-#: tries whose logs are merged, and bytes of each
-_MERGED, _PART = 100, 64_000
 
 
 class _Part(NamedTuple):

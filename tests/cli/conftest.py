@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from asyncflow.cli.app import cli
 from asyncflow.cli.session import Session
-from tests.web.fake_actions import FakeActions
+from tests.cli.fake_actions import FakeActions
 
 
 class _Connection:

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from tests.cli.conftest import Commands
-from tests.web.fake_actions import RUN, FakeActions, a_dag, a_run
+from tests.cli.fake_actions import RUN, FakeActions, a_dag, a_run
 
 
 def test_list_prints_a_row_per_dag_in_every_output(run: Commands) -> None:

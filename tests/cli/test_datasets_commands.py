@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.cli.conftest import Commands
-from tests.web.fake_actions import FakeActions, a_dag, a_dataset, an_event
+from tests.cli.fake_actions import FakeActions, a_dag, a_dataset, an_event
 
 
 @pytest.mark.parametrize("group", ["datasets", "assets"])

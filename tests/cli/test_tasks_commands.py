@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.cli.conftest import Commands
-from tests.web.fake_actions import RUN, FakeActions, an_instance
+from tests.cli.fake_actions import RUN, FakeActions, an_instance
 
 
 def test_list_prints_task_ids_or_a_tree_or_rows(run: Commands) -> None:

@@ -10,7 +10,7 @@ import pytest
 from asyncflow.core.commands import SaveTry
 from asyncflow.core.models import TaskInstance, TaskKey
 from asyncflow.core.states import RunState, TaskState
-from asyncflow.web import log_pages
+from asyncflow.web import log_pages, run_log
 from tests.web.conftest import DAY0, RUN, RUN_PATH, Site, a_run, a_ti
 
 LOAD = f"{RUN_PATH}/tasks/load"
@@ -201,7 +201,7 @@ def test_the_logs_of_a_run_are_merged_by_time(site: Site) -> None:
 
 
 def test_a_run_with_many_tries_has_pages_of_its_log(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log_pages, "_MERGED", 1)
+    monkeypatch.setattr(run_log, "_MERGED", 1)
     for task_id in ("extract", "load"):
         tried(site, task_id, 1)
         site.log(line(f"of {task_id}"), task_id)

@@ -1,11 +1,9 @@
-"""Actions over hand-written rows, in the shapes of `engine.actions`: for pages and commands without a server."""
+"""Actions over hand-written rows, in the shapes of `engine.actions`: for commands without a server."""
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
-from asyncflow.engine.changes import Changes
 from asyncflow.errors import Conflict, InvalidInput, NotFound
 
 Row = dict[str, Any]
@@ -154,11 +152,9 @@ class FakeActions:
         self.errors: list[Row] = []
         self.logs: dict[tuple[str, int], str] = {("extract", 1): "hello\n", ("load", 1): "one\n", ("load", 2): "two\n"}
         self.why = ""
-        self.pages: Any = SimpleNamespace(changes=Changes(), healthy=True)
         self.datasets: list[Row] = [a_dataset()]
         self.events: list[Row] = [an_event()]
         self.calls: list[tuple[str, Row]] = []
-        self.dag_pages: Any = None  #: tests of the pages of one DAG put a real one here
 
     async def list_datasets(self) -> list[Row]:
         return self.datasets
