@@ -103,8 +103,8 @@ def events(
     db: sqlite3.Connection, uri: str | None, alias: str | None, newest_first: bool, page: tuple[int, int]
 ) -> list[StoredEvent]:
     where = {"uri": _found(db, uri), "alias": alias, "limit": page[0], "offset": page[1]}
-    query = f"events_{'' if uri is None else 'of_dataset_'}{'newest' if newest_first else 'oldest'}"
-    return _EVENTS.load(db.execute(SQL[query], where))
+    name = ("events" if uri is None else "events_of_dataset") + ("_newest" if newest_first else "_oldest")
+    return _EVENTS.load(db.execute(SQL[name], where))
 
 
 def count_events(db: sqlite3.Connection, uri: str | None, alias: str | None) -> int:

@@ -35,6 +35,13 @@ HOT = [
 ]
 
 
+def test_every_query_is_asked_by_some_code() -> None:
+    texts = "".join(path.read_text() for path in Path(queries.__file__).parent.glob("*.py"))
+    words = set(re.findall(r"\w+", texts))
+    # the code adds the direction of a list to its name
+    assert [name for name in SQL if not {name, re.sub("_(newest|oldest)$", "", name)} & words] == []
+
+
 @pytest.mark.parametrize("name", SQL)
 def test_every_query_can_be_prepared(name: str, schema: sqlite3.Connection) -> None:
     schema.execute(f"EXPLAIN {SQL[name]}", _nothing(SQL[name]))

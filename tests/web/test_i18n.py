@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,21 @@ def test_every_text_is_translated_with_the_same_blanks(code: str) -> None:
     blanks = re.compile(r"\{\w+(?:!r)?\}")
     wrong = {text for text, there in known.items() if set(blanks.findall(text)) != set(blanks.findall(there))}
     assert wrong == set()
+
+
+def written() -> set[str]:
+    """Every text that stands in a template or in the code, whatever becomes of it."""
+    found = {phrase.phrase for phrase in HTTPStatus}
+    for path in ROOT.glob("templates/**/*.html"):
+        found |= {one[1:-1].replace("\\'", "'") for one in re.findall(_TEXT, path.read_text())}
+    for path in (ROOT / "asyncflow").glob("**/*.py"):
+        found |= {node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)}
+    return found | {text.replace("_", " ") for text in found if isinstance(text, str)}
+
+
+@pytest.mark.parametrize("code", [code for code in LANGUAGES if code != "en"])
+def test_no_text_is_translated_that_nobody_says(code: str) -> None:
+    assert sorted(words(code).keys() - said() - named() - sentences() - written()) == []
 
 
 @pytest.mark.parametrize(
