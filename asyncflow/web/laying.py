@@ -16,7 +16,8 @@ _KEPT = 64
 #: the library keeps all threads waiting while it works: more boxes and arrows than this are for another process
 IN_A_THREAD = 100
 
-logging.getLogger("rust-sugiyama").setLevel(logging.WARNING)  # it tells of each of its steps
+for _name in ("rust-sugiyama", "connected_components"):
+    logging.getLogger(_name).setLevel(logging.WARNING)  # it tells of each of its steps
 
 _laid: OrderedDict[tuple[Any, ...], Layout] = OrderedDict()
 
