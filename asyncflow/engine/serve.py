@@ -88,13 +88,13 @@ async def _run(
     await tasks.start(_named(server.pool.run))
     web = _Web(server.settings, make_app(server.actions))
     await tasks.start(web.run)
-    on_ready(web.address)
-    tasks.start_soon(server.monitor.run, server.clock.now)
-    tasks.start_soon(server.actions.server.look_around)
-    tasks.start_soon(server.settle, tries)
-    tasks.start_soon(server.outbox.run)
-    tasks.start_soon(_load, server)
-    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:  # whoever knows the address may stop it
+        on_ready(web.address)
+        tasks.start_soon(server.monitor.run, server.clock.now)
+        tasks.start_soon(server.actions.server.look_around)
+        tasks.start_soon(server.settle, tries)
+        tasks.start_soon(server.outbox.run)
+        tasks.start_soon(_load, server)
         async for number in signals:
             log.info("Stopping on %s", signal.Signals(number).name)
             return
