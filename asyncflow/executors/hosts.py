@@ -1,11 +1,8 @@
-"""The pool of DAG hosts on this machine: which file at which version is served by which process.
+"""The pool of DAG hosts on this machine: what they are given to run, what they say, and how they end.
 
-Owns the socket that all children and the CLI talk to, the zygote, the hosts and what they run. Decides nothing about
-runs or tasks: it starts what it is told to and says what became of it. Nothing here blocks the loop.
-
-A host is *kept* under (file, content_hash, mode) and serves its tries until it is retired, or stopped because too many
-hosts are idle; after that it serves its running tries to the end and exits. Tries for a host that is still starting
-wait in its `queue`.
+Owns the socket that all children and the CLI talk to, the zygote, the hosts (`fleet`) and what they run. Decides
+nothing about runs or tasks: it starts what it is told to and says what became of it. Nothing here blocks the loop.
+Tries for a host that is still starting wait in its `queue`.
 """
 
 from __future__ import annotations
@@ -47,7 +44,8 @@ from asyncflow.errors import AsyncflowError
 from asyncflow.executors.base import HostAdopted, HostLost, OnMessage, OnRequest
 from asyncflow.executors.connections import Connection, Listener
 from asyncflow.executors.failures import how_it_ended, import_died, import_hung, not_started
-from asyncflow.executors.host import Host, HostFacts, Job, Mode, facts, orders
+from asyncflow.executors.fleet import Fleet
+from asyncflow.executors.host import Host, HostFacts, Job, Mode, facts
 from asyncflow.executors.launch import Launcher, SpawnLauncher, ZygoteLauncher
 from asyncflow.executors.orphans import Orphans
 from asyncflow.executors.questions import Questions
@@ -64,8 +62,6 @@ LAST_WORDS = 0.5
 #: seconds until the triggers of a process that died are started again, and how often
 TRIGGER_DELAY, TRIGGER_DEATHS = 0.5, 3
 
-Key = tuple[str, str, Mode]  #: file, content_hash, mode
-
 
 class HostPool:
     """See the module. `run` must be running before anything is started; it is an `executors.base.Executor`."""
@@ -74,12 +70,8 @@ class HostPool:
         self._settings = settings
         self._on_message = on_message
         self._on_request = on_request
-        self._hosts: dict[str, Host] = {}  #: by host_id, all that live
-        self._kept: dict[Key, Host] = {}
         self._by_token: dict[str, Host] = {}  #: tries until acknowledged, triggers until they end
         self._deaths: Counter[str] = Counter()  #: by trigger, how often its process has died under it
-        self._sources: dict[tuple[str, str], str] = {}  #: text of the good versions
-        self._repeatable: dict[tuple[str, str], bool] = {}
         self._questions = Questions()
         self._orphans = Orphans(self._orphan_ended)
         self._zygote: ZygoteLauncher | None = None
@@ -88,6 +80,7 @@ class HostPool:
             self._launcher = SpawnLauncher(self._host_exited)
         else:
             self._launcher = self._zygote = ZygoteLauncher(settings.socket, self._host_exited)
+        self._fleet = Fleet(settings, self._launcher)
         self._tasks: anyio.abc.TaskGroup | None = None
         self._server: Listener | None = None
         self._closing = False
@@ -102,7 +95,7 @@ class HostPool:
             async with anyio.create_task_group() as tasks:
                 self._tasks = tasks
                 tasks.start_soon(self._launcher.run)
-                tasks.start_soon(self._stop_unused)
+                tasks.start_soon(self._fleet.stop_unused)
                 task_status.started()
                 await anyio.sleep_forever()
         finally:
@@ -143,14 +136,14 @@ class HostPool:
         Of a repeatable import the host is kept, to serve the tries of (file, `Parsed.content_hash`). The hash given is
         only a name for the time being: what the import reads, and so its hash, is known afterwards.
         """
-        host = self._launch(file, content_hash, "parse" if self._settings.start_mode == "spawn" else "import", None)
+        host = self._fleet.launch_import(file, content_hash)
         try:
             return await self._parsed(host)
         finally:
             if host.parsed is None:
                 self._launcher.kill(host.config.host_id)
-            elif host not in self._kept.values():
-                self._drain(host)
+            elif not self._fleet.is_kept(host):
+                self._fleet.drain(host)
 
     async def _parsed(self, host: Host) -> Parsed:
         with anyio.move_on_after(LAUNCH_TIMEOUT):
@@ -164,38 +157,22 @@ class HostPool:
         elif host.parsed is None:
             error = import_died(host.config, host.status)
         else:
-            return self._keep(host, host.parsed)
+            if host.parsed.error is None:
+                self._fleet.keep(host, host.parsed)
+            return host.parsed
         return Parsed(host_id=host.config.host_id, file=host.config.file, error=error)
 
-    def _keep(self, host: Host, parsed: Parsed) -> Parsed:
-        if parsed.error is not None:
-            return parsed
-        version = (host.config.file, parsed.content_hash)
-        self._sources[version] = parsed.source
-        self._repeatable[version] = not parsed.unrepeatable
-        self._drop((*version, "import"))
-        if host.ready and not host.gone:
-            self._kept[(*version, "import")] = host
-            self._stop_idle()
-        return parsed
-
     def remember_source(self, file: str, content_hash: str, source: str, *, bare: bool) -> None:
-        """The text of a version that this server has not parsed: its tries run it, whatever the file holds now."""
-        self._sources.setdefault((file, content_hash), source)
-        self._repeatable.setdefault((file, content_hash), not bare)
+        self._fleet.remember_source(file, content_hash, source, bare=bare)
 
     def retire(self, file: str, content_hash: str) -> None:
-        """No new try of this version will come: its hosts end when their running tries have."""
-        for mode in ("import", "bare", "loop"):
-            self._drop((file, content_hash, mode))
-        self._sources.pop((file, content_hash), None)
-        self._repeatable.pop((file, content_hash), None)
+        self._fleet.retire(file, content_hash)
 
     # ---- jobs -------------------------------------------------------------------------------------------------------
 
     def start_try(self, file: str, content_hash: str, bare: bool, info: TryInfo) -> None:
         mode: Mode = "loop" if info.is_async else _mode(bare)
-        self._give(self._host_for(file, content_hash, mode), StartTry(info=info))
+        self._give(self._fleet.serving(file, content_hash, mode), StartTry(info=info))
 
     def kill_try(self, token: str, reason: str, grace: float) -> None:
         if token in self._orphans:
@@ -211,10 +188,10 @@ class HostPool:
             host.tell(KillTry(token=token, reason=reason, grace=grace))
 
     def run_callback(self, file: str, content_hash: str, bare: bool, message: RunCallback) -> None:
-        self._give(self._host_for(file, content_hash, _mode(bare)), message)
+        self._give(self._fleet.serving(file, content_hash, _mode(bare)), message)
 
     def run_trigger(self, file: str, content_hash: str, message: RunTrigger) -> None:
-        self._give(self._host_for(file, content_hash, "loop"), message)
+        self._give(self._fleet.serving(file, content_hash, "loop"), message)
 
     def stop_trigger(self, token: str) -> None:
         host = self._by_token.pop(token, None)
@@ -228,8 +205,8 @@ class HostPool:
 
     async def ask_timetable(self, file: str, content_hash: str, question: AskTimetable) -> TimetableAnswer:
         """The answer of a user's timetable; an error or a long silence is an answer with `error`."""
-        bare = not self._repeatable.get((file, content_hash), True)
-        host = self._host_for(file, content_hash, _mode(bare))
+        bare = not self._fleet.is_repeatable(file, content_hash)
+        host = self._fleet.serving(file, content_hash, _mode(bare))
         return await self._questions.ask(question, lambda: self._give(host, question))
 
     def ack(self, token: str) -> None:
@@ -241,11 +218,11 @@ class HostPool:
 
     def running_tokens(self) -> list[str]:
         """Tries that are starting or running, in hosts or orphaned."""
-        return [*(token for host in self._hosts.values() for token in host.tries), *self._orphans.tokens()]
+        return [*(token for host in self._fleet.hosts.values() for token in host.tries), *self._orphans.tokens()]
 
     def hosts(self) -> list[HostFacts]:
         """All hosts that live, by file."""
-        return sorted(map(facts, self._hosts.values()), key=lambda host: host.file)
+        return sorted(map(facts, self._fleet.hosts.values()), key=lambda host: host.file)
 
     @property
     def zygote_pid(self) -> int:
@@ -265,16 +242,6 @@ class HostPool:
         """Whether the process that had this pid and start time still runs."""
         return procfs.is_alive(ProcessId(pid, started))
 
-    def _host_for(self, file: str, content_hash: str, mode: Mode) -> Host:
-        if mode == "import" and self._settings.start_mode == "spawn":
-            mode = "bare"
-        key = (file, content_hash, mode)
-        host = self._kept.get(key)
-        if host is None:
-            host = self._kept[key] = self._launch(file, content_hash, mode, self._sources.get((file, content_hash)))
-            self._stop_idle()
-        return host
-
     def _give(self, host: Host, job: Job) -> None:
         host.used = anyio.current_time()
         match job:
@@ -290,41 +257,6 @@ class HostPool:
             host.tell(job)
         else:
             host.queue.append(job)
-
-    # ---- hosts ------------------------------------------------------------------------------------------------------
-
-    def _launch(self, file: str, content_hash: str, mode: Mode, source: str | None) -> Host:
-        host = Host(orders(self._settings, file, content_hash, mode, source))
-        self._hosts[host.config.host_id] = host
-        self._launcher.launch(host.config)
-        return host
-
-    def _drop(self, key: Key) -> None:
-        host = self._kept.pop(key, None)
-        if host is not None:
-            self._drain(host)
-
-    def _drain(self, host: Host) -> None:
-        host.draining = True
-        host.tell(StopHost())
-
-    def _stop_idle(self) -> None:
-        """Keep the number of hosts within the setting, at the cost of those unused for longest."""
-        surplus = len(self._kept) - self._settings.max_hosts
-        if surplus <= 0:
-            return
-        idle = sorted((host.used, key) for key, host in self._kept.items() if host.idle)
-        for _, key in idle[:surplus]:
-            self._drop(key)
-
-    async def _stop_unused(self) -> None:
-        """Give back the memory of hosts that have had nothing to do for a while; they start again when needed."""
-        limit = self._settings.host_idle_timeout
-        while True:
-            await anyio.sleep(limit / 4)
-            before = anyio.current_time() - limit
-            for key in [key for key, host in self._kept.items() if host.idle and host.used < before]:
-                self._drop(key)
 
     # ---- what children say ------------------------------------------------------------------------------------------
 
@@ -342,7 +274,7 @@ class HostPool:
         elif hello.role == "host" and hello.id:
             if message is hello:
                 self._host_connected(connection, hello)
-            elif (host := self._hosts.get(hello.id)) is not None:
+            elif (host := self._fleet.hosts.get(hello.id)) is not None:
                 self._host_says(host, message)
 
     async def _answer(self, connection: Connection, hello: Hello, request: Request) -> None:
@@ -357,7 +289,7 @@ class HostPool:
         connection.send(response)
 
     def _host_connected(self, connection: Connection, hello: Hello) -> None:
-        host = self._hosts.get(hello.id)
+        host = self._fleet.hosts.get(hello.id)
         if host is None:
             self._adopt(connection, hello)
             return
@@ -377,7 +309,7 @@ class HostPool:
             host_id=hello.id, dags_folder="", file=hello.file, content_hash=hello.content_hash, mode="bare"
         )
         host = Host(config, connection, hello.process, dict(hello.tries), ready=True)
-        self._hosts[hello.id] = host
+        self._fleet.hosts[hello.id] = host
         for token in hello.tries:
             self._by_token[token] = host
         host.tell(StopHost())
@@ -414,7 +346,7 @@ class HostPool:
         host.parsed = parsed
         queue, host.queue = host.queue, []
         if parsed.error is not None or parsed.unrepeatable or host.config.mode == "parse":
-            self._forget(host)
+            self._fleet.forget(host)
             for job in queue:
                 if parsed.error is not None:
                     reason = f"{host.config.file} could not be imported for this try: {parsed.error.message}"
@@ -428,7 +360,7 @@ class HostPool:
 
     def _move(self, host: Host, job: Job) -> None:
         self._unlist(host, job)
-        self._give(self._host_for(host.config.file, host.config.content_hash, "bare"), job)
+        self._give(self._fleet.serving(host.config.file, host.config.content_hash, "bare"), job)
 
     def _is_ready(self, host: Host) -> None:
         host.ready = True
@@ -445,7 +377,7 @@ class HostPool:
         hello = connection.hello
         if hello is None or hello.role != "host" or self._closing:
             return
-        host = self._hosts.get(hello.id)
+        host = self._fleet.hosts.get(hello.id)
         if host is None or host.connection is not connection:
             return
         host.connection = None
@@ -467,7 +399,7 @@ class HostPool:
             self._gone(host)
 
     def _host_exited(self, host_id: str, status: int | None) -> None:
-        host = self._hosts.get(host_id)
+        host = self._fleet.hosts.get(host_id)
         if host is None:
             return
         host.exited, host.status = True, status
@@ -488,15 +420,10 @@ class HostPool:
         if not host.gone and host.connection is not None:
             host.connection.close()  # a process it left behind may hold it open for ever
 
-    def _forget(self, host: Host) -> None:
-        for key in [key for key, kept in self._kept.items() if kept is host]:
-            del self._kept[key]
-
     def _gone(self, host: Host) -> None:
         """A host has ended: settle what it was given."""
         host.gone = True
-        self._hosts.pop(host.config.host_id, None)
-        self._forget(host)
+        self._fleet.gone(host)
         host.answered.set()
         host.connected.set()
         how = how_it_ended(host.status) if host.exited else "disappeared"

@@ -125,7 +125,7 @@ async def test_nothing_of_ours_is_left_when_a_server_without_tries_ends(tmp_path
         parsed = await h.parse_good("a.py", _source(tmp_path))
         info = h.start(parsed, "d")
         await h.finished(info)
-        host = next(iter(h.pool._kept.values())).process
+        host = procfs.identity(h.pool.hosts()[0].pid)
         assert host is not None
         zygote = _parent(host.pid)
     await until(lambda: not procfs.is_alive(host))
