@@ -17,13 +17,13 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
-from zoneinfo import ZoneInfo
 
 import msgspec
 
 from asyncflow.core import tries
+from asyncflow.core.awaited import date_of, moment_of, poking, sentence, some_of, states_of, what
 from asyncflow.core.commands import LogLines, LookForFile, LookUpRun, SaveRendered, SaveTry
-from asyncflow.core.conditions import Condition, FilePresent, IntervalOver, MomentPassed, OtherRun, TimeOfDay
+from asyncflow.core.conditions import Condition, FilePresent, OtherRun
 from asyncflow.core.expecting import nearest, outlook
 from asyncflow.core.live import LiveDag, LiveRun
 from asyncflow.core.messages import TryResult
@@ -114,7 +114,7 @@ class Watching:
         self._machine.timers.set(until, InstanceDue(ti.key, until))
         self._register(live, ti, condition)
         if begins:
-            words = f"{_sentence(condition, live)} The server waits by itself, until {deadline.isoformat()} at most."
+            words = f"{sentence(condition, live)} The server waits by itself, until {deadline.isoformat()} at most."
             self._log(ti, now, words)
             self._machine.move(live, ti, Event.RESCHEDULE, now, waits_for=finding.words)
             self._machine.ledger.write(_row(ti))
@@ -133,7 +133,7 @@ class Watching:
         task = live.dag.graph.tasks[ti.task_id]  # without templates its fields stand in the file as they are
         fields = {name: task.extra[name] for name in task.template_fields if name in task.extra}
         self._machine.ledger.write(SaveRendered(key=ti.key, fields=fields))
-        self._log(ti, now, f"Starting attempt {ti.try_number} of {ti.max_tries + 1}", _poking(condition, live))
+        self._log(ti, now, f"Starting attempt {ti.try_number} of {ti.max_tries + 1}", poking(condition, live))
 
     def _end(self, live: LiveRun, ti: TaskInstance, condition: Condition, finding: Finding, now: datetime) -> None:
         """The try is over, as if its process had said so."""
@@ -164,7 +164,7 @@ class Watching:
 
     def _register(self, live: LiveRun, ti: TaskInstance, condition: Condition) -> None:
         known = self._waits.get(ti.key)
-        place = (condition.dag_id, _date(condition, live)) if isinstance(condition, OtherRun) else None
+        place = (condition.dag_id, date_of(condition, live)) if isinstance(condition, OtherRun) else None
         if known == (condition, place):
             return
         self.forget(ti.key)
@@ -304,24 +304,24 @@ class Watching:
             if ti.key in self._found:
                 return Finding("success", f"Found File {self._found[ti.key]}\n{_MET}")
             return Finding("waiting", f"the file {condition.pattern}", now + sensor.poke_interval)
-        moment = _moment(condition, live, ti, now)
+        moment = moment_of(condition, live, ti, now)
         if now >= moment:
             return Finding("success", _MET)
         return Finding("waiting", f"the time {moment.isoformat()}", moment)
 
     def _look_at_run(self, live: LiveRun, sensor: SensorSpec, condition: OtherRun, now: datetime) -> Finding:
-        date = _date(condition, live)
+        date = date_of(condition, live)
         other = self._run_at(condition.dag_id, date)
-        words = f"{_what(condition)} on {date.isoformat()}"
+        words = f"{what(condition)} on {date.isoformat()}"
         if other is None:
             return Finding("waiting", words, unsure=self._ask(condition.dag_id, date))
-        states, complete = _states(other, condition)
+        states, complete = states_of(other, condition)
         if any(state in condition.failed for state in states):
             if sensor.soft_fail:
-                return Finding("skipped", f"{_some_of(condition)} failed. Skipping due to soft_fail.")
-            return Finding("failed", f"AirflowException: {_some_of(condition)} failed.")
+                return Finding("skipped", f"{some_of(condition)} failed. Skipping due to soft_fail.")
+            return Finding("failed", f"AirflowException: {some_of(condition)} failed.")
         if any(state in condition.skipped for state in states):
-            return Finding("skipped", f"{_some_of(condition)} reached a state in our states-to-skip-on list. Skipping.")
+            return Finding("skipped", f"{some_of(condition)} reached a state in our states-to-skip-on list. Skipping.")
         if complete and all(state in condition.allowed for state in states):
             return Finding("success", _MET)
         return Finding("waiting", words)
@@ -346,13 +346,13 @@ class Watching:
         if wait is None:
             return None
         if wait.place is None or not isinstance(wait.condition, OtherRun):
-            return _sentence(wait.condition, live)
+            return sentence(wait.condition, live)
         other = self._run_at(*wait.place)
-        found: dict[str, Any] = {"what": _what(wait.condition), "date": wait.place[1].isoformat()}
+        found: dict[str, Any] = {"what": what(wait.condition), "date": wait.place[1].isoformat()}
         if other is None:
             absence = self._absence(wait.place)
             return Sentence("It waits for {what} in the run of {date}. {absence}", absence=absence, **found)
-        states, _ = _states(other, wait.condition)
+        states, _ = states_of(other, wait.condition)
         so_far = tuple(dict.fromkeys(states)) or Sentence("not there yet")
         return Sentence("It waits for {what} in the run of {date} ({states}).", states=so_far, **found)
 
@@ -416,102 +416,8 @@ def _timed_out(ti: TaskInstance, sensor: SensorSpec, now: datetime) -> Finding:
     return Finding("skipped", words) if sensor.soft_fail else Finding("failed", f"{_TIMEOUT}: {words}")
 
 
-def _date(condition: OtherRun, live: LiveRun) -> datetime:
-    assert live.run.logical_date is not None
-    return live.run.logical_date - condition.delta
-
-
-def _moment(
-    condition: MomentPassed | IntervalOver | TimeOfDay, live: LiveRun, ti: TaskInstance, now: datetime
-) -> datetime:
-    if isinstance(condition, MomentPassed):
-        return condition.at
-    if isinstance(condition, IntervalOver):
-        run = live.run
-        return (run.data_interval_end or run.logical_date or run.run_after) + condition.delta
-    # The day is that of the last look at which the clock had not come so far: midnight does not start anew.
-    local = (ti.first_poke_at or now).astimezone(ZoneInfo(condition.timezone))
-    if local.time() > condition.time:
-        return now
-    return datetime.combine(local.date(), condition.time, local.tzinfo).astimezone(now.tzinfo)
-
-
 def _names(condition: OtherRun) -> Iterator[str]:
     if condition.task_ids:
         yield from condition.task_ids
     else:
         yield _RUN if condition.group_id is None else _ANY
-
-
-def _states(other: LiveRun, condition: OtherRun) -> tuple[list[str], bool]:
-    """The states of what is waited for, and whether all of it is there."""
-    if condition.task_ids:
-        tasks = condition.task_ids
-    elif condition.group_id is not None:
-        tasks = tuple(_members(other, condition.group_id))
-    else:
-        return [other.run.state.value], True
-    states = [ti.state.value for task_id in tasks for ti in other.tis.get(task_id, {}).values()]
-    return states, bool(tasks) and all(other.tis.get(task_id) for task_id in tasks)
-
-
-def _members(other: LiveRun, group_id: str) -> list[str]:
-    """The tasks in a group, its subgroups included; by their names where the DAG is not known."""
-    spec = other.dag.spec
-    if not spec.tasks:
-        return [task_id for task_id in other.tis if task_id.startswith(f"{group_id}.")]
-    groups = {group_id}
-    for group in spec.groups.values():  # parents come before their children
-        if group.parent in groups:
-            groups.add(group.group_id)
-    return [task.task_id for task in spec.tasks.values() if task.group_id in groups]
-
-
-def _what(condition: OtherRun) -> str:
-    if condition.task_ids:
-        return f"tasks {list(condition.task_ids)} in dag {condition.dag_id}"
-    if condition.group_id is not None:
-        return f"task_group '{condition.group_id}' in dag '{condition.dag_id}'"
-    return f"DAG '{condition.dag_id}'"
-
-
-def _some_of(condition: OtherRun) -> str:
-    if condition.task_ids:
-        return f"Some of the external tasks {list(condition.task_ids)} in DAG {condition.dag_id}"
-    if condition.group_id is not None:
-        return f"The external task_group '{condition.group_id}' in DAG '{condition.dag_id}'"
-    return f"The external DAG {condition.dag_id}"
-
-
-def _poking(condition: Condition, live: LiveRun) -> str:
-    """The line of the log that a poke would have written."""
-    match condition:
-        case OtherRun():
-            return f"Poking for {_what(condition)} on {_date(condition, live).isoformat()} ... "
-        case FilePresent():
-            return f"Poking for file {condition.pattern}"
-        case IntervalOver():
-            run = live.run
-            base = run.data_interval_end or run.logical_date or run.run_after
-            return f"Checking if the delta has elapsed {base.isoformat()}, delta: {condition.delta}"
-        case MomentPassed():
-            return f"Checking if the time ({condition.at.isoformat()}) has come"
-        case _:
-            return f"Checking if the time ({condition.time}) has come"
-
-
-def _sentence(condition: Condition, live: LiveRun) -> str:
-    match condition:
-        case OtherRun():
-            date = _date(condition, live).isoformat()
-            return Sentence("It waits for {what} in the run of {date}.", what=_what(condition), date=date)
-        case FilePresent():
-            return Sentence("It waits for the file {file}.", file=condition.pattern)
-        case IntervalOver():
-            run = live.run
-            base = run.data_interval_end or run.logical_date or run.run_after
-            return Sentence("It waits for {what}.", what=(base + condition.delta).isoformat())
-        case MomentPassed():
-            return Sentence("It waits for {what}.", what=condition.at.isoformat())
-        case _:
-            return Sentence("It waits for {time} o'clock ({zone}).", time=condition.time, zone=condition.timezone)
