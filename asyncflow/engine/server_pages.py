@@ -6,9 +6,7 @@ Numbers of the kernel and of files are read in threads; nothing here costs anyth
 from __future__ import annotations
 
 import asyncio
-import os
 import platform
-import shutil
 import sqlite3
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -28,25 +26,23 @@ from asyncflow.core.census import Census
 from asyncflow.core.inventory import Inventory
 from asyncflow.core.models import TaskKey
 from asyncflow.core.secrecy import MASK
-from asyncflow.dagfiles.discovery import might_hold_dag
 from asyncflow.dagfiles.loader import Loader, LoadResult, Progress
+from asyncflow.engine import measures
 from asyncflow.engine.changes import Changes
 from asyncflow.engine.clock import Clock
+from asyncflow.engine.dag_folder import Folder, look_at
 from asyncflow.engine.hiding import secrets_pattern
+from asyncflow.engine.measures import Process
 from asyncflow.engine.monitor import Bar, Jump, Lag, Monitor, quantiles
 from asyncflow.engine.scheduler import Scheduler
 from asyncflow.engine.serverlog import Excerpt, ServerLog
 from asyncflow.executors.host import HostFacts, orders
-from asyncflow.executors.oneshot import ChildFailed, ask_child
-from asyncflow.ipc import procfs
+from asyncflow.executors.oneshot import ChildFailed as ChildFailed
+from asyncflow.executors.oneshot import ask_child
 from asyncflow.store.database import Store
 
 #: seconds the plugins may take to be imported
 PATIENCE = 30.0
-#: files of the DAG folder that are looked at to say why they hold no DAG, and that are shown
-_WALKED, SHOWN = 2000, 50
-#: processes whose own share of memory is asked for, which is dear
-_MEASURED = 20
 #: seconds between two looks at the disk, and for which a jump of the clock is told
 _LOOK, _TOLD = 30.0, 600.0
 #: seconds for which what was measured is told again
@@ -60,19 +56,6 @@ class Hosts(Protocol):
 
     @property
     def zygote_pid(self) -> int: ...
-
-
-class Process(NamedTuple):
-    """One process of the server's, or a host with the processes of its tries."""
-
-    kind: str  #: server, zygote, host
-    file: str
-    mode: str
-    pid: int
-    rss: int  #: bytes in RAM
-    own: int  #: its share of them, 0 where the kernel does not tell
-    tasks: Sequence[TaskKey]  #: what it runs
-    task_rss: int  #: bytes in RAM of the processes that run them
 
 
 class LastLoad(NamedTuple):
@@ -136,22 +119,6 @@ class Setting(NamedTuple):
     doc: str
 
 
-class Found(NamedTuple):
-    """A file of the DAG folder, and why no DAG came of it."""
-
-    file: str
-    why: str  #: loading, no_dag, words, ignored, other
-
-
-class Folder(NamedTuple):
-    """The DAG folder, for somebody who has no DAG yet."""
-
-    path: Path
-    state: str  #: missing, closed, empty, no_dag, loading
-    files: Sequence[Found]
-    more: int  #: files that are not listed
-
-
 class ServerPages:
     """Reads for the pages about the server."""
 
@@ -211,7 +178,7 @@ class ServerPages:
             await anyio.sleep(_LOOK)
 
     async def _look_at_disk(self) -> None:
-        self._disk = await anyio.to_thread.run_sync(_disk, self._settings.home)
+        self._disk = await anyio.to_thread.run_sync(measures.disk, self._settings.home)
 
     def alarms(self) -> Alarms:
         """What every page tells of; costs nothing."""
@@ -232,8 +199,8 @@ class ServerPages:
     async def _measured(self) -> Vitals:
         settings, monitor, scheduler = self._settings, self._monitor, self._scheduler
         asks = await self._store.attention()
-        processes = await anyio.to_thread.run_sync(_processes, self._hosts.zygote_pid, self._rows())
-        sizes = await anyio.to_thread.run_sync(_sizes, settings.database, settings.dags)
+        processes = await anyio.to_thread.run_sync(measures.processes, self._hosts.zygote_pid, self._rows())
+        sizes = await anyio.to_thread.run_sync(measures.sizes, settings.database, settings.dags)
         await self._look_at_disk()
         return Vitals(
             now=self._clock.now(),
@@ -374,49 +341,6 @@ class ServerPages:
 # ---- in threads -----------------------------------------------------------------------------------------------------
 
 
-def _processes(zygote: int, rows: Sequence[tuple[HostFacts, list[TaskKey]]]) -> list[Process]:
-    """The server, the zygote, the hosts: those with most to do first."""
-    found = [_process("server", os.getpid())]
-    if zygote:
-        found.append(_process("zygote", zygote))
-    for host, keys in sorted(rows, key=lambda row: -len(row[1])):
-        rss = procfs.memory(host.pid) if host.pid else 0
-        own = procfs.own_memory(host.pid) if host.pid and len(found) < _MEASURED else 0
-        of_tasks = sum(map(procfs.memory, host.pids))
-        found.append(Process("host", host.file, host.mode, host.pid, rss, own, keys, of_tasks))
-    return found
-
-
-def _process(kind: str, pid: int) -> Process:
-    return Process(kind, "", "", pid, procfs.memory(pid), procfs.own_memory(pid), (), 0)
-
-
-class _Sizes(NamedTuple):
-    database: int
-    wal: int
-    folder: bool
-
-
-def _sizes(database: Path, folder: Path) -> _Sizes:
-    wal = database.with_name(database.name + "-wal")
-    return _Sizes(_size(database), _size(wal), folder.is_dir())
-
-
-def _disk(home: Path) -> tuple[int, int]:
-    try:
-        found = shutil.disk_usage(home)
-    except OSError:
-        return 0, 0
-    return found.total, found.free
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0
-
-
 def _stamp(folder: Path) -> object:
     """Changes when a plugin is edited or a package installed."""
     files = sorted(folder.rglob("*.py")) if folder.is_dir() else []
@@ -446,50 +370,3 @@ def _packages() -> dict[str, str]:
             continue
         found[known.name] = known.version
     return dict(sorted(found.items(), key=lambda item: item[0].casefold()))
-
-
-def look_at(folder: Path, known: Sequence[str], progress: Progress, settings: Settings) -> Folder:
-    """What lies in the DAG folder, and why no DAG came of it."""
-    if not folder.is_dir():
-        return Folder(folder, "missing", (), 0)
-    if not os.access(folder, os.R_OK | os.X_OK):
-        return Folder(folder, "closed", (), 0)
-    names: list[str] = []
-    for where, below, files in os.walk(folder):
-        below[:] = sorted(name for name in below if name != "__pycache__" and not name.startswith("."))
-        names += [os.path.relpath(os.path.join(where, name), folder) for name in sorted(files)]
-        if len(names) > _WALKED:
-            break
-    found = [Found(name, _why(folder, name, set(known), progress, settings)) for name in names]
-    first = {"loading": 0, "no_dag": 1, "words": 2, "ignored": 3, "other": 4}
-    found.sort(key=lambda file: first[file.why])
-    state = "no_dag" if found else "empty"
-    if any(file.why == "loading" for file in found) or not progress.has_looked:
-        state = "loading"
-    return Folder(folder, state, found[:SHOWN], len(found) - len(found[:SHOWN]))
-
-
-def _why(folder: Path, name: str, known: set[str], progress: Progress, settings: Settings) -> str:
-    if name in known:
-        return "loading" if name in progress.unloaded else "no_dag"
-    if not name.endswith(".py"):
-        return "other"
-    try:
-        plain = settings.dag_discovery_safe_mode and not might_hold_dag((folder / name).read_bytes())
-    except OSError:
-        return "other"
-    return "words" if plain else "ignored"
-
-
-__all__ = [
-    "Alarms",
-    "ChildFailed",
-    "Folder",
-    "Found",
-    "LastLoad",
-    "Process",
-    "ServerPages",
-    "Setting",
-    "Vitals",
-    "look_at",
-]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from asyncflow.engine.server_pages import Folder
+from asyncflow.engine.dag_folder import Folder
 from asyncflow.web.i18n import Language
 
 #: how the folder is -> heading, sentence

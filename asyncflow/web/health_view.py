@@ -10,8 +10,9 @@ from typing import NamedTuple
 
 from asyncflow.core.census import Group
 from asyncflow.core.models import TaskKey
+from asyncflow.engine.measures import Process
 from asyncflow.engine.monitor import BARS, Bar, Lag
-from asyncflow.engine.server_pages import Alarms, Process, Vitals
+from asyncflow.engine.server_pages import Alarms, Vitals
 from asyncflow.web import address, views
 from asyncflow.web.admin_view import size_text
 from asyncflow.web.i18n import Language

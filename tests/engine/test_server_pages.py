@@ -13,8 +13,8 @@ import pytest
 from asyncflow.config import Origin, Settings
 from asyncflow.dagfiles.loader import Progress
 from asyncflow.engine.assembly import Server, assemble
+from asyncflow.engine.dag_folder import look_at
 from asyncflow.engine.monitor import BARS, PER_BAR, PER_CALL, Jump, Monitor, quantiles
-from asyncflow.engine.server_pages import look_at
 
 LOOKED = Progress(files=0, loading=(), queued=0, failed=0, unloaded=frozenset(), has_looked=True)
 

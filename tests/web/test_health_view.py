@@ -11,8 +11,9 @@ import pytest
 from asyncflow.core.census import Census, Group
 from asyncflow.core.models import TaskKey
 from asyncflow.dagfiles.loader import Progress
+from asyncflow.engine.measures import Process
 from asyncflow.engine.monitor import BARS, Bar, Jump, Lag
-from asyncflow.engine.server_pages import Alarms, Process, Vitals
+from asyncflow.engine.server_pages import Alarms, Vitals
 from asyncflow.web import health_view as view
 from asyncflow.web.i18n import Language
 
