@@ -7,7 +7,8 @@ the site runs. tests/browser/test_scan.py sees to it that each page of the appli
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from playwright.sync_api import Browser, ConsoleMessage, Page
 
@@ -15,20 +16,25 @@ WIDTHS = (360, 1024, 1600)
 THEMES = ("light", "dark")
 _HEIGHT = 900
 #: of all the rules of axe-core, these are the ones whose answer the colours of a theme can change
-_OF_COLOURS = {"runOnly": ["color-contrast", "link-in-text-block"]}
+_OF_COLOURS = ("color-contrast", "link-in-text-block")
+_ALL: dict[str, Any] = {}
+_ONLY_COLOURS = {"runOnly": _OF_COLOURS}
+_BUT_COLOURS = {"rules": {name: {"enabled": False} for name in _OF_COLOURS}}
+#: theme -> rules for each width: what is shown in the middle one has the colours it has in the others
+_RULES = {"light": (_ALL, _BUT_COLOURS, _ALL), "dark": (_ONLY_COLOURS, None, _ONLY_COLOURS)}
 #: addresses of pages that say what is wrong: without a status of success
 _WRONG = ("/nowhere", "/backfills/99999")
 _SHOWN = 70  #: letters of an address in a sentence
 
 
-def violations(page: Page, axe: str, *, only_colours: bool = False) -> list[str]:
+def violations(page: Page, axe: str, rules: Mapping[str, Any] = _ALL) -> list[str]:
     """What axe-core finds on the page as it is now."""
     if not page.evaluate("'axe' in window"):
         page.evaluate(axe)
     found = page.evaluate(
         "options => axe.run({resultTypes: ['violations'], preload: false, iframes: false, ...options})"
         ".then(it => it.violations.map(it => [it.id, it.nodes.slice(0, 2).map(node => node.html.slice(0, 160))]))",
-        _OF_COLOURS if only_colours else {},
+        rules,
     )
     return [f"{name}: {'; '.join(nodes)}" for name, nodes in found]
 
@@ -59,12 +65,12 @@ def _look(page: Page, address: str, axe: str, theme: str) -> Iterable[str]:
     answer = page.goto(address)
     if answer is None or not (answer.ok or address in _WRONG):
         yield f"status {answer.status if answer else 'none'}"
-    for width in WIDTHS:
+    for width, rules in zip(WIDTHS, _RULES[theme], strict=True):
         page.set_viewport_size({"width": width, "height": _HEIGHT})
         wide = page.evaluate("document.documentElement.scrollWidth")
         if wide > width:
             yield f"{wide} px wide in a window of {width}"
-        for text in violations(page, axe, only_colours=theme == "dark"):
+        for text in violations(page, axe, rules) if rules is not None else ():
             yield f"{text} (at {width} px, {theme})"
 
 
