@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -205,3 +206,8 @@ def test_functions_fit_on_a_screen_and_modules_say_what_they_are(path: Path) -> 
             if lines > LONGEST_FUNCTION:
                 long.append(f"{node.name} has {lines} lines")
     assert not long
+
+
+def test_the_engine_says_what_each_of_its_modules_is_for() -> None:
+    words = set(re.findall(r"\w+", ast.get_docstring(ast.parse((ROOT / "engine" / "__init__.py").read_text())) or ""))
+    assert {path.stem for path in (ROOT / "engine").glob("*.py")} - {"__init__"} - words == set()

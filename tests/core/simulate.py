@@ -288,3 +288,12 @@ class Game:
 
     def row(self, name: str, run_id: str = "run0") -> TaskInstance:
         return next(ti for ti in self.rows.values() if name_of(ti) == name and ti.run_id == run_id)
+
+
+def started(*tasks: Any, runs: int = 1, parallelism: int = 1000, **dag: Any) -> Game:
+    """A game whose one DAG has `runs` runs under way."""
+    game = Game(a_dag(*tasks, **dag), parallelism=parallelism)
+    for number in range(runs):
+        game.trigger(number)
+    game.turn()
+    return game

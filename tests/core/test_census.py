@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
 from asyncflow.core import census as module
 from asyncflow.core.models import Pool, TaskKey
-from tests.core.simulate import Game, a_dag, a_task, again, deferred, failed
+from tests.core.simulate import Game, a_dag, a_task, again, deferred, failed, started
 
 
 def counts(game: Game) -> dict[tuple[str, str], int]:
     return {(group.kind, group.name): group.number for group in game.world.census().groups}
-
-
-def started(*tasks: Any, runs: int = 1, parallelism: int = 1000, **dag: Any) -> Game:
-    game = Game(a_dag(*tasks, **dag), parallelism=parallelism)
-    for number in range(runs):
-        game.trigger(number)
-    game.turn()
-    return game
 
 
 def test_nothing_waits() -> None:

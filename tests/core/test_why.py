@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 from asyncflow.core.models import Pool, TaskKey
 from asyncflow.core.specs import ExpandSpec, LiteralInput
 from asyncflow.core.states import RunState, TaskState
-from tests.core.simulate import DAY, START, Game, a_dag, a_task, again, deferred, failed, success
+from tests.core.simulate import DAY, START, Game, a_dag, a_task, again, deferred, failed, started, success
 
 
 def why(game: Game, name: str, run_id: str = "run0") -> str:
     task_id, _, index = name.partition("[")
     return game.world.why(TaskKey("dag", run_id, task_id, int(index.rstrip("]")) if index else -1), game.now)
-
-
-def started(*tasks: Any, runs: int = 1, parallelism: int = 1000, **dag: Any) -> Game:
-    game = Game(a_dag(*tasks, **dag), parallelism=parallelism)
-    for number in range(runs):
-        game.trigger(number)
-    game.turn()
-    return game
 
 
 def test_states_that_need_no_reason() -> None:
