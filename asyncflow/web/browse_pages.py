@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from asyncflow.engine.browse import TaskSearch
-from asyncflow.web import address, browse_view, run_view
+from asyncflow.web import address, browse_view, done
 from asyncflow.web.ports import Actions, actions_of
 from asyncflow.web.templating import fingerprint, fragment, language, page
 
@@ -36,10 +36,7 @@ async def _list(request: Request) -> dict[str, Any]:
     patient = address.choice(params, "look", ("long",)) is not None
     found = await actions.browse.tasks(search, place=browse_view.place(params), limit=_LIMIT, patient=patient)
     rows = browse_view.rows(found, actions.pages.now())
-    undo = params.get("undo", "")
-    filters = {
-        name: text for name, text in params.items() if text and name not in ("after", "look", "done", "n", "undo")
-    }
+    filters = {name: text for name, text in params.items() if text and name not in ("after", "look", *done.FIELDS)}
     return {
         "section": "Tasks",
         "topics": {"runs": "1"},
@@ -55,8 +52,7 @@ async def _list(request: Request) -> dict[str, Any]:
         "filters": filters,
         "more": any(filters.get(name) for name in _MORE),
         "query": address.query(params),
-        "undo": undo if undo and await actions.can_undo(undo) else "",
-        "said": run_view.said(params, _),
+        **await done.told(request),
         "back": f"/tasks{address.query(filters)}",
         "fingerprint": fingerprint(rows, found.window.next, found.matching),
     }

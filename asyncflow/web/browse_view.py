@@ -20,7 +20,7 @@ ORDERS: tuple[str, ...] = get_args(Order)
 #: column -> the sort it asks for
 COLUMNS = (("Run due", "due"), ("Started", "started"))
 #: what an address keeps of a list when it is opened anew
-_PLACE = {"after": None, "look": None, "done": None, "n": None, "undo": None}
+_PLACE = dict.fromkeys(("after", "look", "done", "name", "n", "undo"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from asyncflow.engine.bulk import RUN_ACTIONS, TASK_ACTIONS
 from asyncflow.errors import InvalidInput
-from asyncflow.web import address, browse_view, bulk_view, run_list
+from asyncflow.web import address, browse_view, bulk_view, done, run_list
 from asyncflow.web.browse_pages import task_search
 from asyncflow.web.failures import partly_done
 from asyncflow.web.once import new_key, once
@@ -138,7 +138,7 @@ def _back(request: Request, kind: str) -> str:
     """Where the browser says it came from, if that is a page of ours with a list; else the list."""
     given = request.query_params.get("back", "")
     came_from = local_path(given or request.headers.get("referer", "").partition(request.url.netloc)[2])
-    path, kept = bulk_view.without_said(came_from)
+    path, kept = done.without(came_from)
     is_list = path in ("/tasks", "/runs") or (path.startswith("/dags/") and not path.endswith("/change"))
     return path + address.query(kept) if is_list else f"/{kind}"
 
@@ -146,21 +146,21 @@ def _back(request: Request, kind: str) -> str:
 async def _carry_out(request: Request, form: Any, verb: str, act: Any) -> Response:
     """Act once, and back to the list; what was refused is said."""
     refused: list[str] = []
-    done: dict[str, Any] = {}
-    path, kept = bulk_view.without_said(local_path(str(form.get("back", ""))))
+    counts: list[int] = []
+    path, kept = done.without(local_path(str(form.get("back", ""))))
     back = path + address.query(kept)
 
     async def do() -> str:
         touched, undo = await act(_known(request, str(form.get("once", ""))))
         refused.extend(touched["refused"])
-        done.update(touched)
-        return bulk_view.after(back, verb, touched, undo)
+        count = len(touched["runs"] if verb == "delete" else touched["tasks"])
+        counts.append(count)
+        return done.after(back, bulk_view.DONE.get(verb, "marked"), n=count, undo=undo, after=None)
 
     answer = await once(request, form, do)
     if refused:
-        count = len(done["runs"]) if verb == "delete" else len(done["tasks"])
         section = "Runs" if "/runs" in path else "Tasks"
-        return partly_done(request, refused, count, answer.headers["location"], section)
+        return partly_done(request, refused, sum(counts), answer.headers["location"], section)
     return answer
 
 

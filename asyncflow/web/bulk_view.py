@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qsl
 
-from asyncflow.web import address
 from asyncflow.web.i18n import Language
 
 #: how many of what is touched are listed
 LISTED = 20
 #: what an action is called in an address, once it is done
-DONE = {"clear": "cleared", "cancel": "ended", "delete": "deleted"}
+DONE = {"clear": "cleared", "cancel": "ended", "delete": "runs_deleted"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,18 +59,3 @@ def titles(_: Language) -> dict[str, str]:
         "cancel": _("Cancel what runs"),
         "delete": _("Delete runs"),
     }
-
-
-def after(back: str, verb: str, done: Mapping[str, Any], undo: str) -> str:
-    """The list again, with what was done."""
-    path, _, text = back.partition("?")
-    count = len(done["runs"]) if verb == "delete" else len(done["tasks"])
-    said = DONE.get(verb, "marked")
-    return path + address.query(dict(parse_qsl(text)), done=said, n=count, undo=undo, after=None)
-
-
-def without_said(back: str) -> tuple[str, dict[str, str]]:
-    """An address of ours as path and fields, without what the last action there did."""
-    path, _, text = back.partition("?")
-    kept = {name: value for name, value in parse_qsl(text) if name not in ("done", "n", "undo")}
-    return path, kept

@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from asyncflow.core.specs import DagSpec
 from asyncflow.errors import AsyncflowError, InvalidInput
-from asyncflow.web import address, dag_tree, grid_cells
+from asyncflow.web import address, dag_tree, done, grid_cells
 from asyncflow.web.change_pages import CLEAR_SCOPES, MARK_SCOPES, STATES, scope_words
 from asyncflow.web.failures import partly_done
 from asyncflow.web.once import new_key, once
@@ -140,10 +140,8 @@ async def _carry_out(request: Request, verb: str) -> Response:
     async def act() -> str:
         before = await wish.carry_out(actions, dry_run=True)
         name = await actions.remember(before) if before else ""
-        done = await wish.carry_out(actions, dry_run=False)
-        said = "cleared" if verb == "clear" else "marked"
-        separator = "&" if "?" in wish.back else "?"
-        return f"{wish.back}{separator}{address.query({}, done=said, n=len(done), undo=name)[1:]}"
+        touched = await wish.carry_out(actions, dry_run=False)
+        return done.after(wish.back, "cleared" if verb == "clear" else "marked", n=len(touched), undo=name)
 
     answer = await once(request, form, act)
     if wish.refused:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import urlencode
 
 from starlette.datastructures import FormData, ImmutableMultiDict
 from starlette.requests import Request
@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from asyncflow.errors import InvalidInput
-from asyncflow.web import address, browse_view, run_view
+from asyncflow.web import address, browse_view, done, run_view
 from asyncflow.web.once import new_key, once
 from asyncflow.web.ports import Actions, actions_of
 from asyncflow.web.preferences import local_path
@@ -177,9 +177,9 @@ async def _carry_out(request: Request, verb: str) -> Response:
 
     async def act() -> str:
         name = await actions.remember(await wish.carry_out(actions, dry_run=True) or [(wish.dag_id, wish.run_id)])
-        done = await wish.carry_out(actions, dry_run=False)
-        said = "cleared" if verb == "clear" else "marked"
-        return address.run_path(wish.dag_id, wish.run_id) + address.query({}, done=said, n=len(done), undo=name)
+        touched = await wish.carry_out(actions, dry_run=False)
+        path = address.run_path(wish.dag_id, wish.run_id)
+        return done.after(path, "cleared" if verb == "clear" else "marked", n=len(touched), undo=name)
 
     return await once(request, form, act)
 
@@ -188,9 +188,8 @@ async def undo(request: Request) -> Response:
     """Bring back what was before a clear or a mark."""
     form = await checked_form(request)
     answer = await actions_of(request).undo(str(form.get("name", "")))
-    back, _, query = local_path(str(form.get("back", ""))).partition("?")
-    kept = address.without(dict(parse_qsl(query)), "undo")
-    return RedirectResponse(f"{back}{address.query(kept, done='undone', n=answer['count'])}", status_code=303)
+    back = local_path(str(form.get("back", "")))
+    return RedirectResponse(done.after(back, "undone", n=answer["count"]), status_code=303)
 
 
 ROUTES = (

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from asyncflow.errors import AsyncflowError, NotFound
-from asyncflow.web import address, connection_view, named_pages, views
+from asyncflow.web import address, connection_view, done, named_pages, views
 from asyncflow.web.admin_view import PLACES
 from asyncflow.web.named_pages import connection_path
 from asyncflow.web.once import new_key, once
@@ -49,7 +49,7 @@ async def _list(request: Request) -> dict[str, Any]:
         "links": links,
         "params": params,
         "query": address.query(params),
-        "said": named_pages.said(request, _),
+        "said": done.said(request.query_params, _),
         "tested": None,
         "fingerprint": fingerprint(found, links),
     }
@@ -102,7 +102,7 @@ async def _form(
         copies=connection_view.copies(values) if not is_new and "has_password" in values else [],
         error=error,
         tested=tested,
-        said=named_pages.said(request, language(request)),
+        said=done.said(request.query_params, language(request)),
         once=new_key(),
     )
 
@@ -140,7 +140,7 @@ async def _save(request: Request, *, is_new: bool) -> Response:
         on_conflict: Any = "fail" if is_new else "overwrite"
         await actions.edit_connection(meant.conn_id, **meant.arguments(), on_conflict=on_conflict)
         path = "/connections" if is_new else connection_path(meant.conn_id)
-        return named_pages.after(path, "added" if is_new else "changed", meant.conn_id)
+        return done.after(path, "added" if is_new else "changed", name=meant.conn_id)
 
     try:
         return await once(request, form, act)

@@ -14,7 +14,7 @@ from starlette.routing import Route
 from asyncflow.core.specs import DagSpec
 from asyncflow.core.states import RunState, RunType
 from asyncflow.engine.dag_pages import CellPart, DagPages, GridWindow, NumberedRun, StoredDag
-from asyncflow.web import address, dag_tree, grid_cells, grid_view, past_view, run_view
+from asyncflow.web import address, dag_tree, done, grid_cells, grid_view, past_view
 from asyncflow.web.dag_head import head
 from asyncflow.web.dag_tree import Line
 from asyncflow.web.i18n import Language
@@ -38,8 +38,6 @@ _TYPES = tuple(kind.value for kind in RunType)
 #: who made runs: what is before the colon of `triggered_by`
 _TRIGGERS = ("scheduler", "ui", "cli", "dag", "dataset")
 _FIELDS = ("task", "until", "state", "type", "by", "at", "open", "select", "lit", "root", "around")
-#: what an action adds to the address that it leads back to
-_SAID = ("done", "n", "undo")
 #: states that the legend can make stand out
 LIT = (
     *("success", "failed", "running", "queued", "scheduled", "up_for_retry", "up_for_reschedule", "deferred"),
@@ -65,11 +63,8 @@ async def to_grid(request: Request) -> Response:
 
 async def _answer(request: Request, template: str) -> Response:
     actions = actions_of(request)
-    pages, params, dag_id = (
-        actions.dag_pages,
-        address.without(request.query_params, *_SAID),
-        request.path_params["dag_id"],
-    )
+    pages, dag_id = actions.dag_pages, request.path_params["dag_id"]
+    params = address.without(request.query_params, *done.FIELDS)
     dag = await pages.dag(dag_id)
     at = past_view.asked(params, pages.now())
     until = address.date(params, "until")
@@ -87,15 +82,12 @@ async def _answer(request: Request, template: str) -> Response:
     if template.startswith("dags/_") and params.get("have") == have:
         return unchanged()
     context = await _grid(actions, dag, window, planned, params, at, language(request))
-    done = request.query_params
-    undo = done.get("undo", "")
     return page(
         request,
         template,
         head=head(pages, dag, "grid"),
         fingerprint=have,
-        said=run_view.said(done, language(request)),
-        undo=undo if undo and await actions.can_undo(undo) else "",
+        **await done.told(request),
         **context,
     )
 

@@ -11,7 +11,7 @@ from starlette.routing import Route
 from asyncflow.core.models import DagRun
 from asyncflow.core.states import RunState, RunType
 from asyncflow.engine.dag_pages import GridWindow
-from asyncflow.web import address, browse_view, grid_view, run_list, run_view, views
+from asyncflow.web import address, browse_view, done, grid_view, run_list, views
 from asyncflow.web.dag_head import head
 from asyncflow.web.ports import actions_of
 from asyncflow.web.templating import fingerprint, language, page, unchanged
@@ -48,7 +48,6 @@ async def _answer(request: Request, template: str) -> Response:
     filters = {"dag_id": dag_id, "to": params.get("until", "")}
     filters |= {name: params.get(name, "") for name in ("state", "type")}
     matching = await actions.browse.count_runs(await run_list.search(actions, filters))
-    undo = params.get("undo", "")
     numbers = grid_view.version_numbers([row.version for row in await actions.dag_pages.versions(dag_id)])
     return page(
         request,
@@ -59,9 +58,8 @@ async def _answer(request: Request, template: str) -> Response:
         query=address.query(params),
         filters={name: text for name, text in filters.items() if text},
         all_words=browse_view.all_runs_words(matching, language(request)),
-        undo=undo if undo and await actions.can_undo(undo) else "",
-        said=run_view.said(params, language(request)),
-        back=address.dag_path(dag_id) + "/runs" + address.query(params, done=None, n=None, undo=None),
+        **await done.told(request),
+        back=address.dag_path(dag_id) + "/runs" + address.query(address.without(params, *done.FIELDS)),
         fields={name: params.get(name, "") for name in ("until", "state", "type")},
         states=_STATES,
         types=_TYPES,

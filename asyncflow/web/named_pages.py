@@ -10,9 +10,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from asyncflow.errors import AsyncflowError, InvalidInput, NotFound
-from asyncflow.web.address import query, segment
+from asyncflow.web import done
+from asyncflow.web.address import segment
 from asyncflow.web.failures import partly_done
-from asyncflow.web.i18n import Language
 from asyncflow.web.once import new_key, once
 from asyncflow.web.ports import Actions, actions_of
 from asyncflow.web.security import checked_form
@@ -41,32 +41,6 @@ def variable_path(key: str) -> str:
 def filters(request: Request, *names: str) -> dict[str, str]:
     """What of the address says what is listed."""
     return {name: text for name in names if (text := request.query_params.get(name, "").strip())}
-
-
-# ---- what was done --------------------------------------------------------------------------------------------------
-
-_DONE = frozenset({"added", "changed", "deleted", "imported"})
-
-
-def after(path: str, done: str, name: str = "", n: int = 1) -> str:
-    """Where to go after something was done, so that the page says it."""
-    return path + query({}, done=done, name=name, n=n if n != 1 else None)
-
-
-def said(request: Request, _: Language) -> str:
-    """The sentence on what was done, by the address; "" for none."""
-    params = request.query_params
-    done, name, number = params.get("done", ""), params.get("name", ""), params.get("n", "1")
-    if done not in _DONE or not number.isdecimal():
-        return ""
-    n = int(number)
-    if done == "added":
-        return _("{name} was added.", name=name)
-    if done == "changed":
-        return _("{name} was changed.", name=name)
-    if done == "imported":
-        return _.n("{n} Variable was imported.", "{n} Variables were imported.", n)
-    return _("{name} was deleted.", name=name) if name else _.n("{n} was deleted.", "{n} were deleted.", n)
 
 
 # ---- deletion -------------------------------------------------------------------------------------------------------
@@ -156,7 +130,8 @@ async def delete(request: Request) -> Response:
                 await kind.delete(actions, name)
             except AsyncflowError as error:
                 failures.append(str(error))
-        return after(kind.path, "deleted", names[0] if len(names) == 1 else "", len(names))
+        one = names[0] if len(names) == 1 else ""
+        return done.after(kind.path, "deleted", name=one, n=None if one else len(names))
 
     answer = await once(request, form, act)
     if failures:

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from asyncflow.errors import AsyncflowError, Conflict
-from asyncflow.web import address, named_pages, pool_view
+from asyncflow.web import address, done, named_pages, pool_view
 from asyncflow.web.admin_view import PLACES
 from asyncflow.web.named_pages import pool_path
 from asyncflow.web.once import new_key, once
@@ -45,7 +45,7 @@ async def _list(request: Request) -> dict[str, Any]:
         "columns": pool_view.columns(params),
         "params": params,
         "query": address.query(params),
-        "said": named_pages.said(request, language(request)),
+        "said": done.said(request.query_params, language(request)),
         "fingerprint": fingerprint(lines),
     }
 
@@ -72,7 +72,7 @@ async def _pool(request: Request, name: str) -> dict[str, Any]:
         "use": use,
         "listed": _LISTED,
         "dags": await actions.pool_dags(name),
-        "said": named_pages.said(request, language(request)),
+        "said": done.said(request.query_params, language(request)),
         "fingerprint": fingerprint(line, use),
     }
 
@@ -120,7 +120,7 @@ async def _save(request: Request, *, is_new: bool) -> Response:
         if not is_new:
             await actions.get_pool(fields["name"])
         await actions.set_pool(**fields)
-        return named_pages.after("/pools", "added" if is_new else "changed", fields["name"])
+        return done.after("/pools", "added" if is_new else "changed", name=fields["name"])
 
     try:
         return await once(request, form, act)

@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from asyncflow.core.states import RunState, RunType
 from asyncflow.engine.pages import RunSearch
-from asyncflow.web import address, browse_view, run_view, views
+from asyncflow.web import address, browse_view, done, views
 from asyncflow.web.ports import Actions, actions_of
 from asyncflow.web.templating import fingerprint, fragment, language, page
 
@@ -39,8 +39,7 @@ async def _list(request: Request) -> dict[str, Any]:
     now = actions.pages.now()
     matching = offset + len(runs) if len(runs) <= _LIMIT else await actions.browse.count_runs(asked)
     links = views.links(params, offset, _LIMIT, len(runs), matching, _)
-    undo = params.get("undo", "")
-    filters = {name: text for name, text in params.items() if text and name not in ("page", "done", "n", "undo")}
+    filters = {name: text for name, text in params.items() if text and name not in ("page", *done.FIELDS)}
     shown = [(run, views.lasted(run.started_at, run.ended_at, now)) for run in runs[:_LIMIT]]
     return {
         "section": "Runs",
@@ -53,8 +52,7 @@ async def _list(request: Request) -> dict[str, Any]:
         "query": address.query(params),
         "filters": filters,
         "all_words": browse_view.all_runs_words(matching, _),
-        "undo": undo if undo and await actions.can_undo(undo) else "",
-        "said": run_view.said(params, _),
+        **await done.told(request),
         "back": f"/runs{address.query(filters)}",
         "fingerprint": fingerprint(shown, links),
     }

@@ -11,7 +11,7 @@ from starlette.routing import Route
 from asyncflow.core.models import DagRun
 from asyncflow.core.states import TaskState
 from asyncflow.engine.pages import RunPage
-from asyncflow.web import address, params_view, run_view, views
+from asyncflow.web import address, done, params_view, run_view, views
 from asyncflow.web.ports import actions_of
 from asyncflow.web.security import checked_form
 from asyncflow.web.templating import dialog, fingerprint, fragment, language, page
@@ -44,7 +44,7 @@ async def _run(request: Request) -> dict[str, Any]:
     )
     now = actions.pages.now()
     lines = run_view.lines(found, now)
-    undo = params.get("undo", "")
+    told = await done.told(request)
     return {
         **_frame(found.run, found),
         "lines": lines,
@@ -58,9 +58,8 @@ async def _run(request: Request) -> dict[str, Any]:
         "seconds": views.lasted(found.run.started_at, found.run.ended_at, now),
         "older": found.older,
         "newer": found.newer,
-        "undo": undo if undo and await actions.can_undo(undo) else "",
-        "said": run_view.said(params, _),
-        "fingerprint": fingerprint(lines, found.states, found.run, undo),
+        **told,
+        "fingerprint": fingerprint(lines, found.states, found.run, told),
     }
 
 

@@ -15,7 +15,6 @@ from asyncflow.core.models import DagRun, TaskInstance, TaskKey
 from asyncflow.core.specs import DagSpec, TaskSpec
 from asyncflow.engine.pages import InstancePage, RunPage, StoredTry
 from asyncflow.web import address
-from asyncflow.web.i18n import Language
 from asyncflow.web.views import instance_name, lasted
 
 #: the order in which counts of states are shown: what needs somebody first
@@ -150,20 +149,6 @@ def params(spec: DagSpec, run: DagRun) -> list[tuple[str, str, bool]]:
         (name, msgspec.json.encode(run.conf.get(name, param.value)).decode(), name in run.conf)
         for name, param in spec.params.items()
     ]
-
-
-def said(query: Mapping[str, str], _: Language) -> str:
-    """What the action that led to a page did."""
-    done, count = query.get("done", ""), query.get("n", "0")
-    number = int(count) if count.isdecimal() else 0
-    sentences = {
-        "cleared": ("{n} task instance was cleared.", "{n} task instances were cleared."),
-        "marked": ("{n} task instance was marked.", "{n} task instances were marked."),
-        "ended": ("{n} task instance was ended.", "{n} task instances were ended."),
-        "deleted": ("{n} run was deleted.", "{n} runs were deleted."),
-        "undone": ("{n} task instance is what it was.", "{n} task instances are what they were."),
-    }
-    return _.n(*sentences[done], number) if done in sentences else ""
 
 
 def tries(page: InstancePage, now: datetime) -> list[Try]:

@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from asyncflow.engine.named import exported, format_named, parse_named, variables_in
 from asyncflow.errors import AsyncflowError, InvalidInput
-from asyncflow.web import address, named_pages, variable_view, views
+from asyncflow.web import address, done, named_pages, variable_view, views
 from asyncflow.web.admin_view import PLACES
 from asyncflow.web.named_pages import variable_path
 from asyncflow.web.once import new_key, once
@@ -50,7 +50,7 @@ async def _list(request: Request) -> dict[str, Any]:
         "links": links,
         "params": params,
         "query": address.query(params),
-        "said": named_pages.said(request, _),
+        "said": done.said(request.query_params, _),
         "fingerprint": fingerprint(found, links),
     }
 
@@ -80,7 +80,7 @@ def _form(request: Request, values: dict[str, Any], *, is_new: bool, error: str 
         rows=variable_view.rows_of(value),
         kind=variable_view.kind_of(value) if not values.get("secret") else "",
         error=error,
-        said=named_pages.said(request, language(request)),
+        said=done.said(request.query_params, language(request)),
         once=new_key(),
     )
 
@@ -106,7 +106,7 @@ async def _save(request: Request, *, is_new: bool) -> Response:
         if form.get("check") and variable_view.kind_of(typed["value"]) != "JSON":
             raise InvalidInput("The value is not JSON.")
         await actions.edit_variable(key, **typed, keep=keep, on_conflict=on_conflict)
-        return named_pages.after("/variables" if is_new else variable_path(key), "added" if is_new else "changed", key)
+        return done.after("/variables" if is_new else variable_path(key), "added" if is_new else "changed", name=key)
 
     try:
         return await once(request, form, act)
@@ -184,8 +184,8 @@ async def import_them(request: Request) -> Response:
 
     async def act() -> str:
         _, given = uploads.get(str(form.get("upload", "")))
-        done = await actions.import_variables(given, on_conflict)
-        return named_pages.after("/variables", "imported", n=len(done["imported"]))
+        found = await actions.import_variables(given, on_conflict)
+        return done.after("/variables", "imported", n=len(found["imported"]))
 
     try:
         return await once(request, form, act)

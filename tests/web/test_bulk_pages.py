@@ -122,7 +122,7 @@ def test_runs_are_cleared_marked_and_deleted(site: Site) -> None:
     form = ask(site, "/runs/change", do="delete", all="1", dag_id="etl")
     assert "2 runs with all their task instances, tries and XComs are deleted." in form.text
     assert "It can be undone" not in form.text
-    assert confirm(site, form).headers["location"] == "/runs?dag=etl&done=deleted&n=2"
+    assert confirm(site, form).headers["location"] == "/runs?dag=etl&done=runs_deleted&n=2"
     assert site.ask(site.server.actions.list_runs, "etl") == []
     assert "2 runs were deleted." in site.text("/runs?done=deleted&n=2")
 

@@ -22,6 +22,7 @@ from asyncflow.web import (
     dag_list_view,
     dataset_view,
     dependency_view,
+    done,
     named_pages,
     pool_view,
     preferences,
@@ -64,6 +65,7 @@ def named() -> set[str]:
     columns |= {label for label, _ in (*browse_view.COLUMNS, *copies_view.COLUMNS)}
     columns |= {label for _, label in pool_view.COLUMNS} | {*connection_view.FIELDS.values()}
     columns |= {*variable_view.ON_CONFLICT.values(), "Installed", "Package is not installed"}
+    columns |= {*done.NAMED.values(), *(text for texts in done.COUNTED.values() for text in texts)}
     columns |= {kind.label for kind in named_pages.KINDS.values()}
     choices = {*preferences.ZONES.values(), *preferences.THEMES.values(), *templating.SECTIONS}
     return states | columns | choices | {f"{{n}} {unit}" for unit in ("s", "min", "h", "d")}
