@@ -124,7 +124,7 @@ def test_runs_are_cleared_marked_and_deleted(site: Site) -> None:
     assert "It can be undone" not in form.text
     assert confirm(site, form).headers["location"] == "/runs?dag=etl&done=runs_deleted&n=2"
     assert site.ask(site.server.actions.list_runs, "etl") == []
-    assert "2 runs were deleted." in site.text("/runs?done=deleted&n=2")
+    assert "2 runs were deleted." in site.text("/runs?done=runs_deleted&n=2")
 
 
 def test_a_running_run_is_not_deleted_and_the_others_are(site: Site) -> None:
