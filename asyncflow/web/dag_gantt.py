@@ -12,7 +12,7 @@ from asyncflow.web.dag_graph import expected, run_choices
 from asyncflow.web.dag_grid import LIT
 from asyncflow.web.dag_head import head
 from asyncflow.web.ports import actions_of
-from asyncflow.web.templating import fingerprint, language, page, unchanged
+from asyncflow.web.templating import fingerprint, has, language, page, unchanged
 
 _RUNS_OFFERED = 25
 _LINES_SHOWN = 100
@@ -24,7 +24,7 @@ async def show(request: Request) -> Response:
 
 
 async def drawing(request: Request) -> Response:
-    """The drawing alone, for the page that polls."""
+    """The drawing alone, for a page that was told of a change."""
     return await _answer(request, "dags/_gantt.html")
 
 
@@ -44,7 +44,7 @@ async def _answer(request: Request, template: str) -> Response:
         chart = gantt_view.gantt(run, instances, tries, places, window.now, coming, language(request), shown)
     # while something runs the line of now moves on, so there is always something new
     have = fingerprint(dag.version, dag.paused, address.query(params), chart and (chart.rows, chart.end))
-    if template.startswith("dags/_") and params.get("have") == have:
+    if has(request, template, have):
         return unchanged()
     first, count = (chart.first, chart.count) if chart else (0, 0)
     return page(

@@ -26,7 +26,7 @@ from asyncflow.web.kept import Kept
 from asyncflow.web.laying import laid_out
 from asyncflow.web.ports import actions_of
 from asyncflow.web.preferences import moment_text, preferences
-from asyncflow.web.templating import fingerprint, language, page, unchanged
+from asyncflow.web.templating import fingerprint, has, language, page, unchanged
 
 _RUNS_OFFERED = 25
 
@@ -73,7 +73,7 @@ async def show(request: Request) -> Response:
 
 
 async def drawing(request: Request) -> Response:
-    """The drawing alone, for the page that polls."""
+    """The drawing alone, for a page that was told of a change."""
     return await _answer(request, "dags/_graph.html")
 
 
@@ -93,7 +93,7 @@ async def _answer(request: Request, template: str) -> Response:
     places = {task_id: place for place, line in enumerate(lines) if not line.is_open for task_id in line.task_ids}
     parts, seq = await pages.cells_of(run, places) if run is not None and places else ([], 0)
     have = fingerprint(dag.version, dag.paused, address.query(params), run and (run.run_id, run.state), seq)
-    if template.startswith("dags/_") and params.get("have") == have:
+    if has(request, template, have):
         return unchanged()
     kept = dict(params)
     shown = _Shown(whole, spec, is_open, lines, run, parts, window, kept)

@@ -20,7 +20,7 @@ from asyncflow.web.dag_tree import Line
 from asyncflow.web.i18n import Language
 from asyncflow.web.kept import Kept
 from asyncflow.web.ports import Actions, actions_of
-from asyncflow.web.templating import fingerprint, language, page, unchanged
+from asyncflow.web.templating import fingerprint, has, language, page, unchanged
 
 _RUNS_SHOWN = 50
 _RUN_CHOICES = (5, 25, 50, 100, 365)
@@ -51,7 +51,7 @@ async def show(request: Request) -> Response:
 
 
 async def table(request: Request) -> Response:
-    """The grid alone, for the page that polls."""
+    """The grid alone, for a page that was told of a change."""
     return await _answer(request, "dags/_grid.html")
 
 
@@ -79,7 +79,7 @@ async def _answer(request: Request, template: str) -> Response:
     planned = await _planned(actions, dag, params)
     states = [run.state for run in window.runs]
     have = fingerprint(dag.version, dag.paused, address.query(params), window.seqs, states, planned)
-    if template.startswith("dags/_") and params.get("have") == have:
+    if has(request, template, have):
         return unchanged()
     context = await _grid(actions, dag, window, planned, params, at, language(request))
     return page(

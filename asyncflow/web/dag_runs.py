@@ -14,7 +14,7 @@ from asyncflow.engine.dag_pages import GridWindow
 from asyncflow.web import address, browse_view, done, grid_view, run_list, views
 from asyncflow.web.dag_head import head
 from asyncflow.web.ports import actions_of
-from asyncflow.web.templating import fingerprint, language, page, unchanged
+from asyncflow.web.templating import fingerprint, has, language, page, unchanged
 
 _SHOWN = 50
 _STATES = tuple(state.value for state in RunState)
@@ -27,7 +27,7 @@ async def show(request: Request) -> Response:
 
 
 async def table(request: Request) -> Response:
-    """The list alone, for the page that polls."""
+    """The list alone, for a page that was told of a change."""
     return await _answer(request, "dags/_runs.html")
 
 
@@ -43,7 +43,7 @@ async def _answer(request: Request, template: str) -> Response:
         state=address.choice(params, "state", _STATES),
     )
     have = fingerprint(dag.version, dag.paused, address.query(params), window.seqs, [run.state for run in window.runs])
-    if template.startswith("dags/_") and params.get("have") == have:
+    if has(request, template, have):
         return unchanged()
     filters = {"dag_id": dag_id, "to": params.get("until", "")}
     filters |= {name: params.get(name, "") for name in ("state", "type")}

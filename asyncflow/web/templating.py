@@ -185,12 +185,9 @@ def dialog(request: Request, name: str, /, **context: Any) -> Response:
 
 
 def fragment(request: Request, name: str, /, **context: Any) -> Response:
-    """One fragment for a page that polls: 204 without a body when the page has it already.
-
-    The page says what it has in `?have=`, the fingerprint that the fragment carries in its own polling address.
-    """
-    if request.query_params.get("have") == context["fingerprint"]:
-        return Response(status_code=204)
+    """One fragment for a page that was told of a change: 204 without a body when the page has it already."""
+    if has(request, name, context["fingerprint"]):
+        return unchanged()
     response = _later(request, name, context)
     response.headers[PRINT] = context["fingerprint"]
     keep_token(request, response)
@@ -202,8 +199,16 @@ def bare(request: Request, name: str, /, **context: Any) -> Response:
     return _later(request, name, context)
 
 
+def has(request: Request, name: str, have: str) -> bool:
+    """Whether the page has a fragment as it would be made now; a whole page is always made.
+
+    It says what it has in `?have=`, the fingerprint that the fragment carries in the address it is fetched from.
+    """
+    return name.rpartition("/")[2].startswith("_") and request.query_params.get("have") == have
+
+
 def unchanged() -> Response:
-    """To a page that polls and has what it asks for."""
+    """To a page that has what it asks for."""
     return Response(status_code=204)
 
 
