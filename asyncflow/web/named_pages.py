@@ -1,4 +1,4 @@
-"""What the pages of pools, Connections and Variables have in common: where they are, what was done, deletion."""
+"""What the pages of pools, Connections and Variables have in common: where they are, filters, deletion."""
 
 from __future__ import annotations
 
