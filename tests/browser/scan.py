@@ -8,20 +8,23 @@ the site runs. tests/browser/test_scan.py sees to it that each page of the appli
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from playwright.sync_api import Browser, ConsoleMessage, Page
 
 WIDTHS = (360, 1024, 1600)
-THEMES = ("light", "dark")
 _HEIGHT = 900
 #: of all the rules of axe-core, these are the ones whose answer the colours of a theme can change
 _OF_COLOURS = ("color-contrast", "link-in-text-block")
 _ALL: dict[str, Any] = {}
 _ONLY_COLOURS = {"runOnly": _OF_COLOURS}
 _BUT_COLOURS = {"rules": {name: {"enabled": False} for name in _OF_COLOURS}}
-#: theme -> rules for each width: what is shown in the middle one has the colours it has in the others
-_RULES = {"light": (_ALL, _BUT_COLOURS, _ALL), "dark": (_ONLY_COLOURS, None, _ONLY_COLOURS)}
+#: (width, theme, rules that are tried): what is shown in the middle width has the colours it has in the others
+_LOOKS: tuple[tuple[int, Literal["light", "dark"], Mapping[str, Any]], ...] = (
+    *((WIDTHS[0], "light", _ALL), (WIDTHS[0], "dark", _ONLY_COLOURS)),
+    (WIDTHS[1], "light", _BUT_COLOURS),
+    *((WIDTHS[2], "light", _ALL), (WIDTHS[2], "dark", _ONLY_COLOURS)),
+)
 #: addresses of pages that say what is wrong: without a status of success
 _WRONG = ("/nowhere", "/backfills/99999")
 _SHOWN = 70  #: letters of an address in a sentence
@@ -39,13 +42,11 @@ def violations(page: Page, axe: str, rules: Mapping[str, Any] = _ALL) -> list[st
     return [f"{name}: {'; '.join(nodes)}" for name, nodes in found]
 
 
-def scan(browser: Browser, base: str, addresses: Iterable[str], axe: str, theme: str) -> list[str]:
-    """Open each address once, in each width; what is wrong, a sentence for each. All rules are tried in the light
-    theme, in the dark one those that it can change."""
+def scan(browser: Browser, base: str, addresses: Iterable[str], axe: str) -> list[str]:
+    """Open each address once, look at it in each width and theme; what is wrong, a sentence for each."""
     context = browser.new_context(
         base_url=base,
         viewport={"width": WIDTHS[0], "height": _HEIGHT},
-        color_scheme="dark" if theme == "dark" else "light",
         locale="en-GB",
     )
     context.set_default_timeout(15_000)
@@ -54,23 +55,24 @@ def scan(browser: Browser, base: str, addresses: Iterable[str], axe: str, theme:
     page.on("pageerror", lambda error: said.append(str(error)))
     page.on("console", lambda message: _note(said, message))
     for address in addresses:
-        wrong += [f"{address[:_SHOWN]}: {text}" for text in _look(page, address, axe, theme)]
+        wrong += [f"{address[:_SHOWN]}: {text}" for text in _look(page, address, axe)]
         wrong += [f"{address[:_SHOWN]}: the browser says {text}" for text in said]
         said.clear()
     context.close()
     return list(dict.fromkeys(wrong))
 
 
-def _look(page: Page, address: str, axe: str, theme: str) -> Iterable[str]:
+def _look(page: Page, address: str, axe: str) -> Iterable[str]:
     answer = page.goto(address)
     if answer is None or not (answer.ok or address in _WRONG):
         yield f"status {answer.status if answer else 'none'}"
-    for width, rules in zip(WIDTHS, _RULES[theme], strict=True):
+    for width, theme, rules in _LOOKS:
+        page.emulate_media(color_scheme=theme)
         page.set_viewport_size({"width": width, "height": _HEIGHT})
         wide = page.evaluate("document.documentElement.scrollWidth")
         if wide > width:
             yield f"{wide} px wide in a window of {width}"
-        for text in violations(page, axe, rules) if rules is not None else ():
+        for text in violations(page, axe, rules):
             yield f"{text} (at {width} px, {theme})"
 
 

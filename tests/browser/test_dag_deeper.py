@@ -16,7 +16,7 @@ from asyncflow.core.models import DagRun
 from asyncflow.core.specs import DagSpec, TaskSpec
 from asyncflow.core.states import RunState, TaskState
 from tests.browser.dag_site import DagSite, listening
-from tests.browser.scan import THEMES, scan
+from tests.browser.scan import scan
 from tests.web.dag_home import DAY, DAY0, a_run, a_spec, a_ti, a_try
 
 pytestmark = pytest.mark.slow
@@ -401,6 +401,5 @@ ADDRESSES = (
 )
 
 
-@pytest.mark.parametrize("theme", THEMES)
-def test_no_page_breaks(chromium: Browser, live: DagSite, axe: str, theme: str) -> None:
-    assert scan(chromium, live.address, ADDRESSES, axe, theme) == []
+def test_no_page_breaks(chromium: Browser, live: DagSite, axe: str) -> None:
+    assert scan(chromium, live.address, ADDRESSES, axe) == []

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 from asyncflow.core.specs import DagSpec, TaskGroupSpec, TaskSpec
 from asyncflow.core.states import RunState, TaskState
 from tests.browser.dag_site import DagSite, listening
-from tests.browser.scan import THEMES, scan
+from tests.browser.scan import scan
 from tests.web.dag_home import DAY, DAY0, a_run, a_spec, a_ti
 
 pytestmark = pytest.mark.slow
@@ -97,9 +97,8 @@ PAGES = [
 ADDRESSES = tuple(f"/dags/etl/{name}" for name in PAGES)
 
 
-@pytest.mark.parametrize("theme", THEMES)
-def test_no_page_breaks(chromium: Browser, live: DagSite, axe: str, theme: str) -> None:
-    assert scan(chromium, live.address, ADDRESSES, axe, theme) == []
+def test_no_page_breaks(chromium: Browser, live: DagSite, axe: str) -> None:
+    assert scan(chromium, live.address, ADDRESSES, axe) == []
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.acceptance.server import ServeProcess, until
-from tests.browser.scan import THEMES, scan
+from tests.browser.scan import scan
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -287,7 +287,6 @@ def addresses(server: ServeProcess) -> list[str]:
     return [it.replace("{backfill}", str(plan["backfill_id"])) for it in ADDRESSES]
 
 
-@pytest.mark.parametrize("theme", THEMES)
-def test_no_page_breaks(chromium: Browser, server: ServeProcess, addresses: list[str], axe: str, theme: str) -> None:
-    wrong = scan(chromium, server.address, addresses, axe, theme)
+def test_no_page_breaks(chromium: Browser, server: ServeProcess, addresses: list[str], axe: str) -> None:
+    wrong = scan(chromium, server.address, addresses, axe)
     assert not wrong, "\n".join(wrong)

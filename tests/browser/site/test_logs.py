@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.acceptance.server import ServeProcess, until
-from tests.browser.scan import THEMES, scan
+from tests.browser.scan import scan
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
@@ -339,14 +339,13 @@ ADDRESSES = (
 )
 
 
-@pytest.mark.parametrize("theme", THEMES)
-def test_no_page_breaks(chromium: Browser, server: ServeProcess, mapped: str, large: str, axe: str, theme: str) -> None:
+def test_no_page_breaks(chromium: Browser, server: ServeProcess, mapped: str, large: str, axe: str) -> None:
     run_id = server.call("trigger_dag", dag_id="asker")["run_id"]
     server.call("unpause_dag", dag_id="asker")
     until(lambda: len([row for row in server.call("list_questions") if row["run_id"] == run_id]) == 2, "both ask")
     asker = f"/dags/asker/runs/{quote(run_id, safe='')}/tasks"
     addresses = [it.format(mapped=mapped, large=large, asker=asker) for it in ADDRESSES]
-    wrong = scan(chromium, server.address, addresses, axe, theme)
+    wrong = scan(chromium, server.address, addresses, axe)
     server.call("mark_run", dag_id="asker", run_id=run_id, state="failed")
     assert not wrong, "\n".join(wrong)
 
