@@ -401,5 +401,6 @@ ADDRESSES = (
 )
 
 
+@pytest.mark.timeout(240)
 def test_no_page_breaks(chromium: Browser, live: DagSite, axe: str) -> None:
     assert scan(chromium, live.address, ADDRESSES, axe) == []

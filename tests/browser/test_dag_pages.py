@@ -97,6 +97,7 @@ PAGES = [
 ADDRESSES = tuple(f"/dags/etl/{name}" for name in PAGES)
 
 
+@pytest.mark.timeout(240)
 def test_no_page_breaks(chromium: Browser, live: DagSite, axe: str) -> None:
     assert scan(chromium, live.address, ADDRESSES, axe) == []
 
