@@ -248,16 +248,14 @@ class Host:
             if isinstance(running.job, StartTry) and running.job.info.token == token and not running.killed:
                 running.killed = True
                 family = procfs.descendants(running.process.pid)
-                with suppress(ProcessLookupError):
-                    os.killpg(running.process.pid, signal.SIGTERM)
+                _signal_group(running.process.pid, signal.SIGTERM)
                 self._at(grace, partial(self._kill_hard, running, family))
 
     def _kill_hard(self, running: _Child, family: list[ProcessId]) -> None:
         """End what is left of a try: its process, its group, and descendants that moved to groups of their own."""
         if running.process.pid in self._children:
             family = [*family, *procfs.descendants(running.process.pid)]
-            with suppress(ProcessLookupError):
-                os.killpg(running.process.pid, signal.SIGKILL)
+            _signal_group(running.process.pid, signal.SIGKILL)
         end_processes(family)
 
     def _drain(self, running: _Child) -> None:
@@ -345,6 +343,15 @@ _SPAWNED = (
     "import os, sys; fd = int(sys.argv.pop()); os.dup2(fd, 3); fd == 3 or os.close(fd); "
     "from asyncflow.worker.child import main; sys.exit(main())"
 )
+
+
+def _signal_group(child: int, number: signal.Signals) -> None:
+    """To the group of a child that is not reaped yet; to it alone while it has not made its group."""
+    with suppress(ProcessLookupError):
+        try:
+            os.killpg(child, number)
+        except ProcessLookupError:
+            os.kill(child, number)
 
 
 def end_processes(processes: list[ProcessId]) -> None:

@@ -25,6 +25,7 @@ def _source(gate: Path) -> str:
     return f"""{HEAD}
 import os, time
 def work():
+    open({str(gate) + ".inside"!r}, "w").close()
     while not os.path.exists({str(gate)!r}): time.sleep(0.005)
     return "opened"
 with DAG("d", schedule=None):
@@ -58,6 +59,7 @@ async def test_an_adopted_try_can_be_killed(tmp_path: Path) -> None:
         await first.started(info)
     async with running_pool(tmp_path) as second:
         await second.message(HostAdopted)
+        await until((tmp_path / "never.inside").exists)  # before, a signal ends it without a word
         second.pool.kill_try(info.token, "test", 5)
         finished = await second.finished(info)
         assert finished.result is not None
