@@ -58,7 +58,7 @@ async def test_an_adopted_try_can_be_killed(tmp_path: Path) -> None:
         info = first.start(parsed, "d")
         await first.started(info)
     async with running_pool(tmp_path) as second:
-        await second.message(HostAdopted)
+        await second.message(HostAdopted, lambda adopted: info.token in adopted.tries)
         await until((tmp_path / "never.inside").exists)  # before, a signal ends it without a word
         second.pool.kill_try(info.token, "test", 5)
         finished = await second.finished(info)
