@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -43,8 +45,21 @@ SOURCE = "from airflow import DAG\n\nwith DAG('etl'):\n" + "    # a line\n" * 60
 
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DagSite]:
-    """One server for this module: two runs that are over, with their journal, and one that goes on."""
-    folder = tmp_path_factory.mktemp("home")
+    """One server for the tests that leave it as it is, or add runs of their own."""
+    with _serving(tmp_path_factory.mktemp("home")) as site:
+        yield site
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[DagSite]:
+    """A server for one test that changes what is there."""
+    with _serving(tmp_path) as site:
+        yield site
+
+
+@contextmanager
+def _serving(folder: Path) -> Iterator[DagSite]:
+    """A server: two runs that are over, with their journal."""
     with start_blocking_portal("asyncio") as portal, portal.wrap_async_context_manager(listening(folder)) as found:
         site = DagSite(portal, *found)
         spec = _spec()
@@ -181,8 +196,8 @@ def test_home_and_end_lead_to_the_first_and_the_last_run(page: Page) -> None:
     assert "/tasks/end" in str(page.evaluate("document.activeElement.getAttribute('href')"))
 
 
-def test_cells_are_ticked_and_cleared_without_scripts(plain: Page, live: DagSite) -> None:
-    plain.goto("/dags/etl/grid")
+def test_cells_are_ticked_and_cleared_without_scripts(plain: Page, own: DagSite) -> None:
+    plain.goto(f"{own.address}/dags/etl/grid")
     plain.get_by_role("link", name="select several").click()
     _cell(plain, "end", 0).check()
     _cell(plain, "end", 1).check()
@@ -200,7 +215,7 @@ def test_cells_are_ticked_and_cleared_without_scripts(plain: Page, live: DagSite
     expect(plain.get_by_text("2 task instances were cleared.")).to_be_visible()
     plain.get_by_role("button", name="Undo").click()
     expect(plain.get_by_text("2 task instances are what they were.")).to_be_visible()
-    states = {ti["task_id"]: ti["state"] for ti in live.ask(live.server.actions.get_run, "etl", FIRST)["tasks"]}
+    states = {ti["task_id"]: ti["state"] for ti in own.ask(own.server.actions.get_run, "etl", FIRST)["tasks"]}
     assert states["end"] == "failed"
 
 
