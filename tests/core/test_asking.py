@@ -49,6 +49,11 @@ def test_an_answer_ends_the_waiting_and_reaches_the_task() -> None:
     assert [line.details for line in lines] == [{"chosen_options": ["yes"], "params_input": {"n": 5}}]
 
 
+def test_a_question_without_an_end_waits_for_ever() -> None:
+    game = asking()
+    assert game.world.why(game.row("a").key, game.now) == "It waits for the answer of a person."
+
+
 def test_questions_are_listed_what_ends_first_first() -> None:
     game = asking(moment="2026-01-01T01:00:00+00:00")
     ((key, question),) = game.world.questions()

@@ -15,7 +15,7 @@ from asyncflow.core.machine import LOOKS
 from asyncflow.core.models import DagRun, TaskInstance, TaskKey
 from asyncflow.core.specs import DagSpec, SensorSpec, TaskGroupSpec, TaskSpec
 from asyncflow.core.states import RunState, RunType, TaskState
-from asyncflow.core.timetable import CronIntervalTimetable
+from asyncflow.core.timetable import CronIntervalTimetable, CustomTimetable
 from tests.core.simulate import DAY, SECOND, START, Game, a_dag, a_task, again, failed, success
 
 HOUR = timedelta(hours=1)
@@ -524,6 +524,12 @@ def test_a_planned_run_is_announced() -> None:
     game = waiting(OtherRun(dag_id="other"), other(timetable=daily, start_date=START))
     no_run(game)
     assert lines(game)[-1].endswith("It is planned for 2024-01-02T00:00:00+00:00.")
+
+
+def test_of_a_schedule_that_nobody_can_foresee_nothing_is_promised() -> None:
+    game = waiting(OtherRun(dag_id="other"), other(timetable=CustomTimetable(name="when_it_likes")))
+    no_run(game)
+    assert lines(game)[-1] == "No run of DAG 'other' has the logical date 2024-01-01T00:00:00+00:00."
 
 
 def test_an_unknown_dag_is_said_to_be_so() -> None:

@@ -29,6 +29,13 @@ def test_states_that_need_no_reason() -> None:
     assert why(game, "b") == "It has finished: success."
 
 
+def test_a_trigger_with_an_end() -> None:
+    game = started(a_task("a"))
+    game.end(game.start("a"), deferred(timeout=3600.0))
+    end = "It is deferred and waits for its trigger triggers.Ever, at most until 2024-01-01 01:00:00 UTC."
+    assert why(game, "a") == end
+
+
 def test_the_dag() -> None:
     game = started(a_task("a"), a_task("b", upstream=["a"]))
     game.world.set_paused("dag", True, game.now)
