@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
-from playwright.sync_api import Browser, ConsoleMessage, Page
+from playwright.sync_api import Browser, Page
+
+from tests.browser.windows import window
 
 WIDTHS = (360, 1024, 1600)
 _HEIGHT = 900
@@ -44,21 +46,15 @@ def violations(page: Page, axe: str, rules: Mapping[str, Any] = _ALL) -> list[st
 
 def scan(browser: Browser, base: str, addresses: Iterable[str], axe: str) -> list[str]:
     """Open each address once, look at it in each width and theme; what is wrong, a sentence for each."""
-    context = browser.new_context(
-        base_url=base,
-        viewport={"width": WIDTHS[0], "height": _HEIGHT},
-        locale="en-GB",
-    )
-    context.set_default_timeout(15_000)
-    context.add_init_script(axe)  # this needs half the time of an evaluation after each page
-    page, said, wrong = context.new_page(), list[str](), list[str]()
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.on("console", lambda message: _note(said, message))
-    for address in addresses:
-        wrong += [f"{address[:_SHOWN]}: {text}" for text in _look(page, address, axe)]
-        wrong += [f"{address[:_SHOWN]}: the browser says {text}" for text in said]
-        said.clear()
-    context.close()
+    said, wrong = list[str](), list[str]()
+    narrow = {"width": WIDTHS[0], "height": _HEIGHT}
+    with window(browser, base, complaints=said, viewport=narrow) as opened:
+        opened.add_init_script(axe)  # this needs half the time of an evaluation after each page
+        page = opened.new_page()
+        for address in addresses:
+            wrong += [f"{address[:_SHOWN]}: {text}" for text in _look(page, address, axe)]
+            wrong += [f"{address[:_SHOWN]}: the browser says {text}" for text in said]
+            said.clear()
     return list(dict.fromkeys(wrong))
 
 
@@ -74,8 +70,3 @@ def _look(page: Page, address: str, axe: str) -> Iterable[str]:
             yield f"{wide} px wide in a window of {width}"
         for text in violations(page, axe, rules):
             yield f"{text} (at {width} px, {theme})"
-
-
-def _note(said: list[str], message: ConsoleMessage) -> None:
-    if message.type == "error" and "status of 4" not in message.text:  # pages that are meant to be errors
-        said.append(message.text)

@@ -19,6 +19,7 @@ from asyncflow.core.specs import DagSpec, TaskSpec
 from asyncflow.core.states import RunState, TaskState
 from tests.browser.dag_site import DagSite, listening
 from tests.browser.scan import scan
+from tests.browser.windows import window
 from tests.web.dag_home import DAY, DAY0, a_run, a_spec, a_ti, a_try
 
 pytestmark = pytest.mark.slow
@@ -93,33 +94,20 @@ def _line(run: DagRun, minute: int, state: str, task_id: str = "") -> Journal:
     return Journal(at=at, event=f"{kind}.{state}", dag_id="etl", run_id=run.run_id, task_id=task_id, after=state)
 
 
-def _watched(opened: Page) -> list[str]:
-    """What the browser complains of."""
-    errors: list[str] = []
-    opened.on("pageerror", lambda error: errors.append(str(error)))
-    opened.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-    return errors
-
-
 @pytest.fixture
 def page(chromium: Browser, live: DagSite) -> Iterator[Page]:
     """An empty tab; a script that fails, or one that the page's own policy refuses, fails the test."""
-    context = chromium.new_context(base_url=live.address, viewport={"width": 1280, "height": 900})
-    context.set_default_timeout(10_000)
-    opened = context.new_page()
-    errors = _watched(opened)
-    yield opened
-    context.close()
-    assert errors == []
+    complaints: list[str] = []
+    with window(chromium, live.address, complaints=complaints) as opened:
+        yield opened.new_page()
+    assert complaints == []
 
 
 @pytest.fixture
 def plain(chromium: Browser, live: DagSite) -> Iterator[Page]:
     """A tab without scripts."""
-    context = chromium.new_context(base_url=live.address, java_script_enabled=False)
-    context.set_default_timeout(10_000)
-    yield context.new_page()
-    context.close()
+    with window(chromium, live.address, java_script_enabled=False) as opened:
+        yield opened.new_page()
 
 
 def _cell(page: Page, task_id: str, place: int) -> Any:

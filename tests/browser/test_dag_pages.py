@@ -13,6 +13,7 @@ from asyncflow.core.specs import DagSpec, TaskGroupSpec, TaskSpec
 from asyncflow.core.states import RunState, TaskState
 from tests.browser.dag_site import DagSite, listening
 from tests.browser.scan import scan
+from tests.browser.windows import window
 from tests.web.dag_home import DAY, DAY0, a_run, a_spec, a_ti
 
 pytestmark = pytest.mark.slow
@@ -59,14 +60,10 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DagSite]:
 @pytest.fixture
 def page(chromium: Browser, live: DagSite) -> Iterator[Page]:
     """An empty tab; a script that fails, or one that the page's own policy refuses, fails the test."""
-    context = chromium.new_context(base_url=live.address, viewport={"width": 1280, "height": 900})
-    opened = context.new_page()
-    errors: list[str] = []
-    opened.on("pageerror", lambda error: errors.append(str(error)))
-    opened.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-    yield opened
-    context.close()
-    assert errors == []
+    complaints: list[str] = []
+    with window(chromium, live.address, complaints=complaints) as opened:
+        yield opened.new_page()
+    assert complaints == []
 
 
 def _fill(live: DagSite) -> None:
@@ -126,34 +123,32 @@ def test_arrows_walk_the_grid_from_the_newest_cell(page: Page) -> None:
 
 
 def test_groups_of_the_grid_fold_without_scripts(chromium: Browser, live: DagSite) -> None:
-    context = chromium.new_context(base_url=live.address, java_script_enabled=False)
-    page = context.new_page()
-    page.goto("/dags/etl/grid")
-    page.locator("a.fold", has_text="load").first.click()
-    expect(page.get_by_role("rowheader", name="users")).to_have_count(0)
-    page.get_by_role("link", name="open all groups").click()
-    expect(page.get_by_role("rowheader", name="users")).to_have_count(1)
-    context.close()
+    with window(chromium, live.address, java_script_enabled=False) as opened:
+        page = opened.new_page()
+        page.goto("/dags/etl/grid")
+        page.locator("a.fold", has_text="load").first.click()
+        expect(page.get_by_role("rowheader", name="users")).to_have_count(0)
+        page.get_by_role("link", name="open all groups").click()
+        expect(page.get_by_role("rowheader", name="users")).to_have_count(1)
 
 
 def test_every_page_is_one_click_away_without_scripts(chromium: Browser, live: DagSite) -> None:
-    context = chromium.new_context(base_url=live.address, java_script_enabled=False)
-    page = context.new_page()
-    page.goto("/dags/etl")
-    for label in (
-        "Graph",
-        "Calendar",
-        "Task duration",
-        "Task tries",
-        "Landing times",
-        "Gantt",
-        "Runs",
-        "Details",
-        "Code",
-    ):
-        page.locator(".tabs").get_by_role("link", name=label, exact=True).click()
-        expect(page.locator(".tabs [aria-current]")).to_have_text(label)
-    context.close()
+    with window(chromium, live.address, java_script_enabled=False) as opened:
+        page = opened.new_page()
+        page.goto("/dags/etl")
+        for label in (
+            "Graph",
+            "Calendar",
+            "Task duration",
+            "Task tries",
+            "Landing times",
+            "Gantt",
+            "Runs",
+            "Details",
+            "Code",
+        ):
+            page.locator(".tabs").get_by_role("link", name=label, exact=True).click()
+            expect(page.locator(".tabs [aria-current]")).to_have_text(label)
 
 
 def test_the_graph_moves_and_zooms(page: Page) -> None:

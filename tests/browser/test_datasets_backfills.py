@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.acceptance.server import ServeProcess, until
 from tests.browser.scan import scan
+from tests.browser.windows import window
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -86,24 +87,17 @@ def gate(server: ServeProcess) -> Iterator[Path]:
 @pytest.fixture
 def page(chromium: Browser, server: ServeProcess) -> Iterator[Page]:
     """A tab; a script that fails, or one that the page's own policy refuses, fails the test."""
-    context = chromium.new_context(base_url=server.address, viewport={"width": 1280, "height": 900})
-    context.set_default_timeout(15_000)
-    opened = context.new_page()
-    errors: list[str] = []
-    opened.on("pageerror", lambda error: errors.append(str(error)))
-    opened.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-    yield opened
-    context.close()
-    assert errors == []
+    complaints: list[str] = []
+    with window(chromium, server.address, complaints=complaints) as opened:
+        yield opened.new_page()
+    assert complaints == []
 
 
 @pytest.fixture
 def plain(chromium: Browser, server: ServeProcess) -> Iterator[Page]:
     """A tab without scripts."""
-    context = chromium.new_context(base_url=server.address, java_script_enabled=False)
-    context.set_default_timeout(15_000)
-    yield context.new_page()
-    context.close()
+    with window(chromium, server.address, java_script_enabled=False) as opened:
+        yield opened.new_page()
 
 
 def _ended(server: ServeProcess, number: int) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.acceptance.server import ServeProcess, until
+from tests.browser.windows import window
 
 DAGS = """
 import time
@@ -77,17 +77,8 @@ def complaints() -> list[str]:
 
 @pytest.fixture
 def context(chromium: Browser, server: ServeProcess, complaints: list[str]) -> Iterator[BrowserContext]:
-    made = chromium.new_context(base_url=server.address, viewport={"width": 1280, "height": 900}, locale="en-GB")
-    made.set_default_timeout(15_000)
-    made.on("weberror", lambda error: complaints.append(str(error.error)))
-    made.on("console", lambda message: _note(complaints, message))
-    yield made
-    made.close()
-
-
-def _note(complaints: list[str], message: Any) -> None:
-    if message.type == "error" and "status of 4" not in message.text:  # pages that are meant to be errors
-        complaints.append(message.text)
+    with window(chromium, server.address, complaints=complaints) as made:
+        yield made
 
 
 @pytest.fixture
@@ -100,7 +91,5 @@ def tab(context: BrowserContext, complaints: list[str]) -> Iterator[Page]:
 @pytest.fixture
 def plain(chromium: Browser, server: ServeProcess) -> Iterator[Page]:
     """A tab without scripts."""
-    made = chromium.new_context(base_url=server.address, java_script_enabled=False, locale="en-GB")
-    made.set_default_timeout(15_000)
-    yield made.new_page()
-    made.close()
+    with window(chromium, server.address, java_script_enabled=False) as made:
+        yield made.new_page()

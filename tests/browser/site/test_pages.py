@@ -5,10 +5,11 @@ from __future__ import annotations
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page
 
 from tests.acceptance.server import ServeProcess
 from tests.browser.scan import scan, violations
+from tests.browser.windows import window
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
@@ -65,14 +66,14 @@ def test_no_page_breaks(chromium: Browser, server: ServeProcess, addresses: list
 def test_what_opens_over_a_page_and_the_colours_of_airflow_2(
     chromium: Browser, server: ServeProcess, addresses: list[str], axe: str, theme: str
 ) -> None:
-    context = chromium.new_context(
-        base_url=server.address,
-        viewport={"width": 360, "height": 800},
-        color_scheme=theme,  # type: ignore[arg-type]
-        bypass_csp=True,
-    )
-    context.add_cookies([{"name": "asyncflow_colours", "value": "airflow2", "url": server.address}])
-    page = context.new_page()
+    narrow = {"width": 360, "height": 800}
+    with window(chromium, server.address, viewport=narrow, color_scheme=theme, bypass_csp=True) as opened:
+        opened.add_cookies([{"name": "asyncflow_colours", "value": "airflow2", "url": server.address}])
+        assert _opened_over(opened.new_page(), axe) == []
+
+
+def _opened_over(page: Page, axe: str) -> list[str]:
+    """What axe finds with the menu open, with the sheet of keys, and in the grid."""
     page.goto("/")
     assert (
         page.evaluate("getComputedStyle(document.querySelector('.state-failed')).backgroundColor") == "rgb(255, 0, 0)"
@@ -86,6 +87,4 @@ def test_what_opens_over_a_page_and_the_colours_of_airflow_2(
     page.locator("#keys").wait_for()
     found += violations(page, axe)
     page.goto("/dags/etl/grid")
-    found += violations(page, axe)
-    context.close()
-    assert found == []
+    return found + violations(page, axe)

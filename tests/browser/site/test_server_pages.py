@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.acceptance.server import ServeProcess
 from tests.browser.scan import violations
+from tests.browser.windows import window
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
@@ -130,9 +131,8 @@ def test_plugins_are_found_and_their_errors_told(plain: Page, server: ServeProce
 def test_from_no_folder_to_the_first_dag_without_a_button(chromium: Browser, tmp_path: Path, axe: str) -> None:
     new = ServeProcess(tmp_path)
     new.dags.rmdir()
-    with new:
-        context = chromium.new_context(base_url=new.address, locale="en-GB", bypass_csp=True)
-        tab = context.new_page()
+    with new, window(chromium, new.address, bypass_csp=True) as opened:
+        tab = opened.new_page()
         tab.goto("/")
         expect(tab.get_by_role("heading", name="The DAG folder does not exist")).to_be_visible()
         found = violations(tab, axe)
@@ -152,4 +152,3 @@ def test_from_no_folder_to_the_first_dag_without_a_button(chromium: Browser, tmp
         new.write("hello.py", HELLO)
         expect(tab.locator('[id="dag-hello"]')).to_be_visible()
         expect(tab.get_by_label("Owner")).to_be_visible()  # the filters came with the list
-        context.close()
