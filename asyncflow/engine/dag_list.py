@@ -8,7 +8,7 @@ store.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import anyio
@@ -111,20 +111,29 @@ STATUSES: dict[str, Callable[[DagRow], bool]] = {
 }
 
 
-def _moment(moment: datetime | None) -> tuple[bool, float]:
-    return moment is None, moment.timestamp() if moment else 0.0
+def _lasted(run: BriefRun | None) -> timedelta | None:
+    """How long a run took; of one that goes on nobody knows yet."""
+    return run.ended_at - run.started_at if run and run.started_at and run.ended_at else None
 
 
-#: by what the list is sorted; rows without a value come last when ascending
+def _broken(states: Mapping[str, int]) -> int:
+    return states.get("failed", 0) + states.get("upstream_failed", 0)
+
+
+#: by what the list is sorted; rows without a value come last
 SORTS: dict[str, Callable[[DagRow], Any]] = {
     "name": lambda row: row.card.name.casefold(),
     "owner": lambda row: row.card.owner.casefold(),
     "schedule": lambda row: row.card.schedule,
-    "last": lambda row: _moment(row.last_run.run_after if row.last_run else None),
-    "next": lambda row: _moment(row.dag.next_run_after),
+    "last": lambda row: row.last_run.run_after if row.last_run else None,
+    "next": lambda row: row.dag.next_run_after,
     "failed": lambda row: row.run_states.get("failed", 0),
-    "running": lambda row: row.run_states.get("running", 0),
+    "paused": lambda row: row.dag.paused,
+    "duration": lambda row: _lasted(row.last_run),
+    "tasks": lambda row: (_broken(row.task_states), row.task_states.get("running", 0), sum(row.task_states.values())),
 }
+#: what only rows that are complete can be sorted by
+_OF_COMPLETE = frozenset({"tasks"})
 
 
 class _Overview(NamedTuple):
@@ -175,10 +184,14 @@ class DagList:
         """One page of the list, and what its filters offer."""
         all_of_it = await self._all()
         chosen = [row for row in all_of_it.rows.values() if STATUSES[query.status](row) and _matches(row.card, query)]
+        complete = query.sort in _OF_COMPLETE
+        if complete:
+            chosen = await self._complete(chosen)
         if query.sort != "name" or query.descending:
-            chosen.sort(key=SORTS[query.sort], reverse=query.descending)
+            chosen = _sorted(chosen, SORTS[query.sort], query.descending)
+        window = chosen[query.offset : query.offset + query.limit]
         return DagPage(
-            rows=await self._complete(chosen[query.offset : query.offset + query.limit]),
+            rows=window if complete else await self._complete(window),
             matching=len(chosen),
             statuses=all_of_it.statuses,
             tags=all_of_it.tags,
@@ -381,6 +394,11 @@ def _card(spec: DagSpec, version: str) -> DagCard:
 def has(card: DagCard, wanted: str) -> bool:
     """Whether a case-folded text is in the id or the name of a DAG."""
     return wanted in card.dag_id.casefold() or wanted in card.name.casefold()
+
+
+def _sorted(rows: Sequence[DagRow], value: Callable[[DagRow], Any], falling: bool) -> list[DagRow]:
+    known = [row for row in rows if value(row) is not None]
+    return sorted(known, key=value, reverse=falling) + [row for row in rows if value(row) is None]
 
 
 def _matches(card: DagCard, query: DagQuery) -> bool:

@@ -11,16 +11,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from asyncflow.core.sentence import Sentence, told
 from asyncflow.core.states import BackfillState, Reprocess
 from asyncflow.errors import AsyncflowError, InvalidInput
-from asyncflow.web import address, backfill_view, params_view
+from asyncflow.web import address, backfill_view, paging, params_view
 from asyncflow.web.backfill_view import Wish
 from asyncflow.web.dag_head import head
 from asyncflow.web.once import new_key, once
 from asyncflow.web.ports import Actions, actions_of
 from asyncflow.web.security import checked_form
 from asyncflow.web.templating import dialog, fingerprint, fragment, language, page
-from asyncflow.web.views import links
 
 _LIMIT = 50
 _DATES = 100
@@ -107,7 +107,7 @@ async def body(request: Request) -> Response:
 
 async def _one(request: Request) -> dict[str, Any]:
     pages, params = actions_of(request).backfill_pages, address.fields(request.query_params)
-    first = (address.number(params, "page", 1, least=1) - 1) * _DATES
+    first = paging.offset(params, _DATES)
     found = await pages.one(request.path_params["backfill_id"], first=first, limit=_DATES)
     row = found.row
     lines = backfill_view.dates(row.dag_id, row.backfill_id, row.position, first, found.dates)
@@ -128,7 +128,7 @@ async def _one(request: Request) -> dict[str, Any]:
         "dates": lines,
         "how": backfill_view.how(row.options, language(request)),
         "conf": params_view.pretty(row.options.conf),
-        "links": links(params, first, _DATES, len(lines), len(row.dates), language(request)),
+        "pager": paging.numbered(params, first, _DATES, len(lines), len(row.dates), language(request)),
         "query": address.query(params),
         "fingerprint": fingerprint(
             (row.state, row.paused, row.position, row.reason),
@@ -176,7 +176,7 @@ async def _form(request: Request, wish: Wish, error: str, status: int = 200) -> 
             arguments = wish.arguments(_conf(wish.texts["conf"]))
             plan = await actions.backfill_dag(dag_id, **arguments, most=_MOST, dry_run=True)
         except InvalidInput as refused:
-            error = str(refused)
+            error = told(refused)
     runs = plan["runs"] if plan else []
     now = actions.backfill_pages.now().isoformat()
     return dialog(
@@ -199,7 +199,7 @@ async def _form(request: Request, wish: Wish, error: str, status: int = 200) -> 
 
 
 def _conf(text: str) -> dict[str, Any]:
-    return params_view.json_object(text, "The configuration")
+    return params_view.json_object(text, Sentence("The configuration"))
 
 
 async def begin(request: Request) -> Response:
@@ -217,7 +217,7 @@ async def begin(request: Request) -> Response:
     try:
         return await once(request, fields, act)
     except InvalidInput as error:
-        return await _form(request, wish, str(error), 409)
+        return await _form(request, wish, told(error), 409)
 
 
 # ---- a day of the calendar ------------------------------------------------------------------------------------------
@@ -253,7 +253,7 @@ def _day(text: str) -> datetime:
     try:
         return datetime.combine(date.fromisoformat(text), time(), UTC)
     except ValueError:
-        raise InvalidInput(f"{text!r} in the address is not a day; write it like 2026-01-31.") from None
+        raise InvalidInput("{text!r} in the address is not a day; write it like 2026-01-31.", text=text) from None
 
 
 async def _gaps(
@@ -268,7 +268,7 @@ async def _gaps(
         try:
             plan = await actions.backfill_dag(dag_id, **wish.arguments({}), most=_MOST, dry_run=True)
         except AsyncflowError as error:
-            plan = {"runs": [], "refused": str(error)}
+            plan = {"runs": [], "refused": told(error)}
     over = [run for run in plan["runs"] if run["end"] <= now.isoformat()]
     coming = await actions.next_runs(dag_id, count=_PLANNED) if start + timedelta(days=1) > now else []
     return over, [info for info in coming if info["logical_date"][:10] == text], plan["refused"]

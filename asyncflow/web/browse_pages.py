@@ -42,7 +42,7 @@ async def _list(request: Request) -> dict[str, Any]:
         "topics": {"runs": "1"},
         "rows": rows,
         "chips": browse_view.chips(params),
-        "columns": browse_view.columns(filters, search.order),
+        "columns": browse_view.COLUMNS.heads(filters),
         "first": browse_view.beginning(params),
         "next": browse_view.onward(found, params),
         "looked_back_to": found.window.looked_back_to,

@@ -5,22 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, get_args
+from typing import Any
 
 from asyncflow.core.models import DagRun, TaskInstance
 from asyncflow.core.states import TaskState
-from asyncflow.engine.browse import COUNTED, Matching, Order, Place, TaskSearch, TasksPage
+from asyncflow.engine.browse import COUNTED, Matching, Place, TaskSearch, TasksPage
 from asyncflow.errors import InvalidInput
 from asyncflow.web import address, run_view
-from asyncflow.web.heads import Head
 from asyncflow.web.i18n import Language
+from asyncflow.web.paging import PLACES
 from asyncflow.web.run_view import Line
+from asyncflow.web.sorting import Column, Columns
 
-ORDERS: tuple[str, ...] = get_args(Order)
-#: column -> the sort it asks for
-COLUMNS = (("Run due", "due"), ("Started", "started"))
-#: what an address keeps of a list when it is opened anew
-_PLACE = dict.fromkeys(("after", "look", "done", "name", "n", "undo"))
+COLUMNS = Columns(
+    Column("Run due", "due", falling=True),
+    Column("Started", "started", falling=True),
+    usual="-due",
+)
+#: what an address does not keep of a list when it is opened anew
+_PLACE = dict.fromkeys(PLACES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,13 +63,13 @@ def states(params: Mapping[str, str]) -> list[TaskState]:
     names = [one for one in params.get("state", "").split(",") if one]
     for name in names:
         if name not in run_view.ORDER:
-            raise InvalidInput(f"state={name!r} in the address: accepted are {', '.join(run_view.ORDER)}.")
+            raise address.not_accepted("state", name, run_view.ORDER)
     return [TaskState(name) for name in names]
 
 
 def search(params: Mapping[str, str], dag_ids: Sequence[str] | None) -> TaskSearch:
     """What an address asks for; `dag_ids` are those that its `dag` or `dag_id` means. Raises InvalidInput."""
-    order: Any = address.choice(params, "sort", ORDERS) or "-due"
+    order: Any = str(COLUMNS.asked(params))
     active = address.choice(params, "runs", ("active",)) is not None
     exact = params.get("run_id") or None
     if exact and not params.get("dag_id"):
@@ -99,7 +102,7 @@ def place(params: Mapping[str, str]) -> Place | None:
     try:
         return Place.parse(text) if text else None
     except ValueError:
-        raise InvalidInput(f"after={text!r} in the address names no place in the list.") from None
+        raise InvalidInput("after={text!r} in the address names no place in the list.", text=text) from None
 
 
 def rows(page: TasksPage, now: datetime) -> list[Row]:
@@ -136,17 +139,6 @@ def chips(params: Mapping[str, str]) -> list[Chip]:
 
 def _toggled(on: Sequence[str], state: str) -> list[str]:
     return [one for one in on if one != state] if state in on else [*on, state]
-
-
-def columns(params: Mapping[str, str], order: str) -> list[Head]:
-    """The heads of the columns that sort: the latest first, a second click turns the order round."""
-    found = []
-    for label, sort in COLUMNS:
-        current, falling = order.lstrip("-") == sort, order.startswith("-")
-        wanted = sort if current and falling else f"-{sort}"
-        href = address.query(params, **_PLACE, sort=None if wanted == "-due" else wanted) or "?"
-        found.append(Head(sort, label, href, current, falling))
-    return found
 
 
 def beginning(params: Mapping[str, str]) -> str | None:
@@ -191,7 +183,7 @@ def task_of(text: str) -> tuple[str, str, str, int]:
     """(dag_id, run_id, task_id, map_index). Raises InvalidInput for what `task_key` did not make."""
     parts = text.split(" ", 3)
     if len(parts) < 4 or not parts[0].removeprefix("-").isdecimal():
-        raise InvalidInput(f"key={text!r} in the address names no task instance.")
+        raise InvalidInput("key={text!r} in the address names no task instance.", text=text)
     return parts[1], parts[3], parts[2], int(parts[0])
 
 
@@ -204,7 +196,7 @@ def run_of(text: str) -> tuple[str, str]:
     """(dag_id, run_id). Raises InvalidInput for what `run_key` did not make."""
     dag_id, blank, run_id = text.partition(" ")
     if not blank:
-        raise InvalidInput(f"key={text!r} in the address names no run.")
+        raise InvalidInput("key={text!r} in the address names no run.", text=text)
     return dag_id, run_id
 
 

@@ -9,8 +9,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from asyncflow.core.sentence import told
 from asyncflow.errors import AsyncflowError, NotFound
-from asyncflow.web import address, connection_view, done, named_pages, views
+from asyncflow.web import address, connection_view, done, named_pages, paging
 from asyncflow.web.admin_view import PLACES
 from asyncflow.web.named_pages import connection_path
 from asyncflow.web.once import new_key, once
@@ -34,9 +35,9 @@ async def table(request: Request) -> Response:
 
 async def _list(request: Request) -> dict[str, Any]:
     params, _ = named_pages.filters(request, "q", "type", "page"), language(request)
-    offset = (address.number(params, "page", 1, least=1) - 1) * _LIMIT
+    offset = paging.offset(params, _LIMIT)
     found = await actions_of(request).find_connections(params.get("q", ""), params.get("type", ""), _LIMIT, offset)
-    links = views.links(params, offset, _LIMIT, len(found["rows"]), found["count"], _)
+    pager = paging.numbered(params, offset, _LIMIT, len(found["rows"]), found["count"], _)
     return {
         "section": "Admin",
         "places": PLACES,
@@ -46,12 +47,12 @@ async def _list(request: Request) -> dict[str, Any]:
         "environment": found["environment"],
         "count": found["count"],
         "types": found["types"],
-        "links": links,
+        "pager": pager,
         "params": params,
         "query": address.query(params),
         "said": done.said(request.query_params, _),
         "tested": None,
-        "fingerprint": fingerprint(found, links),
+        "fingerprint": fingerprint(found, pager),
     }
 
 
@@ -145,7 +146,7 @@ async def _save(request: Request, *, is_new: bool) -> Response:
     try:
         return await once(request, form, act)
     except AsyncflowError as error:
-        return await _again(request, form, is_new=is_new, error=str(error), status=400)
+        return await _again(request, form, is_new=is_new, error=told(error), status=400)
 
 
 async def _meant(request: Request, form: FormData) -> connection_view.Entered:
@@ -169,7 +170,7 @@ async def test(request: Request) -> Response:
         else:
             answer = await actions.test_connection(conn_id)
     except AsyncflowError as error:
-        answer = {"status": False, "message": str(error)}
+        answer = {"status": False, "message": told(error)}
     if request.headers.get("HX-Request"):
         return bare(request, "connections/_tested.html", tested=answer)
     if of_form:

@@ -10,11 +10,16 @@ from typing import Any, NamedTuple
 
 from asyncflow.engine.instance_pages import Copy
 from asyncflow.web import address
-from asyncflow.web.heads import Head
 from asyncflow.web.run_view import ORDER, Count
+from asyncflow.web.sorting import Column, Columns, Sort
 
-#: heads that sort, with the names of their orders
-COLUMNS = (("State", "state"), ("Copy", "index"), ("Started", "started"), ("Duration", "duration"))
+COLUMNS = Columns(
+    Column("State", "state"),
+    Column("Copy", "index"),
+    Column("Started", "started"),
+    Column("Duration", "duration", falling=True),
+    usual="index",
+)
 #: by what they are sorted; those without a value come last
 SORTS: dict[str, Callable[[Copy, int], Any]] = {
     "index": lambda row, now: row.map_index,
@@ -32,12 +37,12 @@ class Times(NamedTuple):
     most: float
 
 
-def chosen(rows: Sequence[Copy], state: str, sort: str, descending: bool, now: datetime) -> list[Copy]:
+def chosen(rows: Sequence[Copy], state: str, sort: Sort, now: datetime) -> list[Copy]:
     """Those in a state (in any, for ""), in an order."""
-    by, moment = SORTS[sort], int(now.timestamp() * 1_000_000)
+    by, moment = SORTS[sort.name], int(now.timestamp() * 1_000_000)
     wanted = [(by(row, moment), row) for row in rows if not state or row.state == state]
     known = sorted(((value, row) for value, row in wanted if value is not None), key=lambda it: it[0])
-    ordered = [row for _, row in (reversed(known) if descending else known)]
+    ordered = [row for _, row in (reversed(known) if sort.falling else known)]
     return ordered + [row for value, row in wanted if value is None]
 
 
@@ -61,13 +66,3 @@ def times(rows: Sequence[Copy]) -> Times | None:
     """None while none has ended."""
     took = [row.ended - row.started for row in rows if row.started and row.ended]
     return Times(*(value / 1_000_000 for value in (min(took), median(took), max(took)))) if took else None
-
-
-def columns(params: Mapping[str, str], current: str) -> dict[str, Head]:
-    """The heads of the columns by their order: the current one turns round."""
-    falling = "desc" in params
-    found = {}
-    for label, name in COLUMNS:
-        href = address.query(params, sort=name, desc="1" if name == current and not falling else None, page=None)
-        found[name] = Head(name, label, href, name == current, falling)
-    return found

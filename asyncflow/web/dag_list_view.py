@@ -11,12 +11,11 @@ from urllib.parse import urlencode
 from markupsafe import Markup, escape
 
 from asyncflow.core.states import RunState
-from asyncflow.engine.pages import BARS, MOST_MISSED, SORTS, STATUSES, BriefRun, DagPage, DagQuery, DagRow
-from asyncflow.errors import InvalidInput
-from asyncflow.web import address
-from asyncflow.web.heads import Head, heads
+from asyncflow.engine.pages import BARS, MOST_MISSED, STATUSES, BriefRun, DagPage, DagQuery, DagRow
+from asyncflow.web import address, paging
 from asyncflow.web.i18n import Language
-from asyncflow.web.views import Links, is_active, links
+from asyncflow.web.sorting import Column, Columns, Head
+from asyncflow.web.views import is_active
 
 #: a tab of the list -> what it says
 TABS = {
@@ -27,17 +26,18 @@ TABS = {
     "failed": "Failed",
     "broken": "Broken",
 }
-#: column -> (what its head says, the sort it asks for)
-COLUMNS = (
-    ("DAG", "name"),
-    ("Owner", "owner"),
-    ("Runs", "failed"),
-    ("Schedule", "schedule"),
-    ("Last run", "last"),
-    ("Next run", "next"),
+COLUMNS = Columns(
+    Column("On", "paused"),
+    Column("DAG", "name"),
+    Column("Owner", "owner"),
+    Column("Runs", "failed", falling=True),
+    Column("Schedule", "schedule"),
+    Column("Last run", "last", falling=True),
+    Column("Next run", "next"),
+    Column("Recent tasks", "tasks", falling=True),
+    Column("Last 14 runs", "duration", falling=True),
+    usual="name",
 )
-#: sorts that begin with the most, or the latest
-_FALLING_FIRST = frozenset({"failed", "running", "last"})
 _RUN_STATES = ("queued", "running", "success", "failed")
 #: states of task instances in the order of Airflow's list
 _TASK_STATES = (
@@ -83,21 +83,19 @@ class Choice:
 
 def query(params: Mapping[str, str]) -> DagQuery:
     """What an address asks for. Raises InvalidInput for what there is not."""
-    status, sort = params.get("status") or "all", params.get("sort") or "name"
+    status, sort = params.get("status") or "all", COLUMNS.asked(params)
     if status not in STATUSES:
-        raise InvalidInput(f"status={status!r} in the address: accepted are {', '.join(STATUSES)}.")
-    if sort not in SORTS:
-        raise InvalidInput(f"sort={sort!r} in the address: accepted are {', '.join(SORTS)}.")
+        raise address.not_accepted("status", status, STATUSES)
     limit = address.number(params, "limit", 50, least=1, most=LIMITS[-1])
     return DagQuery(
         text=params.get("q", "").strip(),
         tags=tuple(tag for tag in params.get("tags", "").split(",") if tag),
         owner=params.get("owner", ""),
         status=status,
-        sort=sort,
-        descending=params.get("order") == "falling",
+        sort=sort.name,
+        descending=sort.falling,
         limit=limit,
-        offset=(address.number(params, "page", 1, least=1) - 1) * limit,
+        offset=paging.offset(params, limit),
     )
 
 
@@ -236,11 +234,11 @@ def tabs(page: DagPage, params: Mapping[str, str]) -> list[Choice]:
     ]
 
 
-def columns(asked: DagQuery, params: Mapping[str, str]) -> list[Head]:
+def columns(params: Mapping[str, str]) -> dict[str, Head]:
     """The heads of the columns that sort."""
-    return heads(COLUMNS, params, asked.sort, asked.descending, _FALLING_FIRST, home="/")
+    return COLUMNS.heads(params, home="/")
 
 
-def paging(page: DagPage, asked: DagQuery, params: Mapping[str, str], _: Language) -> Links:
-    """Links to the pages before and after."""
-    return links(params, asked.offset, asked.limit, len(page.rows), page.matching, _)
+def pager(page: DagPage, asked: DagQuery, params: Mapping[str, str], _: Language) -> paging.Pager:
+    """The ways to the other pages."""
+    return paging.numbered(params, asked.offset, asked.limit, len(page.rows), page.matching, _, home="/")

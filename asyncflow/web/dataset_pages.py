@@ -10,16 +10,16 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from asyncflow.core.sentence import Sentence, told
 from asyncflow.engine.dataset_pages import DatasetPages, DatasetRow, Event, TiedDag
 from asyncflow.errors import InvalidInput
-from asyncflow.web import address, dataset_view, params_view
+from asyncflow.web import address, dataset_view, paging, params_view
 from asyncflow.web.dag_head import head
 from asyncflow.web.dataset_view import dataset_path
 from asyncflow.web.once import new_key, once
 from asyncflow.web.ports import actions_of
 from asyncflow.web.security import checked_form
 from asyncflow.web.templating import dialog, fingerprint, fragment, language, page
-from asyncflow.web.views import links
 
 _LIMIT = 50
 _LIVE = {"datasets": "1"}
@@ -46,14 +46,14 @@ async def _list(request: Request) -> dict[str, Any]:
     pages, params = _pages(request), address.fields(request.query_params)
     query = dataset_view.asked(params)
     rows = dataset_view.chosen(await pages.datasets(), query)
-    offset = (address.number(params, "page", 1, least=1) - 1) * _LIMIT
+    offset = paging.offset(params, _LIMIT)
     dags = {dag.dag_id: dag for dag in await pages.dags()}
     lines = [(row, dataset_view.waiters(row, dags, pages.queue)) for row in rows[offset : offset + _LIMIT]]
     return {
         **_frame("Datasets"),
         "lines": lines,
-        "columns": dataset_view.columns(params, query),
-        "links": links(params, offset, _LIMIT, len(lines), len(rows), language(request)),
+        "columns": dataset_view.COLUMNS.heads(params),
+        "pager": paging.numbered(params, offset, _LIMIT, len(lines), len(rows), language(request)),
         "params": params,
         "query": address.query(params),
         "fingerprint": fingerprint([(msgspec.structs.astuple(row), waiting) for row, waiting in lines], len(rows)),
@@ -188,11 +188,11 @@ async def update(request: Request) -> Response:
     try:
         return await once(request, form, act)
     except InvalidInput as error:
-        return await _update_page(request, uri, text, str(error), 400)
+        return await _update_page(request, uri, text, told(error), 400)
 
 
 def _extra(text: str) -> dict[str, Any]:
-    return params_view.json_object(text, "The extra")
+    return params_view.json_object(text, Sentence("The extra"))
 
 
 # ---- the datasets of one DAG ----------------------------------------------------------------------------------------

@@ -12,15 +12,15 @@ from asyncflow.core.ties import DagTies
 from asyncflow.engine.dataset_pages import DatasetRow, TiedDag
 from asyncflow.web import address
 from asyncflow.web.address import segment
-from asyncflow.web.heads import Head, heads
+from asyncflow.web.sorting import Column, Columns, Sort
 
-#: column -> (what its head says, the sort it asks for)
-COLUMNS = (
-    ("Dataset", "name"),
-    ("Last event", "last"),
-    ("Events", "events"),
-    ("Produced by", "producers"),
-    ("Consumed by", "consumers"),
+COLUMNS = Columns(
+    Column("Dataset", "name"),
+    Column("Last event", "last", falling=True),
+    Column("Events", "events", falling=True),
+    Column("Produced by", "producers", falling=True),
+    Column("Consumed by", "consumers", falling=True),
+    usual="name",
 )
 #: pages of this section: what the tab says -> address
 TABS = {
@@ -29,8 +29,6 @@ TABS = {
     "Graph": "/datasets/graph",
     "DAG dependencies": "/dependencies",
 }
-#: sorts that begin with the most, or the latest
-_FALLING_FIRST = frozenset({"last", "events", "producers", "consumers"})
 
 
 def _moment(moment: datetime | None) -> float:
@@ -52,8 +50,7 @@ class DatasetQuery:
 
     text: str
     dag_id: str  #: only those that this DAG makes, reads or waits for
-    sort: str
-    falling: bool
+    sort: Sort
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,12 +73,10 @@ def dataset_path(uri: str) -> str:
 
 def asked(params: Mapping[str, str]) -> DatasetQuery:
     """What the address asks for. Raises InvalidInput."""
-    order = address.choice(params, "order", ("rising", "falling"))
     return DatasetQuery(
         text=params.get("q", "").strip().casefold(),
         dag_id=params.get("dag_id", ""),
-        sort=address.choice(params, "sort", tuple(SORTS)) or "name",
-        falling=order == "falling",
+        sort=COLUMNS.asked(params),
     )
 
 
@@ -89,7 +84,7 @@ def chosen(rows: Sequence[DatasetRow], query: DatasetQuery) -> list[DatasetRow]:
     """The rows of the list."""
     found = [row for row in rows if _matches(row, query)]
     found.sort(key=SORTS["name"])
-    found.sort(key=SORTS[query.sort], reverse=query.falling)
+    found.sort(key=SORTS[query.sort.name], reverse=query.sort.falling)
     return found
 
 
@@ -98,11 +93,6 @@ def _matches(row: DatasetRow, query: DatasetQuery) -> bool:
         return False
     dags = {*row.consumers, *(dag_id for dag_id, _ in (*row.producers, *row.readers))}
     return not query.dag_id or query.dag_id in dags
-
-
-def columns(params: Mapping[str, str], query: DatasetQuery) -> list[Head]:
-    """The heads of the columns."""
-    return heads(COLUMNS, params, query.sort, query.falling, _FALLING_FIRST)
 
 
 def waiters(

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from asyncflow.core.sentence import told
 from asyncflow.errors import AsyncflowError, Conflict
 from asyncflow.web import address, done, named_pages, pool_view
 from asyncflow.web.admin_view import PLACES
@@ -20,6 +21,8 @@ from asyncflow.web.templating import dialog, fingerprint, fragment, language, pa
 #: task instances that a pool's page lists of each kind
 _LISTED = 50
 _TOPICS = {"pools": "1"}
+#: what the form of a new pool has in it
+_BLANK = {"name": "", "slots": "1", "description": "", "include_deferred": ""}
 
 
 async def index(request: Request) -> Response:
@@ -35,14 +38,14 @@ async def table(request: Request) -> Response:
 async def _list(request: Request) -> dict[str, Any]:
     params = named_pages.filters(request, "q", "sort")
     pools = await actions_of(request).list_pools()
-    lines = pool_view.lines(pools, params.get("q", ""), params.get("sort", "name"))
+    lines = pool_view.lines(pools, params.get("q", ""), pool_view.COLUMNS.asked(params))
     return {
         "section": "Pools",
         "places": PLACES,
         "at": "/pools",
         "topics": _TOPICS,
         "lines": lines,
-        "columns": pool_view.columns(params),
+        "columns": pool_view.COLUMNS.heads(params),
         "params": params,
         "query": address.query(params),
         "said": done.said(request.query_params, language(request)),
@@ -79,7 +82,7 @@ async def _pool(request: Request, name: str) -> dict[str, Any]:
 
 async def add_form(request: Request) -> Response:
     """For a new pool."""
-    return _form(request, {"name": request.query_params.get("name", ""), "slots": "1"}, is_new=True)
+    return _form(request, {**_BLANK, "name": request.query_params.get("name", "")}, is_new=True)
 
 
 async def edit_form(request: Request) -> Response:
@@ -116,7 +119,7 @@ async def _save(request: Request, *, is_new: bool) -> Response:
     async def act() -> str:
         fields = pool_view.entered(form)
         if is_new and any(pool["name"] == fields["name"] for pool in await actions.list_pools()):
-            raise Conflict(f"A pool with the name {fields['name']!r} exists already.")
+            raise Conflict("A pool with the name {name!r} exists already.", name=fields["name"])
         if not is_new:
             await actions.get_pool(fields["name"])
         await actions.set_pool(**fields)
@@ -125,7 +128,7 @@ async def _save(request: Request, *, is_new: bool) -> Response:
     try:
         return await once(request, form, act)
     except AsyncflowError as error:
-        return _form(request, dict(form), is_new=is_new, error=str(error), status=400)
+        return _form(request, {**_BLANK, **dict(form)}, is_new=is_new, error=told(error), status=400)
 
 
 ROUTES = (

@@ -8,19 +8,19 @@ from typing import Any
 
 from asyncflow.errors import InvalidInput
 from asyncflow.web import address
-from asyncflow.web.heads import Head
+from asyncflow.web.sorting import Column, Columns, Sort
 
 #: width of a bar in its own units
 WIDTH = 1000
-#: columns that sort the list: (key, label)
-COLUMNS = (
-    ("name", "Pool"),
-    ("slots", "Slots"),
-    ("running", "Running"),
-    ("queued", "Queued"),
-    ("deferred", "Deferred"),
-    ("open", "Open"),
-    ("scheduled", "Waiting"),
+COLUMNS = Columns(
+    Column("Pool", "name"),
+    Column("Slots", "slots", falling=True),
+    Column("Running", "running", falling=True),
+    Column("Queued", "queued", falling=True),
+    Column("Deferred", "deferred", falling=True),
+    Column("Open", "open", falling=True),
+    Column("Waiting", "scheduled", falling=True),
+    usual="name",
 )
 
 
@@ -52,13 +52,10 @@ class PoolLine:
     is_default: bool
 
 
-def lines(pools: Sequence[Mapping[str, Any]], text: str = "", sort: str = "name") -> list[PoolLine]:
-    """Those with `text` in name or description, sorted; `-` before a column: descending. Raises InvalidInput."""
+def lines(pools: Sequence[Mapping[str, Any]], text: str = "", sort: Sort = COLUMNS.usual) -> list[PoolLine]:
+    """Those with `text` in name or description, sorted."""
     found = [_line(pool) for pool in pools if text.lower() in f"{pool['name']} {pool['description']}".lower()]
-    column = sort.removeprefix("-")
-    if column not in {key for key, _ in COLUMNS}:
-        raise InvalidInput(f"sort={sort!r} in the address: accepted are {', '.join(key for key, _ in COLUMNS)}.")
-    return sorted(found, key=_order(column), reverse=sort.startswith("-"))
+    return sorted(found, key=_order(sort.name), reverse=sort.falling)
 
 
 def _order(column: str) -> Callable[[PoolLine], tuple[Any, str]]:
@@ -98,17 +95,6 @@ def bar(slots: int, used: Mapping[str, int], *, include_deferred: bool) -> tuple
             segments.append(Segment(state=state, slots=used[state], x=x, width=max(end - x, 1)))
             start += used[state]
     return tuple(segments)
-
-
-def columns(params: Mapping[str, str]) -> list[Head]:
-    """The heads of the list. Names sort upwards at first, numbers downwards."""
-    at = params.get("sort", "name")
-    found = []
-    for key, label in COLUMNS:
-        first, second = (key, f"-{key}") if key == "name" else (f"-{key}", key)
-        href = address.query(params, sort=second if at == first else first) or "?"
-        found.append(Head(key, label, href, at.lstrip("-") == key, at.startswith("-")))
-    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,7 +140,7 @@ def entered(form: Mapping[str, Any]) -> dict[str, Any]:
     try:
         slots = int(text)
     except ValueError:
-        raise InvalidInput(f"Slots: {text!r} is not a whole number.") from None
+        raise InvalidInput("Slots: {text!r} is not a whole number.", text=text) from None
     return {
         "name": str(form.get("name", "")).strip(),
         "slots": slots,

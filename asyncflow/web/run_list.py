@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from asyncflow.core.states import RunState, RunType
 from asyncflow.engine.pages import RunSearch
-from asyncflow.web import address, browse_view, done, views
+from asyncflow.web import address, browse_view, done, paging, views
 from asyncflow.web.ports import Actions, actions_of
 from asyncflow.web.templating import fingerprint, fragment, language, page
 
@@ -33,19 +33,19 @@ async def table(request: Request) -> Response:
 async def _list(request: Request) -> dict[str, Any]:
     actions = actions_of(request)
     params = address.fields(request.query_params)
-    offset = (address.number(params, "page", 1, least=1) - 1) * _LIMIT
+    offset = paging.offset(params, _LIMIT)
     asked, _ = await search(actions, params), language(request)
     runs = await actions.pages.runs(asked, limit=_LIMIT + 1, offset=offset)
     now = actions.pages.now()
     matching = offset + len(runs) if len(runs) <= _LIMIT else await actions.browse.count_runs(asked)
-    links = views.links(params, offset, _LIMIT, len(runs), matching, _)
+    pager = paging.numbered(params, offset, _LIMIT, len(runs), matching, _)
     filters = {name: text for name, text in params.items() if text and name not in ("page", *done.FIELDS)}
     shown = [(run, views.lasted(run.started_at, run.ended_at, now)) for run in runs[:_LIMIT]]
     return {
         "section": "Runs",
         "topics": {"runs": "1"},
         "runs": shown,
-        "links": links,
+        "pager": pager,
         "params": params,
         "states": _STATES,
         "types": _TYPES,
@@ -54,7 +54,7 @@ async def _list(request: Request) -> dict[str, Any]:
         "all_words": browse_view.all_runs_words(matching, _),
         **await done.told(request),
         "back": f"/runs{address.query(filters)}",
-        "fingerprint": fingerprint(shown, links),
+        "fingerprint": fingerprint(shown, pager),
     }
 
 

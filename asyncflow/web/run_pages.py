@@ -11,7 +11,7 @@ from starlette.routing import Route
 from asyncflow.core.models import DagRun
 from asyncflow.core.states import TaskState
 from asyncflow.engine.pages import RunPage
-from asyncflow.web import address, done, params_view, run_view, views
+from asyncflow.web import address, done, paging, params_view, run_view, views
 from asyncflow.web.ports import actions_of
 from asyncflow.web.security import checked_form
 from asyncflow.web.templating import dialog, fingerprint, fragment, language, page
@@ -37,7 +37,7 @@ async def instances(request: Request) -> Response:
 async def _run(request: Request) -> dict[str, Any]:
     actions, params, _ = actions_of(request), address.fields(request.query_params), language(request)
     state = address.choice(params, "state", tuple(state.value for state in TaskState)) or ""
-    offset = (address.number(params, "page", 1, least=1) - 1) * _LIMIT
+    offset = paging.offset(params, _LIMIT)
     text, task_id = params.get("task", "").strip(), params.get("task_id", "")
     found = await actions.pages.run(
         *_where(request), state=state, text=text, task_id=task_id, limit=_LIMIT, offset=offset
@@ -49,7 +49,7 @@ async def _run(request: Request) -> dict[str, Any]:
         **_frame(found.run, found),
         "lines": lines,
         "counts": run_view.counts(found, params),
-        "links": views.links(params, offset, _LIMIT, len(lines), found.matching, _),
+        "pager": paging.numbered(params, offset, _LIMIT, len(lines), found.matching, _),
         "params": params,
         "matching": found.matching,
         "is_group": task_id in found.spec.groups,

@@ -14,7 +14,7 @@ from asyncflow.core.models import TaskKey
 from asyncflow.core.states import TaskState
 from asyncflow.engine.pages import InstancePage
 from asyncflow.errors import NotFound
-from asyncflow.web import address, copies_view, instance_view, run_view, views
+from asyncflow.web import address, copies_view, instance_view, paging, run_view, views
 from asyncflow.web.ports import actions_of
 from asyncflow.web.templating import fingerprint, fragment, language, page
 
@@ -142,11 +142,10 @@ async def copies_table(request: Request) -> Response:
 async def _copies(request: Request) -> dict[str, Any]:
     actions, key, params = actions_of(request), key_of(request), address.fields(request.query_params)
     state = address.choice(params, "state", tuple(state.value for state in TaskState)) or ""
-    sort = address.choice(params, "sort", tuple(copies_view.SORTS)) or "index"
-    offset = (address.number(params, "page", 1, least=1) - 1) * _COPIES
+    sort, offset = copies_view.COLUMNS.asked(params), paging.offset(params, _COPIES)
     run, spec, _version = await actions.pages.run_alone(*key[:2])
     rows, now = await actions.instances.copies(key), actions.pages.now()
-    chosen = copies_view.chosen(rows, state, sort, "desc" in params, now)
+    chosen = copies_view.chosen(rows, state, sort, now)
     window = await actions.instances.some(key, [row.map_index for row in chosen[offset : offset + _COPIES]])
     lines = [run_view.line(row.ti, row.why, now) for row in window]
     path = address.task_path(*key[:3])
@@ -162,8 +161,8 @@ async def _copies(request: Request) -> dict[str, Any]:
         "total": len(rows),
         "counts": copies_view.counts(rows, params),
         "times": copies_view.times(rows),
-        "columns": copies_view.columns(params, sort),
-        "links": views.links(params, offset, _COPIES, len(lines), len(chosen), language(request)),
+        "columns": copies_view.COLUMNS.heads(params),
+        "pager": paging.numbered(params, offset, _COPIES, len(lines), len(chosen), language(request)),
         "query": address.query(params),
         "fingerprint": fingerprint(lines, [row[1] for row in rows]),
     }

@@ -9,9 +9,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from asyncflow.core.sentence import told
 from asyncflow.engine.named import exported, format_named, parse_named, variables_in
 from asyncflow.errors import AsyncflowError, InvalidInput
-from asyncflow.web import address, done, named_pages, variable_view, views
+from asyncflow.web import address, done, named_pages, paging, variable_view
 from asyncflow.web.admin_view import PLACES
 from asyncflow.web.named_pages import variable_path
 from asyncflow.web.once import new_key, once
@@ -37,9 +38,9 @@ async def table(request: Request) -> Response:
 
 async def _list(request: Request) -> dict[str, Any]:
     params, _ = named_pages.filters(request, "q", "page"), language(request)
-    offset = (address.number(params, "page", 1, least=1) - 1) * _LIMIT
+    offset = paging.offset(params, _LIMIT)
     found = await actions_of(request).find_variables(params.get("q", ""), _LIMIT, offset)
-    links = views.links(params, offset, _LIMIT, len(found["rows"]), found["count"], _)
+    pager = paging.numbered(params, offset, _LIMIT, len(found["rows"]), found["count"], _)
     return {
         "section": "Admin",
         "places": PLACES,
@@ -47,11 +48,11 @@ async def _list(request: Request) -> dict[str, Any]:
         "topics": _TOPICS,
         "rows": found["rows"],
         "environment": found["environment"],
-        "links": links,
+        "pager": pager,
         "params": params,
         "query": address.query(params),
         "said": done.said(request.query_params, _),
-        "fingerprint": fingerprint(found, links),
+        "fingerprint": fingerprint(found, pager),
     }
 
 
@@ -114,7 +115,7 @@ async def _save(request: Request, *, is_new: bool) -> Response:
         values = {**typed, "key": key, "check": form.get("check"), "secret": bool(form.get("secret"))}
         if values["secret"]:
             values["value"] = ""
-        return _form(request, values, is_new=is_new, error=str(error), status=400)
+        return _form(request, values, is_new=is_new, error=told(error), status=400)
 
 
 # ---- import and export ----------------------------------------------------------------------------------------------
@@ -152,7 +153,7 @@ async def preview(request: Request) -> Response:
         file, given = uploads.get(name)
         rows = await actions.preview_variables(given, on_conflict)
     except AsyncflowError as error:
-        return _import_page(request, error=str(error), on_conflict=on_conflict, status=400)
+        return _import_page(request, error=told(error), on_conflict=on_conflict, status=400)
     finally:
         await form.close()  # the file that came
     counts = variable_view.counts(rows)
@@ -165,11 +166,13 @@ async def _text(form: FormData) -> tuple[str, str]:
     if isinstance(file, UploadFile) and file.filename:
         data = await file.read(_LARGEST + 1)
         if len(data) > _LARGEST:
-            raise InvalidInput(f"{file.filename} is larger than {_LARGEST // 1024 // 1024} MB.")
+            raise InvalidInput(
+                "{filename} is larger than {most} MB.", filename=file.filename, most=_LARGEST // 1024 // 1024
+            )
         try:
             return file.filename, data.decode()
         except UnicodeDecodeError:
-            raise InvalidInput(f"{file.filename} is no text in UTF-8.") from None
+            raise InvalidInput("{filename} is no text in UTF-8.", filename=file.filename) from None
     pasted = variable_view.text_of(form.get("text", ""))
     if not pasted.strip():
         raise InvalidInput("Choose a file, or paste its text.")
@@ -190,7 +193,7 @@ async def import_them(request: Request) -> Response:
     try:
         return await once(request, form, act)
     except AsyncflowError as error:
-        return _import_page(request, error=str(error), on_conflict=on_conflict, status=400)
+        return _import_page(request, error=told(error), on_conflict=on_conflict, status=400)
 
 
 async def export(request: Request) -> Response:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from asyncflow.web import address, signs
-from asyncflow.web.i18n import Language
+from asyncflow.web import signs
 
 _ACTIVE_RUN = ("queued", "running")
 _ENDED = ("success", "failed", "skipped", "upstream_failed", "removed")
@@ -91,30 +90,6 @@ def duration_text(seconds: float | None) -> str:
 
 def _parse(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Links:
-    """Links to the pages before and after one, None where there is none."""
-
-    previous: str | None
-    next: str | None
-    words: str  #: what part is shown
-
-
-def links(params: Mapping[str, str], offset: int, limit: int, shown: int, count: int | None, _: Language) -> Links:
-    """Where the other pages of a list are. `count` None: not known, and `shown` is one more when there are more."""
-    number = offset // limit + 1
-    more = offset + shown < count if count is not None else shown > limit
-    last = offset + min(shown, limit)
-    words = _("{first} to {last}", first=f"{min(offset + 1, last):,}", last=f"{last:,}")
-    if count is not None:
-        words = _("{first} to {last} of {n}", first=f"{min(offset + 1, last):,}", last=f"{last:,}", n=f"{count:,}")
-    return Links(
-        previous=(address.query(params, page=number - 1 if number > 2 else None) or "?") if number > 1 else None,
-        next=address.query(params, page=number + 1) if more else None,
-        words=words,
-    )
 
 
 def lasted(start: datetime | None, end: datetime | None, now: datetime) -> float | None:

@@ -87,7 +87,7 @@ def test_a_foreign_host_name_is_refused(site: Site, host: str, status: int) -> N
         ("/nowhere", 404, "There is no such page"),
         ("/dags/etl/pause", 405, "takes no such request"),
         ("/?status=odd", 400, "accepted are all, active"),
-        ("/?sort=odd", 400, "accepted are name"),
+        ("/?sort=odd", 400, "accepted are paused, name"),
         ("/runs?state=odd", 400, "accepted are queued"),
         ("/runs?from=odd", 400, "odd"),
         (f"{RUN_PATH}/mark?state=odd", 400, "accepted are success"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from http import HTTPStatus
 from pathlib import Path
 
@@ -16,15 +17,12 @@ from asyncflow.core.states import RunState, RunType, TaskState
 from asyncflow.core.timetable import CronIntervalTimetable, describe
 from asyncflow.web import (
     backfill_view,
-    browse_view,
     connection_view,
-    copies_view,
     dag_list_view,
     dataset_view,
     dependency_view,
     done,
     named_pages,
-    pool_view,
     preferences,
     templating,
     variable_view,
@@ -42,28 +40,77 @@ def said() -> set[str]:
     found: set[str] = set()
     for path in [*ROOT.glob("templates/**/*.html"), *Path(templating.__file__).parent.glob("*.py")]:
         text = path.read_text()
-        for one in re.findall(rf"\b_\(\s*{_TEXT}", text):
+        for one in re.findall(rf"\b(?:_|Column)\(\s*{_TEXT}", text):
             found.add(ast.literal_eval(one))
         for one, many in re.findall(rf"\b_\.n\(\s*{_TEXT},\s*{_TEXT}", text):
             found |= {ast.literal_eval(one), ast.literal_eval(many)}
     return found
 
 
+def calls(*parts: str) -> list[tuple[str, ast.Call]]:
+    """Every call in the sources of these parts, with where it stands."""
+    return [call for part in parts for path in sorted((ROOT / "asyncflow").glob(part)) for call in calls_in(path)]
+
+
+@cache
+def calls_in(path: Path) -> list[tuple[str, ast.Call]]:
+    found = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+    return [(f"{path.relative_to(ROOT)}:{node.lineno}", node) for node in found]
+
+
+def called(call: ast.Call, *names: str) -> bool:
+    return isinstance(call.func, ast.Name) and call.func.id in names
+
+
+def text_of(call: ast.Call) -> str | None:
+    """The text that a call begins with, None for one that is only known when it runs."""
+    first = call.args[0] if call.args else None
+    return first.value if isinstance(first, ast.Constant) and isinstance(first.value, str) else None
+
+
+#: who may be asked to say something anew
+SPEAKERS = ("core/*.py", "engine/*.py", "executors/*.py", "web/*.py", "errors.py")
+#: refusals that a page may show; those of DAG files and of the start of a server never come from within a page
+REFUSALS = ("InvalidInput", "Conflict", "NotFound", "ChildFailed")
+#: begins before there are pages
+NO_PAGES_YET = "asyncflow/engine/serve.py"
+
+
 def sentences() -> set[str]:
     """Every sentence that the engine can be asked to say anew."""
-    texts = [path.read_text() for path in (ROOT / "asyncflow" / "core").glob("*.py")]
     spans = {text for texts in SPANS.values() for text in texts}
-    return spans | {ast.literal_eval(one) for text in texts for one in re.findall(rf"\bSentence\(\s*{_TEXT}", text)}
+    found = {text_of(call) for where, call in calls(*SPEAKERS) if called(call, "Sentence")}
+    return spans | {text for text in found if text}
+
+
+def refusals() -> set[str]:
+    """Every text of a refusal."""
+    found = {text_of(call) for where, call in calls(*SPEAKERS) if called(call, *REFUSALS) and NO_PAGES_YET not in where}
+    bases = {text_of(call) for _, call in calls("errors.py") if ast.unparse(call.func) == "super().__init__"}
+    return {text for text in found | bases if text}
+
+
+def test_a_refusal_is_a_text_with_blanks_and_not_one_that_was_filled_in_before() -> None:
+    """Else no other language could say it. A text that is a sentence already goes through as it is."""
+    made = [(where, call) for where, call in calls(*SPEAKERS[:-1]) if called(call, *REFUSALS)]
+    filled = [where for where, call in made if call.args and isinstance(call.args[0], ast.JoinedStr | ast.BinOp)]
+    assert len(made) > 100
+    assert [where for where in filled if NO_PAGES_YET not in where] == []
+
+
+def test_pages_ask_errors_for_what_they_are_made_of() -> None:
+    """`str(error)` is the English text only; `told(error)` can be said anew."""
+    texts = [where for where, call in calls("web/*.py") if called(call, "str") and ast.unparse(call) == "str(error)"]
+    assert texts == []
 
 
 def named() -> set[str]:
     """Texts that reach the language by a name: states, columns, choices."""
     states = {str(state).replace("_", " ") for state in (*TaskState, *RunState, *RunType) if state != "none"}
-    columns = {label for label, _ in dag_list_view.COLUMNS} | set(dag_list_view.TABS.values())
-    columns |= {label for label, _ in dataset_view.COLUMNS} | {*dataset_view.TABS, *dependency_view.KINDS.values()}
+    columns = set(dag_list_view.TABS.values())
+    columns |= {*dataset_view.TABS, *dependency_view.KINDS.values()}
     states |= backfill_view.LOOKS.keys()
-    columns |= {label for label, _ in (*browse_view.COLUMNS, *copies_view.COLUMNS)}
-    columns |= {label for _, label in pool_view.COLUMNS} | {*connection_view.FIELDS.values()}
+    columns |= {*connection_view.FIELDS.values()}
     columns |= {*variable_view.ON_CONFLICT.values(), "Installed", "Package is not installed"}
     columns |= {*done.NAMED.values(), *(text for texts in done.COUNTED.values() for text in texts)}
     columns |= {kind.label for kind in named_pages.KINDS.values()}
@@ -74,7 +121,7 @@ def named() -> set[str]:
 @pytest.mark.parametrize("code", [code for code in LANGUAGES if code != "en"])
 def test_every_text_is_translated_with_the_same_blanks(code: str) -> None:
     known = words(code)
-    assert sorted((said() | named() | sentences()) - known.keys()) == []
+    assert sorted((said() | named() | sentences() | refusals()) - known.keys()) == []
     blanks = re.compile(r"\{\w+(?:!r)?\}")
     wrong = {text for text, there in known.items() if set(blanks.findall(text)) != set(blanks.findall(there))}
     assert wrong == set()
@@ -92,7 +139,7 @@ def written() -> set[str]:
 
 @pytest.mark.parametrize("code", [code for code in LANGUAGES if code != "en"])
 def test_no_text_is_translated_that_nobody_says(code: str) -> None:
-    assert sorted(words(code).keys() - said() - named() - sentences() - written()) == []
+    assert sorted(words(code).keys() - said() - named() - sentences() - refusals() - written()) == []
 
 
 @pytest.mark.parametrize(

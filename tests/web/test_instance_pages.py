@@ -85,7 +85,7 @@ def test_the_copies_of_a_mapped_task(empty: Site) -> None:
     assert text.count('<tr id="ti-') == 100
     assert "1 to 100 of 250" in text
     assert "83 failed" in text
-    failed = empty.text(f"{EXTRACT}/copies?state=failed&sort=index&desc=1")
+    failed = empty.text(f"{EXTRACT}/copies?state=failed&sort=-index")
     assert failed.count('<tr id="ti-') == 83
     assert failed.index("extract[247]") < failed.index("extract[1]")
     assert "No task instance matches." in empty.text(f"{EXTRACT}/copies?state=running")
