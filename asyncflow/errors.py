@@ -8,6 +8,8 @@
     ├── NotFound (LookupError)          a dag, run, task instance, pool, ... that is not there; offers near names
     ├── Conflict                        the thing exists already, or is in a state that forbids the action
     ├── InvalidInput (ValueError)       a value a person gave is wrong: says which, and what is accepted
+    │   ├── NotAccepted                 it is none of the few that there are
+    │   └── InvalidFields               several values of a form: says for each field what is wrong
     ├── HomeLocked                      another server owns this home directory
     ├── ServerUnreachable               the running server does not answer
     ├── StaleWrite (Conflict)           a write believed a row in another state than it is
@@ -21,10 +23,21 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
+
+from asyncflow.core.sentence import Sentence
 
 
 class AsyncflowError(Exception):
-    """Base of every error that asyncflow raises on purpose; the text is a sentence for the user."""
+    """Base of every error that asyncflow raises on purpose: `Conflict("{n} are taken already.", n=3)`.
+
+    The first argument is a Sentence, so that a page can say it in the language of its reader (`core.sentence.told`).
+    """
+
+    def __init__(self, *args: Any, **values: Any) -> None:
+        if args and type(args[0]) is str:
+            args = (Sentence(args[0], **values), *args[1:])
+        super().__init__(*args)
 
 
 class InvalidDag(AsyncflowError):
@@ -47,14 +60,16 @@ class InvalidTimetable(InvalidDag, ValueError):
 
 
 class NotFound(AsyncflowError, LookupError):
-    """Something that was asked for by name does not exist."""
+    """Something that was asked for by name does not exist; `kind` is what stands before the name in "There is no"."""
 
     def __init__(self, kind: str, name: str, known: Iterable[str] = ()) -> None:
         self.kind = kind
         self.name = name
         self.near = difflib.get_close_matches(name, list(known), n=3)
-        hint = f" Did you mean {', '.join(repr(n) for n in self.near)}?" if self.near else ""
-        super().__init__(f"There is no {kind} {name!r}.{hint}")
+        said = kind if isinstance(kind, Sentence) else Sentence(kind)
+        absence = Sentence("There is no {kind} {name!r}.", kind=said, name=name)
+        near = tuple(map(repr, self.near))
+        super().__init__(Sentence("{absence} Did you mean {near}?", absence=absence, near=near) if near else absence)
 
 
 class Conflict(AsyncflowError):
@@ -63,6 +78,22 @@ class Conflict(AsyncflowError):
 
 class InvalidInput(AsyncflowError, ValueError):
     """A value that a person gave is not acceptable."""
+
+
+class NotAccepted(InvalidInput):
+    """A field that takes a few values was given another one."""
+
+    def __init__(self, field: str, value: object, accepted: Iterable[str]) -> None:
+        row = tuple(map(str, accepted))
+        super().__init__("{field}={value!r}: accepted are {row}.", field=field, value=value, row=row)
+
+
+class InvalidFields(InvalidInput):
+    """Values of a form are not acceptable: `problems` says for each field why; the text is the first of them."""
+
+    def __init__(self, first: str, problems: dict[str, str]) -> None:
+        super().__init__(first)
+        self.problems = problems
 
 
 class HomeLocked(AsyncflowError):

@@ -52,13 +52,15 @@ def question_of(ti: TaskInstance) -> Question | None:
 def check(question: Question, chosen: Sequence[str], values: Mapping[str, Any]) -> None:
     """Raise InvalidInput if these options and values are no answer."""
     if unknown := [name for name in chosen if name not in question.options]:
-        raise InvalidInput(f"{unknown[0]!r} is no option: accepted are {', '.join(question.options)}.")
+        raise InvalidInput(
+            "{name!r} is no option: accepted are {accepted}.", name=unknown[0], accepted=tuple(question.options)
+        )
     if not chosen:
-        raise InvalidInput(f"Choose one of {', '.join(question.options)}.")
+        raise InvalidInput("Choose one of {names}.", names=tuple(question.options))
     if len(chosen) > 1 and not question.multiple:
-        raise InvalidInput(f"One option can be chosen, not {len(chosen)}.")
+        raise InvalidInput("One option can be chosen, not {n}.", n=len(chosen))
     if extra := [name for name in values if name not in question.params]:
-        raise InvalidInput(f"The task does not ask for {extra[0]!r}.")
+        raise InvalidInput("The task does not ask for {name!r}.", name=extra[0])
 
 
 def answer(
@@ -68,7 +70,7 @@ def answer(
     found = machine.find(key)
     question = question_of(found[1]) if found else None
     if found is None or question is None:
-        raise Conflict(f"The task {key.task_id!r} does not wait for an answer now.")
+        raise Conflict("The task {task!r} does not wait for an answer now.", task=key.task_id)
     check(question, chosen, values)
     ti = found[1]
     given = {"chosen_options": list(chosen), "params_input": {**_defaults(question), **values}}

@@ -24,6 +24,7 @@ from asyncflow.core.live import LiveDag, LiveRun, Orders
 from asyncflow.core.machine import Machine
 from asyncflow.core.models import Backfill, BackfillDate, BackfillOptions, DagRun, TaskKey
 from asyncflow.core.past import run_before
+from asyncflow.core.sentence import Sentence, told
 from asyncflow.core.states import FINISHED, BackfillState, Event, Reprocess, RunState, RunType, TaskState
 from asyncflow.core.timetable import run_id
 from asyncflow.errors import InvalidInput
@@ -93,10 +94,12 @@ def chosen_tasks(graph: DagGraph, regex: str, *, upstream: bool) -> tuple[str, .
     try:
         pattern = re.compile(regex)
     except re.error as error:
-        raise InvalidInput(f"task_regex={regex!r} is not a regular expression: {error}.") from None
+        raise InvalidInput(
+            "task_regex={regex!r} is not a regular expression: {error}.", regex=regex, error=told(error)
+        ) from None
     matched = [task_id for task_id in graph.tasks if pattern.search(task_id)]
     if not matched:
-        raise InvalidInput(f"No task of the DAG matches {regex!r}.")
+        raise InvalidInput("No task of the DAG matches {regex!r}.", regex=regex)
     found = set(matched) | (closure(matched, graph.upstream) if upstream else set())
     for task_id in matched:
         setups = graph.relevant_setups(task_id)
@@ -119,7 +122,9 @@ def plan(
     """
     past = [task_id for task_id, task in dag.graph.tasks.items() if task.depends_on_past]
     if options.run_backwards and past:
-        raise InvalidInput(f"A backfill cannot go backwards over tasks that depend on the past: {', '.join(past)}.")
+        raise InvalidInput(
+            "A backfill cannot go backwards over tasks that depend on the past: {names}.", names=tuple(past)
+        )
     tasks = tuple(dag.graph.tasks) if options.tasks is None else options.tasks
     ordered = tuple(reversed(dates)) if options.run_backwards else tuple(dates)
     existing = {live.run.logical_date: live.run for live in dag.runs.values() if live.run.logical_date is not None}
@@ -136,14 +141,17 @@ def plan(
         return plan._replace(refused=_NO_DATES)
     running = [live.run.run_id for live in inside if _is_running(live)]
     if running:
-        names = ", ".join(running[:3])
         return plan._replace(
-            refused=f"Runs in this range are running now ({names}): wait for them or choose other dates."
+            refused=Sentence(
+                "Runs in this range are running now ({names}): wait for them or choose other dates.",
+                names=tuple(running[:3]),
+            )
         )
     return plan._replace(refused=_busy(doing.machine, dag, ordered))
 
 
-_NO_DATES = "The schedule has no run between these dates."
+_NO_DATES = Sentence("The schedule has no run between these dates.")
+_ALL_THERE = Sentence("All runs between these dates are there already, and none of them is to run again.")
 
 
 def _plan_again(doing: Doing, dag: LiveDag, plan: Plan, again: frozenset[RunState]) -> Plan:
@@ -156,7 +164,7 @@ def _plan_again(doing: Doing, dag: LiveDag, plan: Plan, again: frozenset[RunStat
     taken = {d.logical_date: there[d.logical_date] for d in dates if d.logical_date in there}
     refused = _busy(doing.machine, dag, dates)
     if not dates:
-        refused = "All runs between these dates are there already, and none of them is to run again."
+        refused = _ALL_THERE
     if not plan.dates:
         refused = _NO_DATES
     cleared = []
@@ -168,7 +176,9 @@ def _plan_again(doing: Doing, dag: LiveDag, plan: Plan, again: frozenset[RunStat
 def _busy(machine: Machine, dag: LiveDag, dates: Sequence[BackfillDate]) -> str:
     """Why another backfill is in the way; "" if none is."""
     busy = [fill.row.backfill_id for fill in machine.backfills.values() if _overlap(fill, dag, dates)]
-    return f"Backfill {busy[0]} is about some of these dates, too: wait for it or cancel it." if busy else ""
+    if not busy:
+        return ""
+    return Sentence("Backfill {n} is about some of these dates, too: wait for it or cancel it.", n=busy[0])
 
 
 def _in_range(live: LiveRun, options: BackfillOptions) -> bool:

@@ -11,6 +11,8 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 import msgspec
 
+from asyncflow.core.sentence import Sentence
+
 #: the query parameter that holds an extra which is no flat dict of texts
 EXTRA_KEY = "__extra__"
 
@@ -29,7 +31,7 @@ def from_uri(uri: str) -> dict[str, Any]:
     if "://" in rest:
         protocol, _, rest = rest.partition("://")
         if "://" in rest or "@" in protocol or ":" in protocol:
-            raise ValueError("this uri is not valid (too many '://')")
+            raise ValueError(Sentence("this uri is not valid (too many '://')"))
     parts = urlsplit(f"//{rest}")
     host = unquote(parts.hostname or "")
     fields = {
@@ -58,7 +60,9 @@ def from_json(value: str | Mapping[str, Any]) -> dict[str, Any]:
         if field == "conn_id" or given is None:
             continue
         if field not in FIELDS:
-            raise ValueError(f"there is no field {name!r}; a connection has {', '.join(FIELDS)}")
+            raise ValueError(
+                Sentence("there is no field {name!r}; a connection has {fields}", name=name, fields=FIELDS)
+            )
         fields[field] = given
     extra = fields.get("extra")
     if extra is not None and not isinstance(extra, str):
@@ -121,7 +125,7 @@ def to_json(value: Any) -> str:
     try:
         text = msgspec.json.encode(value)
     except TypeError as error:
-        raise ValueError(f"extra is not JSON: {error}") from None
+        raise ValueError(Sentence("extra is not JSON: {error}", error=str(error))) from None
     return msgspec.json.format(text, indent=0).decode()
 
 
@@ -130,9 +134,9 @@ def _decoded(value: str | Mapping[str, Any]) -> Mapping[str, Any]:
         try:
             value = msgspec.json.decode(value)
         except msgspec.DecodeError as error:
-            raise ValueError(f"the text is not JSON: {error}") from None
+            raise ValueError(Sentence("the text is not JSON: {error}", error=str(error))) from None
     if not isinstance(value, Mapping):
-        raise ValueError("the JSON must be an object")
+        raise ValueError(Sentence("the JSON must be an object"))
     return value
 
 
@@ -142,4 +146,4 @@ def _port(port: Any) -> int | None:
     try:
         return int(port)
     except (TypeError, ValueError):
-        raise ValueError(f"port={port!r} is not a whole number") from None
+        raise ValueError(Sentence("port={port!r} is not a whole number", port=port)) from None

@@ -5,7 +5,6 @@ from __future__ import annotations
 from asyncflow.core.clearing import Doing
 from asyncflow.core.commands import DeleteRun
 from asyncflow.core.live import LiveRun
-from asyncflow.core.sentence import Sentence
 from asyncflow.core.states import RunState, TaskState
 from asyncflow.errors import Conflict
 
@@ -21,17 +20,11 @@ def remove_run(doing: Doing, live: LiveRun) -> None:
     run = live.run
     names = {"run": repr(run.run_id), "dag": repr(run.dag_id)}
     if run.state is RunState.RUNNING:
-        raise Conflict(
-            Sentence("Run {run} of DAG {dag} is running, so it cannot be deleted; mark it failed first.", **names)
-        )
+        raise Conflict("Run {run} of DAG {dag} is running, so it cannot be deleted; mark it failed first.", **names)
     if live.orders is not None and not live.is_finished:
-        raise Conflict(
-            Sentence("Run {run} of DAG {dag} belongs to a backfill that is under way; cancel that first.", **names)
-        )
+        raise Conflict("Run {run} of DAG {dag} belongs to a backfill that is under way; cancel that first.", **names)
     if any(ti.state in _AT_WORK for ti in live.instances()):
-        raise Conflict(
-            Sentence("Run {run} of DAG {dag} has task instances that are at work; mark them failed first.", **names)
-        )
+        raise Conflict("Run {run} of DAG {dag} has task instances that are at work; mark them failed first.", **names)
     if doing.dry_run:
         return
     machine = doing.machine

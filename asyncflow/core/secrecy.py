@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from asyncflow.core.sentence import Sentence
+
 #: a name that contains one of these holds a secret (Airflow's list)
 SENSITIVE_NAMES = (
     "access_token",
@@ -41,7 +43,9 @@ def restore(value: Any, stored: Any, name: str = "") -> Any:
     """
     if value == MASK and is_sensitive(name):
         if not stored:
-            raise ValueError(f"{name!r} reads {MASK}, and nothing is stored in its place: write its value")
+            raise ValueError(
+                Sentence("{name!r} reads ***, and nothing is stored in its place: write its value", name=name)
+            )
         return stored
     if isinstance(value, dict):
         there = stored if isinstance(stored, dict) else {}

@@ -9,13 +9,15 @@ class Sentence(str):
     """A text made of a template and values, of which both are kept: `Sentence("It waits for {what}.", what="rain")`.
 
     As a text it is the English one. A value may be a sentence, a state, or a tuple of values, which stand in a row.
+    A template without values is taken as it is: braces in it are braces.
     """
 
     template: str
     values: dict[str, Any]
 
     def __new__(cls, template: str, /, **values: Any) -> Sentence:
-        made = super().__new__(cls, template.format_map({name: in_a_row(value) for name, value in values.items()}))
+        blanks = {name: in_a_row(value) for name, value in values.items()}
+        made = super().__new__(cls, template.format_map(blanks) if values else template)
         made.template, made.values = template, values
         return made
 
@@ -25,6 +27,12 @@ def begun(sentence: Sentence) -> Sentence:
     made = str.__new__(Sentence, sentence[:1].upper() + sentence[1:])
     made.template, made.values = sentence.template, sentence.values
     return made
+
+
+def told(error: BaseException) -> str:
+    """The text of an error: as it was made, if that is a sentence, so that it can be said in another language."""
+    first = error.args[0] if error.args else None
+    return first if isinstance(first, Sentence) else str(error)
 
 
 def in_a_row(value: Any) -> Any:

@@ -18,6 +18,7 @@ from asyncflow.core.models import (
     TaskInstance,
     TaskKey,
 )
+from asyncflow.core.sentence import Sentence
 from asyncflow.core.sight import Sight
 from asyncflow.core.states import RunState, TaskState
 from asyncflow.errors import NotFound
@@ -123,7 +124,7 @@ class Wishes(Sight):
         """Set a run to success, failed or queued. Raises NotFound if it is not in memory."""
         live = self._dag(dag_id).runs.get(run_id)
         if live is None:
-            raise NotFound(f"run of DAG {dag_id!r} named", run_id, self._dag(dag_id).runs)
+            raise NotFound(Sentence("run of DAG {dag!r} named", dag=dag_id), run_id, self._dag(dag_id).runs)
         return clearing.set_run_state(self._doing(now, actor, dry_run), live, state)
 
     def remove_run(
@@ -132,14 +133,20 @@ class Wishes(Sight):
         """Delete a run in memory. Raises NotFound, and Conflict for one that is at work, also with `dry_run`."""
         live = self._machine.find_run((dag_id, run_id))
         if live is None:
-            raise NotFound(f"run of DAG {dag_id!r} named", run_id)
+            raise NotFound(Sentence("run of DAG {dag!r} named", dag=dag_id), run_id)
         removal.remove_run(self._doing(now, actor, dry_run), live)
 
     def put_back(
-        self, runs: Iterable[DagRun], tis: Iterable[TaskInstance], *, now: datetime, actor: str = "user"
-    ) -> list[TaskKey]:
-        """Undo: make instances and runs in memory what these copies from before say, where nothing started since."""
-        return amend.put_back(self._machine, runs, tis, now, actor)
+        self, run: DagRun, tis: Iterable[TaskInstance], *, now: datetime, actor: str = "user"
+    ) -> amend.PutBack:
+        """Undo: make a run and its instances what these copies from before say, where nothing started since.
+
+        A run that is not in memory is left alone.
+        """
+        live = self._machine.find_run((run.dag_id, run.run_id))
+        if live is None:
+            return amend.PutBack([], [], {})
+        return amend.put_back(self._machine, live, run, tis, now, actor)
 
     def set_note(
         self,
@@ -155,10 +162,12 @@ class Wishes(Sight):
         """Write a note on a run in memory, or on one of its instances. Raises NotFound."""
         live = self._machine.find_run((dag_id, run_id))
         if live is None:
-            raise NotFound(f"run of DAG {dag_id!r} named", run_id)
+            raise NotFound(Sentence("run of DAG {dag!r} named", dag=dag_id), run_id)
         ti = live.get(task_id, map_index) if task_id is not None else None
         if task_id is not None and ti is None:
-            raise NotFound(f"task instance in run {run_id!r} of DAG {dag_id!r} named", task_id)
+            raise NotFound(
+                Sentence("task instance in run {run!r} of DAG {dag!r} named", run=run_id, dag=dag_id), task_id
+            )
         amend.set_note(self._machine, live, ti, note, now, actor)
 
     def answer(

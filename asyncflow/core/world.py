@@ -239,7 +239,9 @@ class World(Wishes):
         for live in dag.runs.values():
             if live.run.run_id == run_id or (logical_date is not None and live.run.logical_date == logical_date):
                 raise Conflict(
-                    f"DAG {dag_id!r} already has the run {live.run.run_id!r} with this run id or logical date."
+                    "DAG {dag!r} already has the run {run!r} with this run id or logical date.",
+                    dag=dag_id,
+                    run=live.run.run_id,
                 )
         run = DagRun(
             dag_id=dag_id,

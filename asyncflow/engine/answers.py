@@ -8,6 +8,7 @@ from typing import Any
 
 from asyncflow.core import asking
 from asyncflow.core.models import TaskKey
+from asyncflow.core.sentence import Sentence
 from asyncflow.core.world import World
 from asyncflow.engine.audit import actor
 from asyncflow.engine.params import check_value
@@ -49,10 +50,10 @@ class AnswerActions:
         ti = self._scheduler.world.task_instance(key)
         question = asking.question_of(ti) if ti else None
         if question is None:
-            raise Conflict(f"The task {task_id!r} does not wait for an answer now.")
+            raise Conflict("The task {task!r} does not wait for an answer now.", task=task_id)
         for name, param in question.params.items():
             if param.schema:
-                check_value(f"Task {task_id!r}", name, values.get(name, param.value), param.schema)
+                check_value(Sentence("Task {task!r}", task=task_id), name, values.get(name, param.value), param.schema)
 
         def decide(world: World, now: datetime) -> None:
             world.answer(key, options, values, now=now, actor=by)

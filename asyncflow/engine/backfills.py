@@ -23,7 +23,7 @@ from asyncflow.engine.jsonable import iso, struct_dict
 from asyncflow.engine.launcher import Launcher
 from asyncflow.engine.moments import moment
 from asyncflow.engine.scheduler import Scheduler
-from asyncflow.errors import Conflict, InvalidInput, NotFound
+from asyncflow.errors import Conflict, InvalidInput, NotAccepted, NotFound
 from asyncflow.store.database import Store, StoredDag
 from asyncflow.store.runs import LoadedRun
 
@@ -51,7 +51,7 @@ def scheduled_dates(spec: DagSpec, start: datetime, end: datetime, most: int = M
             return found  # a continuous schedule has no ticks to go on to
         found.append(BackfillDate(info.logical_date, info.data_interval.start, info.data_interval.end))
         if len(found) > most:
-            raise InvalidInput(f"There are more than {most} runs between these dates: choose fewer.")
+            raise InvalidInput("There are more than {most} runs between these dates: choose fewer.", most=most)
         last = info.data_interval
         if not isinstance(inner, ContinuousTimetable):
             earliest = None  # every later one is: looking for the first tick again costs as much as the next run
@@ -66,10 +66,10 @@ def options_of(given: Mapping[str, Any]) -> BackfillOptions:
     assert first is not None
     assert last is not None
     if first > last:
-        raise InvalidInput(f"The start date {iso(first)} is after the end date {iso(last)}.")
+        raise InvalidInput("The start date {first} is after the end date {last}.", first=iso(first), last=iso(last))
     limit = given.get("max_active_runs")
     if limit is not None and limit < 1:
-        raise InvalidInput(f"max_active_runs={limit}: at least one run must be able to run.")
+        raise InvalidInput("max_active_runs={limit}: at least one run must be able to run.", limit=limit)
     return BackfillOptions(
         start=first,
         end=last,
@@ -91,7 +91,7 @@ def _reprocess(text: str | None) -> Reprocess | None:
     try:
         return Reprocess(text) if text else None
     except ValueError:
-        raise InvalidInput(f"reprocess={text!r}: accepted are {', '.join(Reprocess)}.") from None
+        raise NotAccepted("reprocess", text, Reprocess) from None
 
 
 class BackfillActions:
@@ -123,7 +123,7 @@ class BackfillActions:
         """
         unknown = sorted(how.keys() - _OPTIONS)
         if unknown:
-            raise InvalidInput(f"backfill_dag: no such option: {', '.join(unknown)}.")
+            raise InvalidInput("backfill_dag: no such option: {names}.", names=tuple(unknown))
         dag = await self._backfillable(dag_id)
         options = options_of({"start_date": start_date, "end_date": end_date, **how})
         dates = await self._dates(dag, options, min(most, MAX_DATES))
@@ -164,7 +164,7 @@ class BackfillActions:
         if dag is None:
             raise NotFound("DAG", dag_id, [d.spec.dag_id for d in await self._store.load_dags()])
         if not dag.active:
-            raise Conflict(f"DAG {dag_id!r} is not in the DAG folder any more, so it cannot run.")
+            raise Conflict("DAG {dag!r} is not in the DAG folder any more, so it cannot run.", dag=dag_id)
         await self._files.ready(dag_id)
         return dag
 
@@ -178,7 +178,7 @@ class BackfillActions:
         """The dates of a schedule that only the DAG's own code knows."""
         owner = self._files.owner(dag_id)
         if owner is None:
-            raise Conflict(f"The file of DAG {dag_id!r} is not loaded yet, and only it knows the schedule.")
+            raise Conflict("The file of DAG {dag!r} is not loaded yet, and only it knows the schedule.", dag=dag_id)
         found: list[BackfillDate] = []
         while len(found) <= most:
             question = AskTimetable(
@@ -241,7 +241,7 @@ class BackfillActions:
         row = await self._stored_backfill(backfill_id)
         done = await self._scheduler.do(lambda world, now: world.cancel_backfill(backfill_id, now=now, actor=actor))
         if not done:
-            raise Conflict(f"Backfill {backfill_id} has ended already ({row.state.value}).")
+            raise Conflict("Backfill {n} has ended already ({state}).", n=backfill_id, state=row.state)
         return _backfill_dict(await self._stored_backfill(backfill_id))
 
     async def pause_backfill(self, backfill_id: int, actor: str = "user") -> dict[str, Any]:
@@ -257,7 +257,11 @@ class BackfillActions:
         if not await self._scheduler.do(
             lambda world, now: world.pause_backfill(backfill_id, paused, now=now, actor=actor)
         ):
-            raise Conflict(f"Backfill {backfill_id} makes no further runs ({row.state.value}).")
+            raise Conflict(
+                "Backfill {n} makes no further runs ({state}).",
+                backfill_id=backfill_id,
+                state=row.state,
+            )
         return _backfill_dict(await self._stored_backfill(backfill_id))
 
 

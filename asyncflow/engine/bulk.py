@@ -14,13 +14,13 @@ from typing import Any, NamedTuple
 import anyio
 
 from asyncflow.core.models import TaskKey
-from asyncflow.core.sentence import Sentence
+from asyncflow.core.sentence import Sentence, told
 from asyncflow.core.states import FINISHED_RUN, RunState, TaskState
 from asyncflow.core.world import World
 from asyncflow.engine.audit import actor
 from asyncflow.engine.lookup import Lookup
 from asyncflow.engine.scheduler import Scheduler
-from asyncflow.errors import AsyncflowError, InvalidInput
+from asyncflow.errors import AsyncflowError, NotAccepted
 
 #: what can be done to task instances, and to runs
 TASK_ACTIONS = ("clear", "success", "failed", "skipped", "cancel")
@@ -137,7 +137,7 @@ class BulkActions(Lookup):
 
 def _check(action: str, accepted: Sequence[str]) -> None:
     if action not in accepted:
-        raise InvalidInput(f"action={action!r}: accepted are {', '.join(accepted)}.")
+        raise NotAccepted("action", action, accepted)
 
 
 def batches(groups: Mapping[RunName, Instances]) -> Iterator[list[tuple[RunName, Instances]]]:
@@ -169,7 +169,7 @@ def _each(
         try:
             change(world, now, name, instances, outcome)
         except AsyncflowError as error:
-            outcome.refused[error.args[0]] = None  # as it is: it may be known in other languages
+            outcome.refused[told(error)] = None
 
 
 def _change_tasks(

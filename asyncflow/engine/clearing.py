@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from asyncflow.core.models import DagRun, TaskInstance, TaskKey
+from asyncflow.core.sentence import Sentence, told
 from asyncflow.core.specs import DagSpec, MarkerSpec
 from asyncflow.core.states import RunState, TaskState
 from asyncflow.core.world import World
@@ -16,7 +17,7 @@ from asyncflow.engine.audit import actor
 from asyncflow.engine.lookup import Lookup
 from asyncflow.engine.moments import moment
 from asyncflow.engine.scheduler import Scheduler
-from asyncflow.errors import InvalidInput, NotFound
+from asyncflow.errors import InvalidInput, NotAccepted, NotFound
 
 
 class Clearing(NamedTuple):
@@ -118,8 +119,11 @@ class ClearingActions(Lookup):
                 depth_allowed = depth_allowed or marker.recursion_depth
                 if depth > depth_allowed:
                     raise InvalidInput(
-                        f"The ExternalTaskMarkers lead through more than {depth_allowed} DAGs (recursion_depth of the "
-                        f"first one), last through {key.dag_id}.{key.task_id}. They may go round in a circle."
+                        "The ExternalTaskMarkers lead through more than {depth_allowed} DAGs (recursion_depth of "
+                        "the first one), last through {dag}.{task}. They may go round in a circle.",
+                        depth_allowed=depth_allowed,
+                        dag=key.dag_id,
+                        task=key.task_id,
                     )
                 beyond = await self._beyond(key, marker)
                 if beyond is None:
@@ -168,7 +172,7 @@ class ClearingActions(Lookup):
         chosen = _chosen_tasks(dag.spec, [task_id], None)
         accepted = (TaskState.SUCCESS, TaskState.FAILED, TaskState.SKIPPED)
         if state not in accepted:
-            raise InvalidInput(f"state={state!r}: accepted are {', '.join(accepted)}.")
+            raise NotAccepted("state", state, accepted)
         runs = await self._scope(dag_id, run_id, None, None, past=past, future=future)
         person = actor()
 
@@ -192,7 +196,7 @@ class ClearingActions(Lookup):
         """Set the state of a run: success or failed (ends what runs), queued (looks at it again)."""
         accepted = (RunState.SUCCESS, RunState.FAILED, RunState.QUEUED)
         if state not in accepted:
-            raise InvalidInput(f"state={state!r}: accepted are {', '.join(accepted)}.")
+            raise NotAccepted("state", state, accepted)
         await self._scope(dag_id, run_id, None, None, past=False, future=False)
         person = actor()
 
@@ -235,7 +239,9 @@ def _chosen_tasks(spec: DagSpec, task_ids: Sequence[str] | None, regex: str | No
         try:
             pattern = re.compile(regex)
         except re.error as error:
-            raise InvalidInput(f"task_regex={regex!r} is not a regular expression: {error}.") from None
+            raise InvalidInput(
+                "task_regex={regex!r} is not a regular expression: {error}.", regex=regex, error=told(error)
+            ) from None
         return [task_id for task_id in spec.tasks if pattern.search(task_id)]
     if task_ids is None:
         return list(spec.tasks)
@@ -243,7 +249,7 @@ def _chosen_tasks(spec: DagSpec, task_ids: Sequence[str] | None, regex: str | No
     for name in task_ids:
         members = {i for i, t in spec.tasks.items() if i == name or _in_group(spec, t.group_id, name)}
         if not members:
-            raise NotFound(f"task of DAG {spec.dag_id!r} named", name, [*spec.tasks, *spec.groups])
+            raise NotFound(Sentence("task of DAG {dag!r} named", dag=spec.dag_id), name, [*spec.tasks, *spec.groups])
         chosen |= members
     return [task_id for task_id in spec.tasks if task_id in chosen]
 

@@ -14,6 +14,7 @@ from asyncflow.config import names_in_environment, secret_from_environment
 from asyncflow.core import connections as data
 from asyncflow.core.connection_types import KNOWN, ConnectionType, package_of
 from asyncflow.core.secrecy import MASK, hide, is_sensitive, restore
+from asyncflow.core.sentence import Sentence, told
 from asyncflow.engine.clock import Clock
 from asyncflow.engine.credentials import OnConflict, made_connection
 from asyncflow.errors import AsyncflowError, InvalidInput, NotFound
@@ -109,7 +110,7 @@ class ConnectionFormActions:
         try:
             answer = await self._ask_child(question, limit)
         except AsyncflowError as error:
-            answer = {"status": False, "message": str(error)}
+            answer = {"status": False, "message": told(error)}
         message = str(answer["message"])
         if not answer["status"] and message.startswith("Unknown hook type"):
             message = _no_hook(connection.conn_type)
@@ -157,7 +158,7 @@ class ConnectionFormActions:
             try:
                 answer = await self._ask_child(question, FORM_LIMIT)
             except AsyncflowError as error:
-                answer = {"problem": str(error)}
+                answer = {"problem": told(error)}
             self._learned[name] = now, answer
         return answer
 
@@ -195,10 +196,12 @@ def _restored(conn_id: str, extra: Any, old: dict[str, Any], kept: dict[str, Any
     try:
         found = msgspec.json.decode(extra) if isinstance(extra, str) else extra
         if not isinstance(found, dict):
-            raise ValueError('an object is needed, like {"key": "value"}')
+            raise ValueError(Sentence('an object is needed, like {"key": "value"}'))
         return data.to_json({**kept, **restore(found, old)})
     except ValueError as error:
-        raise InvalidInput(f"Connection {conn_id!r}: extra is not right: {error}.") from None
+        raise InvalidInput(
+            "Connection {conn_id!r}: extra is not right: {error}.", conn_id=conn_id, error=told(error)
+        ) from None
 
 
 def _no_hook(conn_type: str) -> str:

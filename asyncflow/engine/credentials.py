@@ -15,10 +15,11 @@ import msgspec
 from asyncflow.core import connections as data
 from asyncflow.core.models import Pool
 from asyncflow.core.secrecy import MASK, is_sensitive
+from asyncflow.core.sentence import Sentence, told
 from asyncflow.engine.changes import CONNECTIONS, POOLS, VARIABLES, Changes
 from asyncflow.engine.jsonable import struct_dict
 from asyncflow.engine.scheduler import Scheduler
-from asyncflow.errors import Conflict, InvalidInput, NotFound
+from asyncflow.errors import Conflict, InvalidInput, NotAccepted, NotFound
 from asyncflow.store.database import Connection, Store, Variable
 
 OnConflict = Literal["overwrite", "skip", "fail"]
@@ -54,7 +55,9 @@ class CredentialActions:
     async def set_variable(self, key: str, value: str, description: str | None = None) -> dict[str, Any]:
         """Make or change a Variable; a description that is not given stays."""
         if not key or len(key) > _LONGEST_KEY:
-            raise InvalidInput(f"The key of a Variable has 1 to {_LONGEST_KEY} characters, this one {len(key)}.")
+            raise InvalidInput(
+                "The key of a Variable has 1 to {most} characters, this one {n}.", most=_LONGEST_KEY, n=len(key)
+            )
         await self._store.variable_set(key, value, description)
         self._tell_variable(key)
         return {"key": key}
@@ -104,7 +107,7 @@ class CredentialActions:
     async def _set_connection(self, connection: Connection, on_conflict: OnConflict) -> dict[str, Any]:
         conn_id = connection.conn_id
         if on_conflict != "overwrite" and await self._store.connection_get(conn_id) is not None:
-            raise Conflict(f"A connection with the conn_id {conn_id!r} exists already.")
+            raise Conflict("A connection with the conn_id {conn_id!r} exists already.", conn_id=conn_id)
         await self._store.connection_set(connection)
         self._tell_connection(conn_id)
         return _connection_row(connection, reveal=False)
@@ -194,14 +197,18 @@ def _connection_row(row: Connection, reveal: bool) -> dict[str, Any]:
 def made_connection(conn_id: str, fields: Mapping[str, Any], uri: str | None = None) -> Connection:
     """The Connection that fields, a URI, or both describe. Raises InvalidInput."""
     if not _CONN_ID.fullmatch(conn_id):
-        raise InvalidInput(f"conn_id={conn_id!r}: letters, digits and _ . ~ : - are accepted, at most 200.")
+        raise InvalidInput(
+            "conn_id={conn_id!r}: letters, digits and _ . ~ : - are accepted, at most 200.", conn_id=conn_id
+        )
     try:
         found = {**(data.from_uri(uri) if uri else {}), **data.from_json(fields)}
         connection = msgspec.convert({"conn_id": conn_id, "conn_type": "", **found}, Connection)
     except (ValueError, msgspec.ValidationError) as error:
-        raise InvalidInput(f"Connection {conn_id!r}: {error}.") from None
+        raise InvalidInput("Connection {conn_id!r}: {error}.", conn_id=conn_id, error=told(error)) from None
     if not connection.conn_type:
-        raise InvalidInput(f"Connection {conn_id!r} needs a conn_type (or a URI that begins with one, like http://).")
+        raise InvalidInput(
+            "Connection {conn_id!r} needs a conn_type (or a URI that begins with one, like http://).", conn_id=conn_id
+        )
     return connection
 
 
@@ -212,24 +219,26 @@ def _imported(conn_id: str, value: Any) -> Connection:
         return made_connection(conn_id, {}, value) if not value.lstrip().startswith("{") else _from_json(conn_id, value)
     if isinstance(value, Mapping):
         return made_connection(conn_id, value)
-    raise InvalidInput(f"Connection {conn_id!r} must be a URI or an object, not {value!r:.60}.")
+    raise InvalidInput(
+        "Connection {conn_id!r} must be a URI or an object, not {value}.", conn_id=conn_id, value=f"{value!r:.60}"
+    )
 
 
 def _from_json(conn_id: str, text: str) -> Connection:
     try:
         fields = data.from_json(text)
     except ValueError as error:
-        raise InvalidInput(f"Connection {conn_id!r}: {error}.") from None
+        raise InvalidInput("Connection {conn_id!r}: {error}.", conn_id=conn_id, error=told(error)) from None
     return made_connection(conn_id, fields)
 
 
 def _taken(known: set[str], given: Mapping[str, Any], on_conflict: str, what: str) -> set[str]:
     """Those that exist and are to be left alone. Raises Conflict if none may exist."""
     if on_conflict not in ("overwrite", "skip", "fail"):
-        raise InvalidInput(f"on_conflict={on_conflict!r}: accepted are overwrite, skip and fail.")
+        raise NotAccepted("on_conflict", on_conflict, ("overwrite", "skip", "fail"))
     both = known & given.keys()
     if both and on_conflict == "fail":
-        raise Conflict(f"These {what} exist already: {', '.join(sorted(both))}.")
+        raise Conflict("These {what} exist already: {names}.", what=Sentence(what), names=tuple(sorted(both)))
     return both if on_conflict == "skip" else set()
 
 
@@ -237,9 +246,11 @@ def _pool(name: str, fields: Any) -> Pool:
     try:
         pool = msgspec.convert({**fields, "name": name}, Pool)
     except (TypeError, msgspec.ValidationError) as error:
-        raise InvalidInput(f"Pool {name!r}: {error}.") from None
+        raise InvalidInput("Pool {name!r}: {error}.", name=name, error=told(error)) from None
     if not name or len(name) > 256:
-        raise InvalidInput(f"The name of a pool has 1 to 256 characters, this one {len(name)}.")
+        raise InvalidInput("The name of a pool has 1 to 256 characters, this one {n}.", n=len(name))
     if pool.slots < -1:
-        raise InvalidInput(f"Pool {name!r}: slots={pool.slots}; a pool has 0 or more slots, or -1 for no limit.")
+        raise InvalidInput(
+            "Pool {name!r}: slots={slots}; a pool has 0 or more slots, or -1 for no limit.", name=name, slots=pool.slots
+        )
     return pool

@@ -14,6 +14,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import msgspec
 
 from asyncflow.core.models import DagRun, TaskInstance
+from asyncflow.core.sentence import Sentence
 from asyncflow.core.specs import DagSpec
 from asyncflow.core.states import FINISHED_RUN, RunState
 from asyncflow.engine.clock import Clock
@@ -134,7 +135,7 @@ class DagPages:
             known = await self._store.load_version(dag_id, version)
             if known is None:
                 names = [row.version for row in await self._store.dag_versions(dag_id)]
-                raise NotFound(f"version of DAG {dag_id!r} named", version, names)
+                raise NotFound(Sentence("version of DAG {dag!r} named", dag=dag_id), version, names)
             self._versions.put((dag_id, version), known)
         return known
 
@@ -228,7 +229,9 @@ class DagPages:
         run = run or await self._store.numbered_run(dag_id, run_id)
         if run is None:
             await self.dag(dag_id)
-            raise NotFound(f"run of DAG {dag_id!r} named", run_id, [known.run_id for known in window.runs])
+            raise NotFound(
+                Sentence("run of DAG {dag!r} named", dag=dag_id), run_id, [known.run_id for known in window.runs]
+            )
         return run, window
 
     async def cells_of(self, run: NumberedRun, lines: Mapping[str, int]) -> tuple[list[CellPart], int]:

@@ -21,7 +21,7 @@ from asyncflow.engine.jsonable import iso, run_dict, struct_dict
 from asyncflow.engine.lookup import Lookup
 from asyncflow.engine.moments import moment
 from asyncflow.engine.scheduler import Scheduler
-from asyncflow.errors import Conflict, InvalidInput
+from asyncflow.errors import Conflict, NotAccepted
 from asyncflow.store.database import StoredDag
 
 #: How many missed intervals are counted or listed at most.
@@ -122,7 +122,7 @@ class DagActions(Lookup):
         """
         dag = await self._live(dag_id)
         if missed not in (None, "none", "latest", "all", "range"):
-            raise InvalidInput(f"missed={missed!r}: accepted are none, latest, all and range.")
+            raise NotAccepted("missed", missed, ("none", "latest", "all", "range"))
         intervals = await self._missed(dag) if missed else []
         wanted = _between(intervals, moment(start, "start"), moment(end, "end")) if missed != "latest" else []
 
@@ -189,7 +189,9 @@ class DagActions(Lookup):
         await self._stored(dag_id)
         running = await self._store.find_runs(dag_id=dag_id, states=[RunState.RUNNING], limit=1)
         if running:
-            raise Conflict(f"DAG {dag_id!r} has a running run ({running[0].run_id}); mark it failed first.")
+            raise Conflict(
+                "DAG {dag!r} has a running run ({run}); mark it failed first.", dag=dag_id, run=running[0].run_id
+            )
         owner = self._files.owner(dag_id)
         await self._scheduler.do(lambda world, now: world.remove_dag(dag_id, now))
         deleted = await self._store.delete_dag(dag_id)

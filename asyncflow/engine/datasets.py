@@ -73,10 +73,12 @@ class DatasetActions(Lookup):
         """Say that a dataset was updated by something outside: DAGs that wait for it go on."""
         if not uri.strip() or len(uri) > _LONGEST_URI or not uri.isascii():
             raise InvalidInput(
-                f"The URI of a dataset is plain ASCII of 1 to {_LONGEST_URI} characters, not {uri!r:.80}."
+                "The URI of a dataset is plain ASCII of 1 to {most} characters, not {uri}.",
+                most=_LONGEST_URI,
+                uri=f"{uri!r:.80}",
             )
         if extra is not None and not isinstance(extra, dict):
-            raise InvalidInput(f"extra={extra!r:.80}: a JSON object is accepted.")
+            raise InvalidInput("extra={extra}: a JSON object is accepted.", extra=f"{extra!r:.80}")
         known = next((row["uri"] for row in await self.list_datasets() if uri in (row["uri"], row["name"])), uri)
         event = await self._scheduler.do(
             lambda world, now: world.update_dataset(known, extra=extra or {}, now=now, actor=triggered_by)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from asyncflow.core.blockers import Blockers
 from asyncflow.core.models import TaskKey
+from asyncflow.core.sentence import Sentence
 from asyncflow.core.states import FINISHED, TaskState
 from asyncflow.engine.clock import Clock
 from asyncflow.engine.hiding import hide_secrets
@@ -77,5 +78,5 @@ class InstancePages:
         )
         if not rows:
             known = [row.key for row in await self._store.xcom_heads(key, most=1)]
-            raise NotFound(f"XCom of the task {key.task_id!r} named", name, known)
+            raise NotFound(Sentence("XCom of the task {task!r} named", task=key.task_id), name, known)
         return (await hide_secrets(self._store, [rows[0].value]))[0]

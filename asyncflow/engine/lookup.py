@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from asyncflow.core.models import DagRun, TaskInstance
+from asyncflow.core.sentence import Sentence
 from asyncflow.engine.files import DagFiles
 from asyncflow.errors import NotFound
 from asyncflow.store.database import Store, StoredDag
@@ -32,5 +33,5 @@ class Lookup:
         if found is None:
             await self._stored(dag_id)
             known = [run.run_id for run in await self._store.find_runs(dag_id=dag_id, limit=200)]
-            raise NotFound(f"run of DAG {dag_id!r} named", run_id, known)
+            raise NotFound(Sentence("run of DAG {dag!r} named", dag=dag_id), run_id, known)
         return found

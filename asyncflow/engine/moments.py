@@ -13,8 +13,8 @@ def moment(text: str | None, field: str) -> datetime | None:
         return None
     try:
         value = datetime.fromisoformat(text)
-    except ValueError:
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    except (ValueError, OverflowError):  # OverflowError: in UTC it is beyond the first or the last year
         raise InvalidInput(
-            f"{field}={text!r} is not a date; write it like 2026-01-31 or 2026-01-31T04:00:00."
+            "{field}={text!r} is not a date; write it like 2026-01-31 or 2026-01-31T04:00:00.", field=field, text=text
         ) from None
-    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from asyncflow.core.sentence import told
 from asyncflow.errors import InvalidInput
 
 FORMATS = ("json", "yaml", "env")
@@ -25,9 +26,9 @@ def parse_named(text: str, file: str) -> dict[str, Any]:
     try:
         found = json.loads(text) if kind == "json" else _read_yaml(text)
     except (ValueError, RecursionError) as error:
-        raise InvalidInput(f"{file} is not {kind.upper()}: {error}.") from None
+        raise InvalidInput("{file} is not {kind}: {error}.", file=file, kind=kind.upper(), error=told(error)) from None
     if not isinstance(found, dict):
-        raise InvalidInput(f"{file} must hold an object: names with values.")
+        raise InvalidInput("{file} must hold an object: names with values.", file=file)
     return {str(name): value for name, value in found.items()}
 
 
@@ -47,9 +48,11 @@ def _read_env(file: str, text: str) -> dict[str, Any]:
             continue
         name, sign, value = line.partition("=")
         if not sign or not name.strip() or not value:
-            raise InvalidInput(f"{file}, line {number}: write NAME=value.")
+            raise InvalidInput("{file}, line {number}: write NAME=value.", file=file, number=number)
         if name.strip() in found:
-            raise InvalidInput(f"{file}, line {number}: {name.strip()} is there twice.")
+            raise InvalidInput(
+                "{file}, line {number}: {name} is there twice.", file=file, number=number, name=name.strip()
+            )
         found[name.strip()] = value
     return found
 
@@ -70,7 +73,7 @@ def variables_in(named: Mapping[str, Any], file: str) -> dict[str, str]:
     try:
         return {key: value if isinstance(value, str) else json.dumps(value, indent=2) for key, value in named.items()}
     except (TypeError, ValueError) as error:  # YAML knows dates and sets
-        raise InvalidInput(f"{file}: a value is no JSON: {error}.") from None
+        raise InvalidInput("{file}: a value is no JSON: {error}.", file=file, error=told(error)) from None
 
 
 def exported(value: str) -> Any:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from asyncflow.core.models import DagRun, TaskInstance, TaskKey
+from asyncflow.core.sentence import Sentence
 from asyncflow.core.specs import DagSpec
 from asyncflow.core.states import FINISHED, TaskState
 from asyncflow.engine.changes import Changes
@@ -209,7 +210,7 @@ class Pages:
         found = await self._store.run_alone(dag_id, run_id)
         if found is None:
             known = await self._store.search_runs(RunSearch(dag_ids=[dag_id]), limit=200)
-            raise NotFound(f"run of DAG {dag_id!r} named", run_id, [run.run_id for run in known])
+            raise NotFound(Sentence("run of DAG {dag!r} named", dag=dag_id), run_id, [run.run_id for run in known])
         return found, dag.spec, dag.version
 
     def _why(self, ti: TaskInstance) -> str:
@@ -235,7 +236,11 @@ class Pages:
         found = await self._store.some_tasks(key.dag_id, key.run_id, [(key.task_id, key.map_index)])
         if not found:
             known = {f"{task_id}[{index}]" if index >= 0 else task_id for task_id, index, _ in names}
-            raise NotFound(f"task instance in run {key.run_id!r} of DAG {key.dag_id!r} named", key.task_id, known)
+            raise NotFound(
+                Sentence("task instance in run {run!r} of DAG {dag!r} named", run=key.run_id, dag=key.dag_id),
+                key.task_id,
+                known,
+            )
         task = spec.tasks.get(key.task_id)
         beside = {*task.upstream, *task.downstream} if task else set()
         states: dict[str, dict[str, int]] = {task_id: {} for task_id in beside}

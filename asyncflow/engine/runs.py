@@ -13,6 +13,7 @@ import msgspec
 
 from asyncflow.core import timetable
 from asyncflow.core.models import DagRun, TaskKey
+from asyncflow.core.sentence import Sentence, told
 from asyncflow.core.specs import DagSpec
 from asyncflow.core.states import RunState, RunType, TaskState
 from asyncflow.core.timetable import CustomTimetable, DataInterval
@@ -25,10 +26,16 @@ from asyncflow.engine.lookup import Lookup
 from asyncflow.engine.moments import moment
 from asyncflow.engine.paths import log_path
 from asyncflow.engine.scheduler import Scheduler
-from asyncflow.errors import Conflict, InvalidInput, NotFound
+from asyncflow.errors import Conflict, InvalidInput, NotAccepted, NotFound
 
 #: Airflow's `allowed_run_id_pattern`, which also keeps run ids harmless in paths and addresses
 RUN_ID = re.compile(r"[A-Za-z0-9_.~:+-]{1,250}")
+
+
+def check_run_id(name: str) -> None:
+    """Raise InvalidInput if a run cannot be called so; "" is left to us."""
+    if name and not RUN_ID.fullmatch(name):
+        raise InvalidInput("run_id={name!r}: letters, digits and _ . ~ : + - are accepted, at most 250.", name=name)
 
 
 class RunActions(Lookup):
@@ -52,7 +59,7 @@ class RunActions(Lookup):
         """Make a manual run; it starts at once unless the DAG is paused or full."""
         dag = await self._live(dag_id)
         if not dag.active:
-            raise Conflict(f"DAG {dag_id!r} is not in the DAG folder any more, so it cannot run.")
+            raise Conflict("DAG {dag!r} is not in the DAG folder any more, so it cannot run.", dag=dag_id)
         values = _conf(conf)
         self._validate_conf(dag.spec, values)
         date = moment(logical_date, "logical_date")
@@ -76,11 +83,14 @@ class RunActions(Lookup):
         date = logical_date or now
         interval = await self._manual_interval(spec, date)
         name = run_id or timetable.run_id(RunType.MANUAL, date)
-        if not RUN_ID.fullmatch(name):
-            raise InvalidInput(f"run_id={name!r}: letters, digits and _ . ~ : + - are accepted, at most 250.")
+        check_run_id(name)
         taken = await self._store.run_exists(spec.dag_id, name, date)
         if taken is not None:
-            raise Conflict(f"DAG {spec.dag_id!r} already has the run {taken!r} with this run id or logical date.")
+            raise Conflict(
+                "DAG {dag!r} already has the run {run!r} with this run id or logical date.",
+                dag=spec.dag_id,
+                run=taken,
+            )
         past = await finished_runs(self._store, spec, before=date)
 
         def decide(world: World, when: datetime) -> DagRun:
@@ -157,7 +167,9 @@ class RunActions(Lookup):
         ti = next((ti for ti in tis if ti.key == key), None)
         if ti is None:
             raise NotFound(
-                f"task instance in run {run_id!r} of DAG {dag_id!r} named", task_id, {t.task_id for t in tis}
+                Sentence("task instance in run {run!r} of DAG {dag!r} named", run=run_id, dag=dag_id),
+                task_id,
+                {t.task_id for t in tis},
             )
         now = self._clock.now()
         tries = [
@@ -189,7 +201,7 @@ def _conf(conf: dict[str, Any] | str | None) -> dict[str, Any]:
         try:
             conf = msgspec.json.decode(conf) if conf.strip() else None
         except msgspec.DecodeError as error:
-            raise InvalidInput(f"conf is not JSON: {error}.") from None
+            raise InvalidInput("conf is not JSON: {error}.", error=told(error)) from None
     if conf is not None and not isinstance(conf, dict):
         raise InvalidInput('conf must be a JSON object, like {"key": "value"}.')
     return conf or {}
@@ -199,7 +211,7 @@ def _choice(kind: type[RunState] | type[RunType], text: str, field: str) -> Any:
     try:
         return kind(text)
     except ValueError:
-        raise InvalidInput(f"{field}={text!r}: accepted are {', '.join(kind)}.") from None
+        raise NotAccepted(field, text, kind) from None
 
 
 def _read_part(path: Path, offset: int, limit: int) -> tuple[str, int, int]:

@@ -14,6 +14,7 @@ import anyio
 
 from asyncflow.core.messages import Hello, Request
 from asyncflow.core.models import TaskKey
+from asyncflow.core.sentence import Sentence, told
 from asyncflow.core.states import RunState, TaskState
 from asyncflow.engine.actions import Actions
 from asyncflow.engine.audit import acting
@@ -95,7 +96,7 @@ class TaskRequests:
                 return await handler(**request.params)
         except TypeError as error:
             if "argument" in str(error):
-                raise InvalidInput(f"{request.method}: {error}.") from None
+                raise InvalidInput("{method}: {error}.", method=request.method, error=told(error)) from None
             raise
 
     # ---- XCom -------------------------------------------------------------------------------------------------------
@@ -259,7 +260,7 @@ class TaskRequests:
             name = taken
         found = await self._store.load_run(dag_id, name)
         if found is None:
-            raise NotFound(f"run of DAG {dag_id!r} named", name)
+            raise NotFound(Sentence("run of DAG {dag!r} named", dag=dag_id), name)
         return struct_dict(run_context(found[0]))
 
 

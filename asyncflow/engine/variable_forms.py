@@ -12,6 +12,7 @@ import msgspec
 
 from asyncflow.config import names_in_environment, secret_from_environment
 from asyncflow.core.secrecy import MASK, hide, is_sensitive, restore
+from asyncflow.core.sentence import told
 from asyncflow.engine.credentials import OnConflict
 from asyncflow.errors import Conflict, InvalidInput, NotFound
 from asyncflow.store.database import Store
@@ -76,9 +77,9 @@ class VariableFormActions:
         """Make or change a Variable from a form. `keep`: the value stays; *** in it stands for what is stored."""
         row = await self._store.find_variable(key)
         if row is not None and on_conflict == "fail":
-            raise Conflict(f"A Variable with the key {key!r} exists already.")
+            raise Conflict("A Variable with the key {key!r} exists already.", key=key)
         if keep and row is None:
-            raise InvalidInput(f"There is no Variable {key!r} whose value could stay.")
+            raise InvalidInput("There is no Variable {key!r} whose value could stay.", key=key)
         if row is not None:
             value = row.value if keep else _restored(key, value, row.value)
         done: dict[str, Any] = await self.set_variable(key, value, description)
@@ -142,5 +143,5 @@ def _restored(key: str, text: str, stored: str) -> str:
     try:
         meant = restore(found, old)
     except ValueError as error:
-        raise InvalidInput(f"Variable {key!r}: {error}.") from None
+        raise InvalidInput("Variable {key!r}: {error}.", key=key, error=told(error)) from None
     return text if meant == found else msgspec.json.format(msgspec.json.encode(meant)).decode()

@@ -52,7 +52,7 @@ async def ask_child(module: str, question: bytes, limit: float) -> bytes:
         with anyio.fail_after(limit):
             return await _exchange(process, question)
     except TimeoutError:
-        raise ChildFailed(f"There was no answer within {limit:g} seconds.") from None
+        raise ChildFailed("There was no answer within {limit} seconds.", limit=f"{limit:g}") from None
     finally:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)  # what it has started, too; its pid is ours until it is waited for

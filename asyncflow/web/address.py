@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import lru_cache
 from urllib.parse import quote, urlencode
@@ -52,15 +52,21 @@ def number(params: Mapping[str, str], name: str, default: int, *, least: int = 0
     try:
         return max(least, min(most, int(text)))
     except ValueError:
-        raise InvalidInput(f"{name}={text!r} in the address is not a whole number.") from None
+        raise InvalidInput("{name}={text!r} in the address is not a whole number.", name=name, text=text) from None
 
 
 def choice(params: Mapping[str, str], name: str, accepted: tuple[str, ...]) -> str | None:
     """One of `accepted`, None when it is not given. Raises InvalidInput for anything else."""
     text = params.get(name, "")
     if text and text not in accepted:
-        raise InvalidInput(f"{name}={text!r} in the address: accepted are {', '.join(accepted)}.")
+        raise not_accepted(name, text, accepted)
     return text or None
+
+
+def not_accepted(name: str, text: str, accepted: Iterable[str]) -> InvalidInput:
+    """The refusal of a value that is none of the few that a field of the address takes."""
+    row = tuple(map(str, accepted))
+    return InvalidInput("{name}={text!r} in the address: accepted are {row}.", name=name, text=text, row=row)
 
 
 def date(params: Mapping[str, str], name: str) -> datetime | None:

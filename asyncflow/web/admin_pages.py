@@ -9,6 +9,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from asyncflow.core.inventory import Inventory
+from asyncflow.core.sentence import told
 from asyncflow.engine.server_pages import ChildFailed
 from asyncflow.engine.serverlog import LEVELS, OLDER
 from asyncflow.errors import NotFound
@@ -89,7 +90,7 @@ async def plugins(request: Request) -> Response:
     try:
         found = await server.inventory()
     except ChildFailed as error:
-        trouble = str(error)
+        trouble = told(error)
     return page(
         request,
         "admin/plugins.html",

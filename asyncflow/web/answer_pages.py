@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from asyncflow.core.asking import Question, question_of
-from asyncflow.errors import AsyncflowError, Conflict
+from asyncflow.core.asking import question_of
+from asyncflow.core.sentence import told
+from asyncflow.errors import AsyncflowError, Conflict, InvalidFields
 from asyncflow.web import address, params_view, views
 from asyncflow.web.once import new_key, once
 from asyncflow.web.ports import actions_of
@@ -56,7 +56,7 @@ async def _form(request: Request, entered: dict[str, Any], error: str, status: i
     found = await actions.pages.instance(key)
     question = question_of(found.ti)
     if question is None:
-        raise Conflict(f"The task {key.task_id!r} does not wait for an answer now.")
+        raise Conflict("The task {task!r} does not wait for an answer now.", task=key.task_id)
     return dialog(
         request,
         "dialogs/answer.html",
@@ -64,7 +64,7 @@ async def _form(request: Request, entered: dict[str, Any], error: str, status: i
         name=views.instance_name(key.task_id, key.map_index, found.ti.rendered_map_index),
         question=question,
         pressed=not question.multiple and len(question.options) <= BUTTONS,
-        fieldsets=params_view.sections(question.params, entered.get("params", {})),
+        fieldsets=params_view.sections(question.params, {}, entered.get("sent"), entered.get("wrong")),
         chosen=entered.get("options", question.defaults or ()),
         path=address.task_path(*key),
         action=address.task_path(*key, page="/answer"),
@@ -80,14 +80,15 @@ async def _form(request: Request, entered: dict[str, Any], error: str, status: i
 async def answer(request: Request) -> Response:
     """Hand the answer to the task, and show it; an answer with a mistake comes back with a sentence."""
     sent, actions, key = await checked_form(request), actions_of(request), key_of(request)
-    entered: dict[str, Any] = {"options": [str(one) for one in sent.getlist("option")], "params": {}}
+    fields = {name: [str(one) for one in sent.getlist(name)] for name in sent}
+    entered: dict[str, Any] = {"options": fields.get("option", []), "sent": fields}
 
     async def act() -> str:
         question = question_of((await actions.pages.instance(key)).ti)
         if question is None:
-            raise Conflict(f"The task {key.task_id!r} does not wait for an answer now.")
-        entered["params"] = _values(question, sent)
-        await actions.answer_task(*key, options=entered["options"], params=entered["params"])
+            raise Conflict("The task {task!r} does not wait for an answer now.", task=key.task_id)
+        params = params_view.values(question.params, dict(sent), fields)
+        await actions.answer_task(*key, options=entered["options"], params=params)
         return address.task_path(*key)
 
     try:
@@ -95,12 +96,8 @@ async def answer(request: Request) -> Response:
     except Conflict:
         raise
     except AsyncflowError as error:
-        return await _form(request, entered, str(error), 400)
-
-
-def _values(question: Question, sent: FormData) -> dict[str, Any]:
-    several = {name: [str(one) for one in sent.getlist(name)] for name in sent}
-    return params_view.values(question.params, dict(sent), several)
+        entered["wrong"] = error.problems if isinstance(error, InvalidFields) else {}
+        return await _form(request, entered, told(error), 400)
 
 
 _TASK = "/dags/{dag_id}/runs/{run_id:path}/tasks/{task_id}"

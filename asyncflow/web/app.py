@@ -16,7 +16,8 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from asyncflow.errors import AsyncflowError, Conflict, InvalidInput, NotFound
+from asyncflow.core.sentence import Sentence, told
+from asyncflow.errors import AsyncflowError, Conflict, DiskTrouble, InvalidInput, NotFound
 from asyncflow.web import (
     admin_pages,
     answer_pages,
@@ -53,6 +54,7 @@ from asyncflow.web import (
     task_pages,
     variable_pages,
 )
+from asyncflow.web.calm import Bounded, Calm
 from asyncflow.web.etag import Unchanged
 from asyncflow.web.events import Live, events
 from asyncflow.web.log_feed import LogFeeds
@@ -115,6 +117,8 @@ def make_app(actions: Actions) -> Starlette:
         middleware=[
             Middleware(Metered),
             Middleware(Guard),
+            Middleware(Calm, say=_broken),
+            Middleware(Bounded),
             Middleware(Person),
             Middleware(Unchanged),
             Middleware(GZipMiddleware, minimum_size=1000, compresslevel=4),
@@ -134,19 +138,28 @@ def make_app(actions: Actions) -> Starlette:
     return app
 
 
-_STATUS = ((NotFound, HTTPStatus.NOT_FOUND), (Conflict, HTTPStatus.CONFLICT), (InvalidInput, HTTPStatus.BAD_REQUEST))
+_STATUS = (
+    (NotFound, HTTPStatus.NOT_FOUND),
+    (Conflict, HTTPStatus.CONFLICT),
+    (InvalidInput, HTTPStatus.BAD_REQUEST),
+    (DiskTrouble, HTTPStatus.SERVICE_UNAVAILABLE),  # it may well be over in a moment
+)
 
 
 async def _sentence(request: Request, error: Exception) -> Response:
     status = next((code for kind, code in _STATUS if isinstance(error, kind)), HTTPStatus.INTERNAL_SERVER_ERROR)
-    return _error_page(request, status, str(error))
+    return _error_page(request, status, told(error))
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
     status = HTTPStatus(getattr(error, "status_code", 500))
     detail: Any = getattr(error, "detail", "")
-    sentences = {404: "There is no such page.", 405: "This address takes no such request."}
-    return _error_page(request, status, sentences.get(status, str(detail)))
+    sentences = {404: Sentence("There is no such page."), 405: Sentence("This address takes no such request.")}
+    return _error_page(request, status, sentences.get(status, Sentence(str(detail))))
+
+
+def _broken(request: Request, sentence: str) -> Response:
+    return _error_page(request, HTTPStatus.INTERNAL_SERVER_ERROR, sentence)
 
 
 def _error_page(request: Request, status: HTTPStatus, sentence: str) -> Response:

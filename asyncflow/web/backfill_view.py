@@ -169,7 +169,7 @@ class Wish:
         """For `Actions.backfill_dag`. A date alone is the whole day. Raises InvalidInput."""
         most, end = self.texts["max_active_runs"], self.texts["to"] or self.texts["from"]
         if most and not (most.isascii() and most.isdigit() and int(most)):
-            raise InvalidInput(f"Runs at a time: {most!r} is not a whole number above zero.")
+            raise InvalidInput("Runs at a time: {most!r} is not a whole number above zero.", most=most)
         return {
             "start_date": self.texts["from"] or self.texts["to"],
             "end_date": end + _END_OF_DAY if len(end) == len("2026-01-31") else end,

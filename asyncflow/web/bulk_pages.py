@@ -95,7 +95,7 @@ async def runs(request: Request) -> Response:
 def _verb(fields: Mapping[str, Any], accepted: tuple[str, ...]) -> str:
     verb = address.choice({"do": str(fields.get("do", ""))}, "do", accepted)
     if verb is None:
-        raise InvalidInput(f"do= is missing in the address: accepted are {', '.join(accepted)}.")
+        raise InvalidInput("do= is missing in the address: accepted are {accepted}.", accepted=tuple(accepted))
     return verb
 
 

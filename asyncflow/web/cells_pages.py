@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from asyncflow.core.sentence import told
 from asyncflow.core.specs import DagSpec
 from asyncflow.errors import AsyncflowError, InvalidInput
 from asyncflow.web import address, dag_tree, done, grid_cells
@@ -37,14 +38,16 @@ class CellsWish:
         if not self.picks:
             raise InvalidInput("No task instance is selected. Go back and tick some in the grid.")
         if len(self.picks) > MOST:
-            raise InvalidInput(f"{len(self.picks):,} cells are selected; at most {MOST} can be changed at once.")
+            raise InvalidInput(
+                "{n} cells are selected; at most {most} can be changed at once.", n=f"{len(self.picks):,}", most=MOST
+            )
         try:
             self.cells = [grid_cells.picked(text) for text in self.picks]
         except ValueError:
             raise InvalidInput("ti= in the address names a cell of the grid as `task@run`.") from None
         self.state = str(fields.get("state", ""))
         if verb == "mark" and self.state not in STATES:
-            raise InvalidInput(f"state={self.state!r} in the address: accepted are {', '.join(STATES)}.")
+            raise address.not_accepted("state", self.state, STATES)
         self.offered = CLEAR_SCOPES if verb == "clear" else MARK_SCOPES
         self.scopes: dict[str, Any] = {name: bool(fields.get(name)) for name in self.offered}
         self.back = local_path(str(fields.get("back", "") or f"{address.dag_path(dag_id)}/grid"))
@@ -67,7 +70,7 @@ class CellsWish:
             try:
                 rows = await self._in_run(actions, run_id, task_ids, dry_run)
             except AsyncflowError as error:
-                self.refused.append(str(error))
+                self.refused.append(told(error))
                 continue
             touched.update(dict.fromkeys((row[0], row[1], row[2], int(row[3])) for row in rows))
         return list(touched)

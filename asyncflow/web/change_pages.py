@@ -12,12 +12,12 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from asyncflow.errors import InvalidInput
-from asyncflow.web import address, browse_view, done, run_view
+from asyncflow.web import address, browse_view, bulk_view, done, run_view
 from asyncflow.web.once import new_key, once
 from asyncflow.web.ports import Actions, actions_of
 from asyncflow.web.preferences import local_path
 from asyncflow.web.security import checked_form
-from asyncflow.web.templating import dialog, language
+from asyncflow.web.templating import dialog, language, page
 
 #: the scopes that a form can tick, in the order in which they are shown
 CLEAR_SCOPES = ("upstream", "downstream", "past", "future", "only_failed", "only_running")
@@ -42,7 +42,7 @@ class Wish:
             raise InvalidInput("ti= in the address names a task instance as `map index:task id`.") from None
         self.state = str(fields.get("state", ""))
         if verb == "mark" and self.state not in STATES:
-            raise InvalidInput(f"state={self.state!r} in the address: accepted are {', '.join(STATES)}.")
+            raise address.not_accepted("state", self.state, STATES)
         scopes = CLEAR_SCOPES if verb == "clear" else MARK_SCOPES
         self.offered = scopes if self.picks else RUN_SCOPES if verb == "clear" else ()
         self.scopes: dict[str, Any] = {name: bool(fields.get(name)) for name in self.offered}
@@ -185,11 +185,30 @@ async def _carry_out(request: Request, verb: str) -> Response:
 
 
 async def undo(request: Request) -> Response:
-    """Bring back what was before a clear or a mark."""
+    """Bring back what was before a clear or a mark; what could not be is told on a page of its own."""
     form = await checked_form(request)
-    answer = await actions_of(request).undo(str(form.get("name", "")))
+    name = str(form.get("name", ""))
+    answer = await actions_of(request).undo(name)
     back = local_path(str(form.get("back", "")))
+    if answer["left"]:
+        return RedirectResponse("/undone" + address.query({"name": name, "back": back}), status_code=303)
     return RedirectResponse(done.after(back, "undone", n=answer["count"]), status_code=303)
+
+
+async def undone(request: Request) -> Response:
+    """What an undo has left alone, and why."""
+    params = request.query_params
+    answer = actions_of(request).what_was_undone(params.get("name", ""))
+    return page(
+        request,
+        "dialogs/undone.html",
+        layout="base.html",
+        section="Tasks",
+        count=answer["count"],
+        gone=len(answer["gone"]),
+        groups=bulk_view.left_alone(answer["left"], language(request)),
+        back=local_path(params.get("back", "")),
+    )
 
 
 ROUTES = (
@@ -198,4 +217,5 @@ ROUTES = (
     Route("/dags/{dag_id}/runs/{run_id:path}/mark", mark_form, name="mark_form"),
     Route("/dags/{dag_id}/runs/{run_id:path}/mark", mark, methods=["POST"], name="mark"),
     Route("/undo", undo, methods=["POST"], name="undo"),
+    Route("/undone", undone, name="undone"),
 )

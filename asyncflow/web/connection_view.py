@@ -11,6 +11,7 @@ import msgspec
 
 from asyncflow.core import connections as data
 from asyncflow.core.secrecy import MASK
+from asyncflow.core.sentence import Sentence, told
 from asyncflow.errors import InvalidInput
 
 #: fields of the form, in its order, with the label that they have unless a type says another
@@ -151,7 +152,7 @@ def _value(name: str, kind: str, text: str) -> Any:
     try:
         return int(text)
     except ValueError:
-        raise InvalidInput(f"{name}: {text!r} is not a whole number.") from None
+        raise InvalidInput("{name}: {text!r} is not a whole number.", name=name, text=text) from None
 
 
 def _object(text: str) -> dict[str, Any]:
@@ -160,9 +161,9 @@ def _object(text: str) -> dict[str, Any]:
     try:
         found = msgspec.json.decode(text)
         if not isinstance(found, dict):
-            raise ValueError('an object is needed, like {"key": "value"}')
+            raise ValueError(Sentence('an object is needed, like {"key": "value"}'))
     except ValueError as error:
-        raise InvalidInput(f"Extra is not right: {error}.") from None
+        raise InvalidInput("Extra is not right: {error}.", error=told(error)) from None
     return found
 
 

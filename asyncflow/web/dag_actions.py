@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
@@ -10,10 +12,13 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from asyncflow.core.sentence import Sentence, told
 from asyncflow.core.specs import DagSpec
 from asyncflow.core.states import RunType
+from asyncflow.engine.moments import moment
 from asyncflow.engine.pages import RunSearch
-from asyncflow.errors import AsyncflowError, InvalidInput
+from asyncflow.engine.runs import check_run_id
+from asyncflow.errors import AsyncflowError, InvalidFields, InvalidInput, NotAccepted
 from asyncflow.web import dag_list_view, params_view
 from asyncflow.web.address import dag_path, run_path, segment
 from asyncflow.web.failures import partly_done
@@ -36,26 +41,35 @@ async def trigger_form(request: Request) -> Response:
     """The form; `?conf=` and `?logical_date=` fill it."""
     params = request.query_params
     entered = {"logical_date": params["logical_date"]} if params.get("logical_date") else {}
-    return await _trigger_page(request, _conf(params.get("conf", "")), entered, "")
+    return await _trigger_page(request, _conf(params.get("conf", "")), entered)
 
 
 async def _trigger_page(
-    request: Request, conf: dict[str, Any], entered: dict[str, str], error: str, status: int = 200
+    request: Request,
+    conf: dict[str, Any],
+    entered: dict[str, str],
+    sent: dict[str, list[str]] | None = None,
+    error: AsyncflowError | None = None,
 ) -> Response:
+    """The form; one that was `sent` holds what it held, and says at each field what is wrong with it."""
     actions, dag_id = actions_of(request), request.path_params["dag_id"]
     dag = await actions.dag_pages.dag(dag_id)
+    wrong = error.problems if isinstance(error, InvalidFields) else {}
+    elsewhere = {name: text for name, text in wrong.items() if name not in dag.spec.params}
     others = {name: value for name, value in conf.items() if name not in dag.spec.params}
     return dialog(
         request,
         "dialogs/trigger.html",
-        status_code=status,
+        status_code=200 if error is None else HTTPStatus.BAD_REQUEST,
         dag=dag,
         path=dag_path(dag_id),
-        fieldsets=params_view.sections(dag.spec.params, conf),
+        fieldsets=params_view.sections(dag.spec.params, conf, sent, wrong),
         others=params_view.pretty(others),
         recent=await _recent(actions, dag_id),
         entered=entered,
-        error=error,
+        wrong=elsewhere,
+        error=told(error) if error is not None and not wrong else "",
+        mistakes=len(wrong),
         once=new_key(),
         dag_zone=dag.spec.timezone,
         section="DAGs",
@@ -71,42 +85,56 @@ async def _recent(actions: Actions, dag_id: str) -> list[tuple[str, str]]:
 
 
 def _conf(text: str) -> dict[str, Any]:
-    return params_view.json_object(text, "The configuration")
+    return params_view.json_object(text, Sentence("The configuration"))
 
 
-def _merged(spec: DagSpec, form: FormData) -> dict[str, Any]:
-    """The conf that a form describes: its fields, then the JSON below them."""
-    several = {name: [str(one) for one in form.getlist(name)] for name in form}
-    fields = params_view.values(spec.params, dict(form), several)
-    return fields | _conf(str(form.get("conf", "")))
+def _entered(spec: DagSpec, form: FormData, sent: dict[str, list[str]]) -> dict[str, Any]:
+    """The conf that a form describes: its fields, then the JSON below them. Raises InvalidFields, which names all."""
+    wrong: dict[str, str] = {}
+    conf: dict[str, Any] = {}
+    checks: dict[str, Callable[[], object]] = {
+        "params": lambda: conf.update(params_view.values(spec.params, dict(form), sent)),
+        "conf": lambda: conf.update(_conf(str(form.get("conf", "")))),
+        "logical_date": lambda: moment(str(form.get("logical_date", "")).strip() or None, "logical_date"),
+        "run_id": lambda: check_run_id(str(form.get("run_id", "")).strip()),
+    }
+    for field, check in checks.items():
+        try:
+            check()
+        except InvalidFields as error:
+            wrong |= error.problems
+        except InvalidInput as error:
+            wrong[field] = told(error)
+    if wrong:
+        raise InvalidFields(next(iter(wrong.values())), wrong)
+    return conf
 
 
 async def trigger(request: Request) -> Response:
-    """Start a run and show it; a form with a mistake comes back with a sentence."""
+    """Start a run and show it; a form with mistakes comes back with a sentence at each."""
     form = await checked_form(request)
     actions, dag_id = actions_of(request), request.path_params["dag_id"]
     spec = (await actions.dag_pages.dag(dag_id)).spec
-    conf: dict[str, Any] = {}
+    sent = {name: [str(one) for one in form.getlist(name)] for name in form}
 
     async def act() -> str:
-        if form.get("unpause"):
-            await actions.unpause_dag(dag_id)
         run = await actions.trigger_dag(
             dag_id,
             run_id=str(form.get("run_id", "")).strip() or None,
             logical_date=str(form.get("logical_date", "")).strip() or None,
-            conf=conf,
+            conf=_entered(spec, form, sent),
             note=str(form.get("note", "")).strip() or None,
             triggered_by="ui",
         )
+        if form.get("unpause"):
+            await actions.unpause_dag(dag_id)
         return run_path(dag_id, run["run_id"])
 
     try:
-        conf = _merged(spec, form)
         return await once(request, form, act)
     except AsyncflowError as error:
         entered = {name: str(value) for name, value in form.items()}
-        return await _trigger_page(request, conf, entered, str(error), 400)
+        return await _trigger_page(request, {}, entered, sent, error)
 
 
 # ---- pause and unpause ----------------------------------------------------------------------------------------------
@@ -213,7 +241,7 @@ async def selected_form(request: Request) -> Response:
 
 def _verb(text: str) -> str:
     if text not in _VERBS:
-        raise InvalidInput(f"do={text!r}: accepted are {', '.join(_VERBS)}.")
+        raise NotAccepted("do", text, _VERBS)
     return text
 
 
@@ -228,7 +256,7 @@ async def selected(request: Request) -> Response:
             try:
                 await _do(actions, verb, str(dag_id))
             except AsyncflowError as error:
-                failures.append(str(error))
+                failures.append(told(error))
         return "/"
 
     answer = await once(request, form, act)

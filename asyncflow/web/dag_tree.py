@@ -180,7 +180,7 @@ def narrowed(spec: DagSpec, root: str, way: str | None) -> DagSpec:
     if not root:
         return spec
     if root not in spec.tasks:
-        raise InvalidInput(f"root={root!r} in the address: DAG {spec.dag_id!r} has no such task.")
+        raise InvalidInput("root={root!r} in the address: DAG {dag!r} has no such task.", root=root, dag=spec.dag_id)
     key = (id(spec), root, way)
     known = _narrow.get(key)
     if known is None or known[0] is not spec:

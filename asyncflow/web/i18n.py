@@ -1,7 +1,8 @@
 """Words in the language of the reader: English as written in the templates, Korean from `words/ko.json`.
 
-The English text is the key. Sentences that the engine makes (why something waits) know what they are made of and can be
-said anew (`Language.said`); errors stay in English: they are also in logs, which must read the same for everybody.
+The English text is the key. Sentences that the engine makes (why something waits, why it refuses) know what they are
+made of and can be said anew (`Language.said`). Logs, the audit log and the command line have the English ones: they
+read the same for everybody.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ class Language:
         if not isinstance(text, Sentence) or not self._words:
             return text
         values = {name: self._said_value(value) for name, value in text.values.items()}
-        return self._words.get(text.template, text.template).format_map(values)
+        return self(text.template, **values)
 
     def _said_value(self, value: Any) -> Any:
         if isinstance(value, tuple):

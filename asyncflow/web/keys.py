@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from urllib.parse import parse_qsl, urlencode
 
+from asyncflow.core.sentence import Sentence
 from asyncflow.errors import InvalidInput
 
 #: key -> what it does; a capital is the letter with shift
@@ -68,8 +69,17 @@ def as_cookie(wished: Mapping[str, str]) -> str:
     used: dict[str, str] = {}
     for key, own in wished.items():
         if not _is_key(own):
-            raise InvalidInput(f"{KEYS[key]}: {own!r} is not one key. A single character is accepted, or nothing.")
+            raise InvalidInput(
+                "{what}: {own!r} is not one key. A single character is accepted, or nothing.",
+                what=Sentence(KEYS[key]),
+                own=own,
+            )
         if own and own in used:
-            raise InvalidInput(f"The key {own!r} is for both {used[own]!r} and {KEYS[key]!r}: each needs its own.")
+            raise InvalidInput(
+                "The key {own!r} is for both {first!r} and {second!r}: each needs its own.",
+                own=own,
+                first=Sentence(used[own]),
+                second=Sentence(KEYS[key]),
+            )
         used[own] = KEYS[key]
     return urlencode({key: own for key, own in wished.items() if own != key})

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from asyncflow.core.sentence import told
 from asyncflow.errors import AsyncflowError, InvalidInput, NotFound
 from asyncflow.web import done
 from asyncflow.web.address import segment
@@ -129,7 +130,7 @@ async def delete(request: Request) -> Response:
             try:
                 await kind.delete(actions, name)
             except AsyncflowError as error:
-                failures.append(str(error))
+                failures.append(told(error))
         one = names[0] if len(names) == 1 else ""
         return done.after(kind.path, "deleted", name=one, n=None if one else len(names))
 

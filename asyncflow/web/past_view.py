@@ -37,7 +37,9 @@ def asked(params: Mapping[str, str], now: datetime) -> datetime | None:
     """The minute of `?at=`, UTC; None when it is not given. Raises InvalidInput for what is not in the past."""
     at = address.date(params, "at")
     if at is not None and at > now:
-        raise InvalidInput(f"at={params['at']!r} is still to come: how things were can be shown of past minutes only.")
+        raise InvalidInput(
+            "at={text!r} is still to come: how things were can be shown of past minutes only.", text=params["at"]
+        )
     return at
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from asyncflow.engine.credentials import OnConflict
-from asyncflow.errors import InvalidInput
+from asyncflow.errors import InvalidInput, NotAccepted
 
 #: what becomes of Variables that exist already, in the reader's words
 ON_CONFLICT: dict[OnConflict, str] = {
@@ -51,7 +51,7 @@ def on_conflict(form: Mapping[str, Any]) -> OnConflict:
     for known in ON_CONFLICT:
         if text == known:
             return known
-    raise InvalidInput(f"on_conflict={text!r}: accepted are {', '.join(ON_CONFLICT)}.")
+    raise NotAccepted("on_conflict", text, ON_CONFLICT)
 
 
 def counts(rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from asyncflow.core.schedule_words import SPANS
-from asyncflow.core.sentence import Sentence
+from asyncflow.core.sentence import Sentence, told
 from asyncflow.core.states import RunState, RunType, TaskState
 from asyncflow.core.timetable import CronIntervalTimetable, describe
+from asyncflow.errors import NotAccepted, NotFound
 from asyncflow.web import (
     backfill_view,
     connection_view,
@@ -185,6 +186,15 @@ def test_a_sentence_of_the_engine_is_said_anew_with_all_that_is_in_it() -> None:
         == "트리거 규칙 all_success에 따라 상위 태스크 load(재시도 대기), 아직 없음을(를) 기다립니다."
     )
     assert Language("ko").said("any other text") == "any other text"
+
+
+def test_a_refusal_is_said_anew_with_its_kind_and_what_is_near() -> None:
+    refusal = told(NotFound(Sentence("run of DAG {dag!r} named", dag="etl"), "dalyi", ["daily"]))
+    assert Language("ko").said(refusal) == "DAG 'etl'의 실행 'dalyi'을(를) 찾을 수 없습니다. 'daily'을(를) 찾으셨나요?"
+    assert (
+        Language("ko").said(told(NotAccepted("state", "done", (TaskState.FAILED, TaskState.SUCCESS))))
+        == "state='done': 쓸 수 있는 값은 failed, success입니다."
+    )
 
 
 def test_braces_in_a_value_are_no_blanks() -> None:
