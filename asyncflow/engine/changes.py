@@ -16,6 +16,8 @@ from asyncflow.core.commands import Write
 
 #: changes that are kept for those who were away
 KEPT = 2048
+#: a mark with so many in one of its numbers is none of ours
+_DIGITS = 20
 
 #: what is noted in place of a DAG's id for what is of no DAG; no DAG's id begins with a blank
 POOLS, VARIABLES, CONNECTIONS = " pools", " variables", " connections"
@@ -90,4 +92,5 @@ def read_mark(text: str) -> Mark | None:
     """What `str(mark)` wrote; None for anything else."""
     server, _, rest = text.partition("-")
     seq, _, other = rest.partition("-")
-    return Mark(server, int(seq), int(other)) if seq.isdecimal() and other.isdecimal() else None
+    ours = all(part.isdecimal() and len(part) < _DIGITS for part in (seq, other))
+    return Mark(server, int(seq), int(other)) if ours else None

@@ -5,6 +5,7 @@ What looks through a file takes small bites, so that other threads get their tur
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +17,9 @@ _BITE, LONGEST_LINE = 1_000_000, 64_000
 LEVELS = ("debug", "info", "warning", "error", "critical")
 #: Airflow's: `[2026-01-01T00:00:00.000+0000] {file.py:12} INFO - message`
 _HEAD = re.compile(rb"\[\d{4}-\d\d-\d\d[T ][^\]\n]{8,32}\](?: \{[^}\n]*\} (\w+) -)?")
+
+#: what the system says of a file that is not there, or cannot be, as its name is too long
+_NOT_THERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG})
 
 Stop = Callable[[], bool]
 
@@ -247,7 +251,9 @@ def level_at(path: Path, at: int) -> str:
             back = max(0, at - LONGEST_LINE)
             file.seek(back)
             heads = [head[1] for head in _HEAD.finditer(file.read(at - back)) if head[1]]
-    except FileNotFoundError:
+    except OSError as error:
+        if error.errno not in _NOT_THERE:
+            raise
         return ""
     level = heads[-1].decode().lower() if heads else ""
     return level if level in LEVELS else ""
@@ -257,5 +263,7 @@ def size(path: Path) -> int:
     """In bytes; 0 for a file that is not there."""
     try:
         return path.stat().st_size
-    except FileNotFoundError:
+    except OSError as error:
+        if error.errno not in _NOT_THERE:
+            raise
         return 0

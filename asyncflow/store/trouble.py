@@ -6,7 +6,7 @@ import errno
 import sqlite3
 from pathlib import Path
 
-from asyncflow.errors import AsyncflowError, DiskTrouble, StoreBroken
+from asyncflow.errors import AsyncflowError, DiskTrouble, InvalidInput, StoreBroken
 
 _DISK = {
     sqlite3.SQLITE_FULL: "the disk is full; free some space",
@@ -30,6 +30,8 @@ def explain(error: Exception, path: Path) -> Exception:
         if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
             return StoreBroken(f"The database {path} is damaged ({error}). Put back a backup, or move the file away.")
         return StoreBroken(f"The database {path} refused a statement: {error}.")
+    if isinstance(error, OverflowError):  # SQLite's whole numbers have 64 bits
+        return InvalidInput("A number is too large: there can be nothing of that number.")
     if isinstance(error, OSError):
         return DiskTrouble(f"The directory of {path}: {_FULL.get(error.errno or 0, str(error))}.")
     return error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -152,6 +152,10 @@ class Site:
 
     def post(self, path: str, data: dict[str, Any], **headers: str) -> httpx.Response:
         return self._request("POST", path, data=data, headers=headers)
+
+    def stream(self, path: str, parts: AsyncIterator[bytes]) -> httpx.Response:
+        """Send a form without end, part by part."""
+        return self._request("POST", path, content=parts, headers={"Content-Type": "application/x-www-form-urlencoded"})
 
     def text(self, path: str) -> str:
         """The text of a page that must be there."""
