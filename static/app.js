@@ -69,6 +69,7 @@
     const again = held && held.name && $(`[name="${CSS.escape(held.name)}"]:not([type=hidden]):not([type=radio]), [name="${CSS.escape(held.name)}"]:checked`, dialog);
     const first = again || $("[autofocus]", dialog) || $("input:not([type=hidden]), select, textarea, button:not(.close)", dialog);
     if (first) first.focus();
+    dialog.dispatchEvent(new Event("asyncflow:shown", { bubbles: true }));
   }
   function get(form, submitter) {
     const fields = new URLSearchParams(new FormData(form, submitter));

@@ -7,13 +7,14 @@ As Airflow's trigger form: a text field unless the schema says number, boolean, 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
 
+from asyncflow.core.sentence import Sentence, told
 from asyncflow.core.specs import ParamSpec
-from asyncflow.errors import InvalidInput
+from asyncflow.errors import InvalidFields, InvalidInput
 
 #: what the names of the form's fields begin with
 PREFIX = "param."
@@ -29,23 +30,46 @@ class Field:
     value: str
     help: str
     required: bool
-    choices: tuple[tuple[str, str, bool], ...] = ()  #: (value, label, chosen)
+    choices: tuple[tuple[str, str, bool, str], ...] = ()  #: (value, label, chosen, as JSON)
     examples: tuple[str, ...] = ()
     least: str = ""
     most: str = ""
     step: str = ""
     pattern: str = ""
+    wrong: str = ""  #: what is wrong with the value
+    default: str = ""  #: as JSON, "" for none
+    nullable: bool = False  #: a blank field is null
 
 
 _FORMATS = {"date": "date", "time": "time", "date-time": "datetime", "multiline": "area"}
 
 
-def sections(params: Mapping[str, ParamSpec], conf: Mapping[str, Any]) -> list[tuple[str, list[Field]]]:
-    """(section, its fields), in the order of the params; those of no section first under ""."""
+def sections(
+    params: Mapping[str, ParamSpec],
+    conf: Mapping[str, Any],
+    sent: Mapping[str, Sequence[str]] | None = None,
+    wrong: Mapping[str, str] | None = None,
+) -> list[tuple[str, list[Field]]]:
+    """(section, its fields), in the order of the params; those of no section first under "".
+
+    `sent`: the fields of a form that comes back, which then hold what they held, right or wrong; `wrong`: what is
+    wrong with them, by the name of the param.
+    """
     found: dict[str, list[Field]] = {"": []}
     for name, param in params.items():
-        found.setdefault(str(param.schema.get("section", "")), []).append(_field(name, param, conf))
+        field = _field(name, param, conf)
+        if sent is not None:
+            field = _refilled(field, sent.get(field.name, ()))
+        field = replace(field, wrong=(wrong or {}).get(name, ""))
+        found.setdefault(str(param.schema.get("section", "")), []).append(field)
     return [(section, fields) for section, fields in found.items() if fields]
+
+
+def _refilled(field: Field, texts: Sequence[str]) -> Field:
+    if field.kind == "check":
+        return replace(field, value="true" if texts else "false")
+    choices = tuple((value, label, value in texts, json) for value, label, _, json in field.choices)
+    return replace(field, value=texts[0] if texts else "", choices=choices)
 
 
 def _types(schema: Mapping[str, Any]) -> tuple[str, ...]:
@@ -88,13 +112,26 @@ def _field(name: str, param: ParamSpec, conf: Mapping[str, Any]) -> Field:
         value=_text(value, kind),
         help=str(param.description or schema.get("description") or schema.get("description_md") or ""),
         required=not nullable and kind not in ("check", "several", "lines", "json") and schema.get("minLength", 1) > 0,
-        choices=tuple((_text(one, ""), str(display.get(one, one)), one in chosen) for one in options or ()),
+        choices=tuple(
+            (_text(one, ""), str(display.get(one, one)), one in chosen, _dumps(one)) for one in options or ()
+        ),
         examples=tuple(str(one) for one in schema.get("examples", ())) if kind == "text" else (),
         least=_text(schema.get("minimum"), ""),
         most=_text(schema.get("maximum"), ""),
         step="1" if "integer" in _types(schema) else "any",
         pattern=str(schema.get("pattern", "")),
+        default=_dumps(param.value) if param.has_value else "",
+        nullable=_nullable(param),
     )
+
+
+def _nullable(param: ParamSpec) -> bool:
+    """Whether a blank field is null."""
+    return (param.has_value and param.value is None) or "null" in _types(param.schema)
+
+
+def _dumps(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
 
 
 def _text(value: Any, kind: str) -> str:
@@ -110,38 +147,52 @@ def _text(value: Any, kind: str) -> str:
 def values(
     params: Mapping[str, ParamSpec], form: Mapping[str, Any], several: Mapping[str, Sequence[str]]
 ) -> dict[str, Any]:
-    """What the fields of a form say, for params that differ from their default. Raises InvalidInput.
+    """What the fields of a form say, for params that differ from their default. Raises InvalidFields.
 
     `several`: all values of the fields with more than one.
     """
-    found = {}
+    found: dict[str, Any] = {}
+    wrong: dict[str, str] = {}
     for name, param in params.items():
         field = f"{PREFIX}{name}"
         kind = _kind(param.schema, param.value)
         if field not in form and kind not in ("check", "several"):
             continue
-        value = _value(name, param, kind, str(form.get(field, "")), several.get(field, ()))
-        if not param.has_value or value != param.value:
+        try:
+            value = _value(param, kind, str(form.get(field, "")), several.get(field, ()))
+        except msgspec.DecodeError as error:
+            text = str(form.get(field, ""))
+            wrong[name] = Sentence("{text!r} is not JSON ({error}).", text=text, error=told(error))
+            if kind == "number":
+                wrong[name] = Sentence("{text!r} is not a number.", text=text)
+            continue
+        if value != param.value if param.has_value else value not in ("", None) or _nullable(param):
             found[name] = value
+    if wrong:
+        name = next(iter(wrong))
+        raise InvalidFields(Sentence("Param {name!r}: {message}", name=name, message=wrong[name]), wrong)
     return found
 
 
-def _value(name: str, param: ParamSpec, kind: str, text: str, several: Sequence[str]) -> Any:
+def _value(param: ParamSpec, kind: str, text: str, several: Sequence[str]) -> Any:
     if kind == "check":
         return bool(text)
     if kind == "several":
-        return list(several)
+        known = {_text(one, ""): one for one in param.schema["examples"]}
+        return [known.get(one, one) for one in several]
     if kind == "lines":
         return [line.strip() for line in text.splitlines() if line.strip()]
     if kind == "choice":
         return next((one for one in param.schema["enum"] if _text(one, "") == text), text)
     if kind in ("number", "json"):
-        return _json(name, text)
-    if not text and (param.value is None or "null" in _types(param.schema)):
+        return msgspec.json.decode(text) if text.strip() else None
+    if not text and _nullable(param):
         return None
     if kind == "datetime" and len(text) == len("2026-01-01T00:00"):
         same = isinstance(param.value, str) and param.value[:16] == text
         return param.value if same else f"{text}:00+00:00"
+    if kind == "time" and len(text) == len("10:20"):
+        return f"{text}:00"  # browsers leave out the seconds when they are none
     return text.replace("\r\n", "\n")
 
 
@@ -152,18 +203,9 @@ def json_object(text: str, what: str) -> dict[str, Any]:
     try:
         return msgspec.json.decode(text, type=dict[str, Any])
     except msgspec.DecodeError as error:
-        raise InvalidInput(f"{what} is not a JSON object: {error}.") from None
+        raise InvalidInput("{what} is not a JSON object: {error}.", what=what, error=told(error)) from None
 
 
 def pretty(value: Any) -> str:
     """A value as JSON that people read; "" for none."""
     return msgspec.json.format(msgspec.json.encode(value)).decode() if value else ""
-
-
-def _json(name: str, text: str) -> Any:
-    if not text.strip():
-        return None
-    try:
-        return msgspec.json.decode(text)
-    except msgspec.DecodeError as error:
-        raise InvalidInput(f"Param {name!r}: {text!r} is not JSON ({error}).") from None

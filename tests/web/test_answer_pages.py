@@ -79,7 +79,7 @@ def test_an_answer_lets_the_task_go_on_once(site: Site) -> None:
         ({"option": "Maybe"}, "&#39;Maybe&#39; is no option: accepted are Approve, Reject."),
         ({}, "Choose one of Approve, Reject."),
         ({"option": "Approve", "param.n": "11"}, "11 is greater than the maximum of 10"),
-        ({"option": "Approve", "param.n": "x"}, "is not JSON"),
+        ({"option": "Approve", "param.n": "x"}, "is not a number"),
     ],
 )
 def test_a_mistake_comes_back_with_a_sentence(site: Site, fields: dict[str, str], sentence: str) -> None:

@@ -115,6 +115,7 @@ def test_the_first_page_is_small(site: Site) -> None:
     static = [
         "/static/app.css",
         "/static/app.js",
+        "/static/conf.js",
         "/static/htmx-4.0.1.min.js",
         "/static/hx-sse-4.0.1.min.js",
         "/static/icon.svg",

@@ -52,7 +52,7 @@ def test_words_and_bounds_of_a_field() -> None:
 
 def test_choices_have_their_names() -> None:
     found = field(ParamSpec(value=2, schema={"enum": [1, 2], "values_display": {2: "two"}}))
-    assert found.choices == (("1", "1", False), ("2", "two", True))
+    assert found.choices == (("1", "1", False, "1"), ("2", "two", True, "2"))
 
 
 def test_fields_stand_in_their_sections() -> None:
@@ -103,3 +103,19 @@ def test_what_was_left_as_it_is_is_not_in_the_conf() -> None:
 def test_what_is_not_json_is_said() -> None:
     with pytest.raises(InvalidInput, match="Param 'p': 'x' is not JSON"):
         values({"p": ParamSpec(value={})}, {f"{PREFIX}p": "x"}, {})
+
+
+def test_a_browser_leaves_out_seconds_that_are_none() -> None:
+    param = ParamSpec(value="10:00:00", schema={"type": "string", "format": "time"})
+    assert values({"p": param}, {f"{PREFIX}p": "10:20"}, {}) == {"p": "10:20:00"}
+
+
+def test_several_of_some_numbers_are_numbers() -> None:
+    param = ParamSpec(value=[1], schema={"type": "array", "examples": [1, 2]})
+    assert values({"p": param}, {}, {f"{PREFIX}p": ["1", "2"]}) == {"p": [1, 2]}
+
+
+def test_a_blank_field_without_default_is_no_value() -> None:
+    assert values({"p": ParamSpec(has_value=False, schema={"type": "string"})}, {f"{PREFIX}p": ""}, {}) == {}
+    nullable = ParamSpec(has_value=False, schema={"type": ["null", "string"]})
+    assert values({"p": nullable}, {f"{PREFIX}p": ""}, {}) == {"p": None}

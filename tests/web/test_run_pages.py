@@ -256,6 +256,38 @@ def test_params_make_the_form(empty: Site) -> None:
     assert "0 is less than the minimum of 1" in answer.text
 
 
+def test_each_mistake_is_said_at_its_field_and_nothing_entered_is_lost(empty: Site) -> None:
+    params = {
+        "n": ParamSpec(value=3, schema={"type": "integer", "maximum": 9}),
+        "colour": ParamSpec(value="red", schema={"type": "string", "enum": ["red", "blue"]}),
+        "more": ParamSpec(value={"a": 1}, schema={"type": "object"}),
+        "who": ParamSpec(schema={"type": "string", "minLength": 2}, has_value=False),
+    }
+    empty.add(a_dag(params=params))
+    sent = {"param.n": "x", "param.colour": "blue", "param.more": "{bad", "param.who": "ab", "logical_date": "yesterday"}
+    text = confirm(empty, "/dags/etl/trigger", **sent, run_id="a b").text
+    assert "4 values are not right" in text
+    assert 'id="wrong-param.n">&#39;x&#39; is not a number.' in text
+    assert 'id="wrong-param.more">' in text
+    assert 'id="wrong-logical_date">' in text
+    assert 'id="wrong-run_id">' in text
+    assert 'value="ab"' in text
+    assert 'value="blue" data-json="&#34;blue&#34;" selected' in text
+    assert "{bad</textarea>" in text
+
+    text = confirm(empty, "/dags/etl/trigger", **{"param.n": "10", "param.colour": "blue", "param.who": "a"}).text
+    assert 'id="wrong-param.n">10 is greater than the maximum of 9.' in text
+    assert 'id="wrong-param.who">&#39;a&#39; is shorter than 2 characters.' in text
+    assert 'value="10"' in text
+
+
+def test_a_refused_trigger_leaves_the_dag_paused(site: Site) -> None:
+    confirm(site, "/dags/report/trigger", unpause="1", run_id="mine")
+    site.ask(site.server.actions.pause_dag, "report")
+    assert confirm(site, "/dags/report/trigger", unpause="1", run_id="mine").status_code == 400
+    assert site.ask(site.server.actions.get_dag, "report")["paused"]
+
+
 def test_a_paused_dag_may_be_turned_on_with_the_trigger(site: Site) -> None:
     assert "Unpause the DAG" in site.text("/dags/report/trigger")
     confirm(site, "/dags/report/trigger", unpause="1", run_id="mine")
