@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from asyncflow.web import address
 from asyncflow.web.i18n import Language
 
-#: how many of what is touched are listed
-LISTED = 20
+#: how many of what is touched are listed, and of what an undo left alone for one reason
+LISTED, LEFT_LISTED = 20, 500
 #: what an action is called in an address, once it is done
 DONE = {"clear": "cleared", "cancel": "ended", "delete": "runs_deleted"}
 
@@ -59,3 +60,37 @@ def titles(_: Language) -> dict[str, str]:
         "cancel": _("Cancel what runs"),
         "delete": _("Delete runs"),
     }
+
+
+@dataclass(frozen=True, slots=True)
+class LeftAlone:
+    """What an undo left alone for one reason."""
+
+    said: str
+    listed: tuple[tuple[str, str], ...]  #: name and address
+    more: int
+
+
+def left_alone(left: Sequence[Sequence[Any]], _: Language) -> list[LeftAlone]:
+    """By reason, from the rows [dag_id, run_id, task_id, map_index, reason] of the answer."""
+    by_reason: dict[str, list[tuple[str, str, str, int]]] = {}
+    for dag_id, run_id, task_id, map_index, reason in left:
+        by_reason.setdefault(reason, []).append((dag_id, run_id, task_id, map_index))
+    return [
+        LeftAlone(
+            _left_words(reason, len(keys), _),
+            tuple((task_name(*key), address.task_path(*key)) for key in keys[:LEFT_LISTED]),
+            max(0, len(keys) - LEFT_LISTED),
+        )
+        for reason, keys in by_reason.items()
+    ]
+
+
+def _left_words(reason: str, n: int, _: Language) -> str:
+    if reason == "was_at_work":
+        return _.n("{n} was at work then: its process is gone.", "{n} were at work then: their processes are gone.", n)
+    if reason == "tried":
+        return _.n("{n} has been started since.", "{n} have been started since.", n)
+    if reason == "made":
+        return _.n("{n} was added since, and its run goes on.", "{n} were added since, and their run goes on.", n)
+    return _.n("The run of {n} was deleted.", "The runs of {n} were deleted.", n)

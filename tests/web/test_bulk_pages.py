@@ -12,6 +12,7 @@ import pytest
 from asyncflow.core.specs import ExpandSpec, LiteralInput, TaskSpec
 from asyncflow.core.states import RunState, TaskState
 from asyncflow.web import browse_view, bulk_view
+from asyncflow.web.i18n import ENGLISH
 from asyncflow.web.picked import Choice, Picked
 from tests.web.conftest import RUN, RUN_PATH, Site, a_dag, a_run, a_ti, once_in, token_in
 
@@ -262,3 +263,66 @@ def test_a_preview_lists_the_first_twenty() -> None:
 def test_names_come_back_from_fields() -> None:
     assert browse_view.task_of(browse_view.task_key("d", "manual 1 <x>", "t", 3)) == ("d", "manual 1 <x>", "t", 3)
     assert browse_view.run_of(browse_view.run_key("d", "manual 1 <x>")) == ("d", "manual 1 <x>")
+
+
+# ---- undo -----------------------------------------------------------------------------------------------------------
+
+
+def undo_of(site: Site, answer: httpx.Response) -> httpx.Response:
+    """Press the button that undoes what was just done."""
+    name = re.findall(r'name="name" value="([^"]+)"', site.text(answer.headers["location"]))[0]
+    return site.send("/undo", {"name": name, "back": "/runs"})
+
+
+def test_a_thousand_instances_of_many_runs_are_put_back(empty: Site) -> None:
+    empty.add(wide := a_dag("etl", tasks={f"t{n:02}": TaskSpec(task_id=f"t{n:02}") for n in range(25)}))
+    before = {}
+    for day in range(40):
+        run = a_run(day, state=RunState.FAILED if day % 2 else RunState.SUCCESS)
+        states = [TaskState.FAILED if n == day % 25 and day % 2 else TaskState.SUCCESS for n in range(25)]
+        empty.store(run, *(a_ti(run, name, state=state) for name, state in zip(wide.tasks, states, strict=True)))
+        before[run.run_id] = empty.run(run.run_id)
+    form = ask(empty, "/runs/change", do="clear", all="1", dag_id="etl")
+    assert "This touches 1,000 task instances." in form.text
+    cleared = confirm(empty, form)
+    assert "1,000 task instances were cleared." in empty.text(cleared.headers["location"])
+    assert set(empty.states().values()) == {"none"}
+    undone = undo_of(empty, cleared)
+    assert undone.headers["location"] == "/runs?done=undone&n=1000"
+    assert {run_id: empty.run(run_id) for run_id in before} == before
+
+
+def test_what_an_undo_left_alone_is_told_one_by_one(site: Site) -> None:
+    other = a_run(1, state=RunState.FAILED)
+    site.store(other, *(a_ti(other, name, state=TaskState.FAILED) for name in ("extract", "load")))
+    cleared = confirm(site, ask(site, "/runs/change", do="clear", all="1", dag_id="etl"))
+    site.ask(site.server.actions.mark_run, "etl", other.run_id, "success")
+    site.ask(site.server.actions.delete_run, "etl", other.run_id)
+    undone = undo_of(site, cleared)
+    assert undone.headers["location"].startswith("/undone?name=")
+    page = site.text(undone.headers["location"])
+    assert "2 task instances are what they were." in page
+    assert "The runs of 2 were deleted." in page
+    assert f">load (etl, {other.run_id})</a>" in page
+    assert '<a href="/runs">Back</a>' in page
+    assert site.get("/undone?name=other").status_code == 409
+
+
+def test_a_task_that_came_with_a_newer_version_is_gone_after_undo(site: Site) -> None:
+    more = {"late": TaskSpec(task_id="late", operator="BashOperator")}
+    site.add(a_dag("etl", tasks={**a_dag().tasks, **more}), version="v2")
+    before = site.run()
+    cleared = confirm(site, ask(site, "/tasks/change", do="clear", key=LOAD))
+    assert site.states()["late"] == "none"
+    assert undo_of(site, cleared).headers["location"] == "/runs?done=undone&n=1"
+    assert site.run() == before
+
+
+def test_reasons_in_words() -> None:
+    rows = [["d", "r", "t", n, "tried"] for n in range(502)] + [["d", "r", "u", -1, "was_at_work"]]
+    rows += [["d", "r", "v", -1, "made"], ["d", "r", "w", -1, "made"]]
+    tried, worked, made = bulk_view.left_alone(rows, ENGLISH)
+    assert (tried.said, len(tried.listed), tried.more) == ("502 have been started since.", 500, 2)
+    assert tried.listed[1] == ("t[1] (d, r)", "/dags/d/runs/r/tasks/t?map_index=1")
+    assert worked.said == "1 was at work then: its process is gone."
+    assert made.said == "2 were added since, and their run goes on."

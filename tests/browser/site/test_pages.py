@@ -24,6 +24,7 @@ ADDRESSES = (
     *("/import/variables", "/delete/pools?name={evil}", "/delete/connections?name=db", "/delete/variables"),
     *("/tasks", "/tasks?state=failed&pool=default_pool", "/tasks?dag=nothing", "/audit", "/audit?dag_id=etl"),
     *("/tasks/change?do=clear&all=1&state=failed", "/runs/change?do=delete&all=1", "/tasks/change?do=cancel"),
+    "/undone?name={undone}&back=/runs",
 )
 #: of a DAG with common names, and of one with long and hostile ones
 _RUN = "/dags/{dag}/runs/{run}"
@@ -43,9 +44,19 @@ def addresses(server: ServeProcess) -> list[str]:
     fill_credentials(server)
     found = [it.replace("{evil}", quote(EVIL, safe="")) for it in ADDRESSES]
     for dag_id, task_id in (("etl", "load"), ("x" * 200, "y" * 200)):
-        run_id = quote(server.run_to_end(dag_id)["run_id"], safe="")
-        found += [it.format(dag=dag_id, run=run_id, task=task_id) for it in OF_DAG]
-    return found
+        run = server.run_to_end(dag_id)["run_id"]
+        found += [it.format(dag=dag_id, run=quote(run, safe=""), task=task_id) for it in OF_DAG]
+        undone = undo_too_late(server, dag_id, run)
+    return [it.replace("{undone}", undone) for it in found]
+
+
+def undo_too_late(server: ServeProcess, dag_id: str, run_id: str) -> str:
+    """Clear a run, and undo it when everything has run again; the name of that."""
+    name = server.call("remember", keys=[[dag_id, run_id]])
+    server.call("clear_run", dag_id=dag_id, run_id=run_id)
+    server.wait_for_run(dag_id, run_id)
+    assert server.call("undo", name=name)["left"]
+    return str(name)
 
 
 def fill_credentials(server: ServeProcess) -> None:
