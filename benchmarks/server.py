@@ -66,7 +66,11 @@ class Server:
     def wait_for_dags(self, dag_ids: list[str]) -> None:
         """Until all of them are loaded."""
         wanted = set(dag_ids)
-        until(lambda: wanted <= {dag["dag_id"] for dag in self.call("list_dags")}, "the DAGs are loaded", pause=0.1)
+
+        def known() -> set[str]:
+            return {dag["dag_id"] for dag in self.call("list_dags") if dag["active"]}
+
+        until(lambda: wanted <= known(), "the DAGs are loaded", pause=0.1)
 
     def dag(self, dag_id: str) -> dict[str, Any]:
         """What the server knows of a DAG; empty while it knows none."""

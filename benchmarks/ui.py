@@ -27,8 +27,10 @@ from urllib.parse import quote, urlsplit
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from benchmarks.people import people
 from benchmarks.server import Server, until
-from benchmarks.tabs import Tab, Web
+from benchmarks.tabs import Tab
+from benchmarks.timing import figures
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
 FILE = """\
@@ -56,13 +58,6 @@ def dag_file(dag_id: str, count: int, *, seconds: float = 0.0, chained: bool = T
 def run_path(dag_id: str, run_id: str) -> str:
     """Address of a run's page."""
     return f"/dags/{quote(dag_id, safe='')}/runs/{quote(run_id, safe='')}"
-
-
-def figures(times: list[float], unit: float = 1000.0) -> dict[str, float]:
-    """Median, p95, p99 and worst."""
-    ordered = sorted(time * unit for time in times)
-    at = {"median": 0.5, "p95": 0.95, "p99": 0.99, "worst": 1.0}
-    return {name: round(ordered[min(len(ordered) - 1, int(len(ordered) * q))], 1) for name, q in at.items()}
 
 
 # ---- in Chromium -----------------------------------------------------------------------------------------------------
@@ -270,48 +265,6 @@ def _load(server: Server, seconds: float) -> tuple[float, tuple[float, float]]:
     return (server.cpu_seconds() - cpu) / (time.monotonic() - begun), (wall, time.time())
 
 
-async def _click(address: str, dag_ids: list[str], seconds: float, seed: int) -> list[float]:
-    """One person: a page, a moment to look at it, the next page."""
-    chance, web, took = random.Random(seed), Web(address), []
-    pages = ["/", "/runs", "/dags/{}/grid", "/dags/{}/graph", "/dags/{}/gantt", "/dags/{}/runs/r", "/search?q=t1"]
-    end = time.monotonic() + seconds
-    await asyncio.sleep(chance.random())
-    while time.monotonic() < end:
-        begun = time.perf_counter()
-        status, _ = await web.get(chance.choice(pages).format(chance.choice(dag_ids)))
-        took.append(time.perf_counter() - begun)
-        assert status == 200, status
-        await asyncio.sleep(chance.uniform(0.5, 1.5))
-    return took
-
-
-async def _people(address: str, dag_ids: list[str], count: int, seconds: float) -> list[float]:
-    took = await asyncio.gather(*(_click(address, dag_ids, seconds, seed) for seed in range(count)))
-    return [one for many in took for one in many]
-
-
-def people(count: int = 20, seconds: float = 20.0) -> dict[str, Any]:
-    """The hand-off between tasks while people click through the pages, and without them."""
-    with Server() as server:
-        busy_server(server, 2)
-        names = ["busy_00", "busy_01"]
-        for name in names:
-            server.call("trigger_dag", dag_id=name, run_id="r")
-        until(lambda: server.call("get_run", dag_id=names[0], run_id="r")["state"] == "running", "it runs")
-        time.sleep(3)
-        alone = _load(server, seconds)
-        begun = time.time()
-        took = asyncio.run(_people(server.address, names, count, seconds))
-        span = (begun, time.time())
-        return {
-            "people": count,
-            "pages": len(took),
-            "page, ms": figures(took),
-            "hand-off alone, ms": figures(handoffs(server, names, "r", *alone[1])),
-            "hand-off with people, ms": figures(handoffs(server, names, "r", *span)),
-        }
-
-
 #: what of a page counts on, or is a reader's own
 _MOVING = re.compile(
     r'have=\w+|<time class="ago".*?</time>|form_token" value="[^"]*"|since=[^"&]*|name="once" value="[^"]*"'
@@ -425,7 +378,10 @@ def main() -> None:
     """Measure what was asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", choices=MEASURES, action="append")
-    for name in parser.parse_args().only or MEASURES:
+    parser.add_argument("--home", type=Path, help="what fill.py made: `people` click through it (default: a new home)")
+    args = parser.parse_args()
+    MEASURES["people"] = functools.partial(people, args.home)
+    for name in args.only or MEASURES:
         load = os.getloadavg()[0]
         print(json.dumps({"measure": name, **MEASURES[name](), "load before": round(load, 1)}, indent=2), flush=True)
 
