@@ -11,9 +11,10 @@ from typing import Any
 import msgspec
 
 from asyncflow.config import names_in_environment, secret_from_environment
+from asyncflow.core import connection_secrets
 from asyncflow.core import connections as data
 from asyncflow.core.connection_types import KNOWN, ConnectionType, package_of
-from asyncflow.core.secrecy import MASK, hide, is_sensitive, restore
+from asyncflow.core.secrecy import MASK, hide, is_sensitive
 from asyncflow.core.sentence import Sentence, told
 from asyncflow.engine.clock import Clock
 from asyncflow.engine.credentials import OnConflict, made_connection
@@ -82,8 +83,8 @@ class ConnectionFormActions:
     ) -> dict[str, Any]:
         """Make or replace a Connection from a form.
 
-        What the form hid is that of the Connection `like`: a password (or hidden extra) that is empty, and *** in the
-        extra; except for what is to be `forget`-ten. `keep`: parts of the extra that stay, too.
+        What the form hid is that of the Connection `like`, as `core.connection_secrets.filled` says it with `forget`
+        and `keep`; unless it would go elsewhere than before, which raises InvalidInput.
         """
         return await self._set_connection(await self._meant(conn_id, fields, like, forget, keep), on_conflict)
 
@@ -111,9 +112,9 @@ class ConnectionFormActions:
             answer = await self._ask_child(question, limit)
         except AsyncflowError as error:
             answer = {"status": False, "message": told(error)}
-        message = str(answer["message"])
+        message = answer["message"]
         if not answer["status"] and message.startswith("Unknown hook type"):
-            message = _no_hook(connection.conn_type)
+            return {"status": False, "message": _no_hook(connection.conn_type)}
         return {"status": bool(answer["status"]), "message": _without_secrets(connection, message)}
 
     # ---- types ------------------------------------------------------------------------------------------------------
@@ -173,17 +174,17 @@ class ConnectionFormActions:
     async def _meant(
         self, conn_id: str, fields: Fields, like: str | None, forget: Sequence[str], keep: Sequence[str]
     ) -> Connection:
-        stored = await self._stored_connection(like) if like else None
-        given = {name: value for name, value in fields.items() if value not in (None, "")}
-        if stored is not None and "password" not in given and "password" not in forget:
-            given["password"] = stored.password
-        old = stored.extra if stored is not None else None
-        kept = {name: part for name, part in data.extra_dict(old).items() if name in keep}
-        if "extra" in given or kept:
-            given["extra"] = _restored(conn_id, given.get("extra", "{}"), data.extra_dict(old), kept)
-        elif old and not data.extra_dict(old) and "extra" not in forget:
-            given["extra"] = old
-        return made_connection(conn_id, given)
+        stored = msgspec.structs.asdict(await self._stored_connection(like)) if like else None
+        try:
+            filled, used = connection_secrets.filled(fields, stored, forget, keep)
+        except ValueError as error:
+            raise InvalidInput(
+                "Connection {conn_id!r}: extra is not right: {error}.", conn_id=conn_id, error=told(error)
+            ) from None
+        connection = made_connection(conn_id, filled)
+        if stored is not None:
+            connection_secrets.check_place(used, msgspec.structs.asdict(connection), stored)
+        return connection
 
 
 def _understood(text: str) -> tuple[Fields, str | None]:
@@ -191,30 +192,21 @@ def _understood(text: str) -> tuple[Fields, str | None]:
     return ({}, text) if not text.lstrip().startswith("{") else (data.from_json(text), None)
 
 
-def _restored(conn_id: str, extra: Any, old: dict[str, Any], kept: dict[str, Any]) -> str:
-    """The extra of a form with what it hid; a text that is no JSON object is refused."""
-    try:
-        found = msgspec.json.decode(extra) if isinstance(extra, str) else extra
-        if not isinstance(found, dict):
-            raise ValueError(Sentence('an object is needed, like {"key": "value"}'))
-        return data.to_json({**kept, **restore(found, old)})
-    except ValueError as error:
-        raise InvalidInput(
-            "Connection {conn_id!r}: extra is not right: {error}.", conn_id=conn_id, error=told(error)
-        ) from None
-
-
-def _no_hook(conn_type: str) -> str:
+def _no_hook(conn_type: str) -> Sentence:
     package = package_of(conn_type)
     if package:
-        return f"No installed package knows connections of type {conn_type!r}: pip install {package}."
-    return f"No installed package knows connections of type {conn_type!r}."
+        return Sentence(
+            "No installed package knows connections of type {conn_type!r}: pip install {package}.",
+            conn_type=conn_type,
+            package=package,
+        )
+    return Sentence("No installed package knows connections of type {conn_type!r}.", conn_type=conn_type)
 
 
 def _without_secrets(connection: Connection, text: str) -> str:
     secrets = [connection.password or "", *_secret_texts(data.extra_dict(connection.extra))]
     for secret in sorted(secrets, key=len, reverse=True):
-        text = text.replace(secret, MASK) if len(secret) > 2 else text
+        text = text.replace(secret, MASK) if len(secret) > 2 and secret in text else text
     return text
 
 

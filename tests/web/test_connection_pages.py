@@ -71,13 +71,48 @@ def test_secrets_are_replaced_and_removed(site: Site) -> None:
     assert stored(site)["password"] is None
 
 
+@pytest.mark.parametrize("path", ["/connections/sales", "/test/connection"])
+@pytest.mark.parametrize(
+    ("changed", "names"),
+    [
+        ({"host": "evil"}, "host"),
+        ({"port": "1"}, "port"),
+        ({"login": "you"}, "login"),
+        ({"conn_type": "http"}, "conn_type"),
+        ({"extra": '{"sslmode": "disable", "api_key": "***"}'}, "extra"),
+    ],
+)
+def test_a_form_that_leads_elsewhere_needs_the_secrets_anew(
+    site: Site, path: str, changed: dict[str, str], names: str
+) -> None:
+    before = stored(site)
+    form = {
+        "like": "sales",
+        "conn_id": "sales",
+        "conn_type": "postgres",
+        "host": "h<b>",
+        "login": "me",
+        "extra": '{"sslmode": "require", "api_key": "***"}',
+    }
+    answer = site.send(path, {**form, **changed}, page="/connections/sales")
+    assert f"this changes {names}: type password, api_key again." in answer.text
+    assert stored(site) == before
+
+
 def test_one_is_added_duplicated_and_deleted(site: Site) -> None:
     assert site.send(ADD, {"conn_id": "web", "conn_type": "http", "host": "w"}, page=ADD).status_code == 303
     assert stored(site, "web")["host"] == "w"
-    copy = {"conn_id": "sales2", "conn_type": "postgres", "like": "sales", "extra": '{"api_key": "***"}'}
+    copy = {
+        "conn_id": "sales2",
+        "conn_type": "postgres",
+        "host": "h<b>",
+        "login": "me",
+        "like": "sales",
+        "extra": '{"sslmode": "require", "api_key": "***"}',
+    }
     assert site.send(ADD, copy, page=ADD).status_code == 303
     row = stored(site, "sales2")
-    assert (row["password"], row["extra"]) == ("pa55word", '{"api_key": "sesame"}')
+    assert (row["password"], row["extra"]) == ("pa55word", '{"sslmode": "require", "api_key": "sesame"}')
     answer = site.send("/delete/connections", {"name": ["sales", "sales2"]}, page=ADD)
     assert "2 were deleted." in site.text(answer.headers["location"])
     assert site.get("/connections/sales").status_code == 404
