@@ -14,6 +14,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import anyio
@@ -23,6 +24,7 @@ from asyncflow import __version__
 from asyncflow.config import Origin, Settings
 from asyncflow.engine.actions import Actions
 from asyncflow.engine.assembly import Server, assemble
+from asyncflow.engine.listener import Listener, most_connections
 from asyncflow.errors import AsyncflowError, InvalidInput
 
 log = logging.getLogger(__name__)
@@ -129,6 +131,8 @@ class _Web:
             app,
             host=settings.host,
             port=settings.port,
+            http=partial(Listener, most=most_connections()),  # type: ignore[arg-type]  # anything that makes one
+            ws="none",
             log_config=None,
             access_log=False,
             lifespan="off",
