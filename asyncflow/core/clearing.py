@@ -186,16 +186,18 @@ def set_run_state(doing: Doing, live: LiveRun, state: RunState) -> list[TaskKey]
 
 
 def _is_teardown(live: LiveRun, ti: TaskInstance) -> bool:
+    """Whether it is one that can still do its work: nothing of a DAG that no file defines any more can."""
     task = live.dag.graph.tasks.get(ti.task_id)
-    return task is not None and task.is_teardown
+    return task is not None and task.is_teardown and live.dag.active
 
 
 def _succeed(doing: Doing, live: LiveRun) -> list[TaskKey]:
-    normal = [ti for ti in live.instances() if ti.task_id in live.dag.graph.tasks and not _is_teardown(live, ti)]
+    known = [ti for ti in live.instances() if ti.task_id in live.dag.graph.tasks or not live.dag.active]
+    normal = [ti for ti in known if not _is_teardown(live, ti)]
     changed = [ti for ti in normal if ti.state is not TaskState.SUCCESS]
     if not doing.dry_run:
         _set_all(doing, live, changed, TaskState.SUCCESS)
-        if not any(task.is_teardown for task in live.dag.graph.tasks.values()):
+        if not any(_is_teardown(live, ti) for ti in live.instances()):
             doing.machine.set_run_state(live, RunState.SUCCESS, doing.now, actor=doing.actor)
     return [ti.key for ti in changed]
 

@@ -19,7 +19,7 @@ from asyncflow.core.slots import PoolUse
 from asyncflow.core.specs import DagSpec
 from asyncflow.core.states import TaskState
 from asyncflow.core.why import why
-from asyncflow.errors import NotFound
+from asyncflow.errors import Conflict, NotFound
 
 
 class Sight:
@@ -34,8 +34,10 @@ class Sight:
 
     def _dag(self, dag_id: str) -> LiveDag:
         dag = self._machine.dags.get(dag_id)
-        if dag is None or not dag.active:
+        if dag is None:
             raise NotFound("DAG", dag_id, [name for name, other in self._machine.dags.items() if other.active])
+        if not dag.active:
+            raise Conflict("DAG {dag!r} is not in the DAG folder any more, so nothing of it can run again.", dag=dag_id)
         return dag
 
     def run(self, dag_id: str, run_id: str) -> DagRun | None:

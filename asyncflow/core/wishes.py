@@ -121,10 +121,14 @@ class Wishes(Sight):
     def set_run_state(
         self, dag_id: str, run_id: str, state: RunState, *, dry_run: bool = False, now: datetime, actor: str = "user"
     ) -> list[TaskKey]:
-        """Set a run to success, failed or queued. Raises NotFound if it is not in memory."""
-        live = self._dag(dag_id).runs.get(run_id)
+        """Set a run to success, failed or queued. Raises NotFound if it is not in memory.
+
+        That of a DAG which no file defines any more can be ended, too.
+        """
+        dag = self._dag(dag_id) if state is RunState.QUEUED else self._machine.dags.get(dag_id)
+        live = dag.runs.get(run_id) if dag is not None else None
         if live is None:
-            raise NotFound(Sentence("run of DAG {dag!r} named", dag=dag_id), run_id, self._dag(dag_id).runs)
+            raise NotFound(Sentence("run of DAG {dag!r} named", dag=dag_id), run_id, dag.runs if dag else ())
         return clearing.set_run_state(self._doing(now, actor, dry_run), live, state)
 
     def remove_run(

@@ -17,7 +17,8 @@ from asyncflow.engine.audit import actor
 from asyncflow.engine.lookup import Lookup
 from asyncflow.engine.moments import moment
 from asyncflow.engine.scheduler import Scheduler
-from asyncflow.errors import InvalidInput, NotAccepted, NotFound
+from asyncflow.errors import Conflict, InvalidInput, NotAccepted, NotFound
+from asyncflow.store.database import StoredDag
 
 
 class Clearing(NamedTuple):
@@ -84,6 +85,7 @@ class ClearingActions(Lookup):
         are, too; `unresolved` in the answer lists markers whose date only running code could tell.
         """
         dag = await self._stored(dag_id)
+        _must_be_there(dag)
         chosen = tuple(_chosen_tasks(dag.spec, task_ids, task_regex))
         runs = tuple(await self._scope(dag_id, run_id, start, end, past=past, future=future))
 
@@ -169,6 +171,7 @@ class ClearingActions(Lookup):
     ) -> dict[str, Any]:
         """Mark task instances success, failed or skipped; a running one is ended."""
         dag = await self._stored(dag_id)
+        _must_be_there(dag)
         chosen = _chosen_tasks(dag.spec, [task_id], None)
         accepted = (TaskState.SUCCESS, TaskState.FAILED, TaskState.SKIPPED)
         if state not in accepted:
@@ -231,6 +234,14 @@ class ClearingActions(Lookup):
             found = await self._store.load_run(dag_id, run_id)
             if found is not None:
                 await self._scheduler.do(_loader(*found))
+
+
+def _must_be_there(dag: StoredDag) -> None:
+    """Raise Conflict for a DAG that no file defines any more: its runs can be ended or deleted, and no more."""
+    if not dag.active:
+        raise Conflict(
+            "DAG {dag!r} is not in the DAG folder any more, so nothing of it can run again.", dag=dag.spec.dag_id
+        )
 
 
 def _chosen_tasks(spec: DagSpec, task_ids: Sequence[str] | None, regex: str | None) -> list[str]:

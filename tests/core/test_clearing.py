@@ -11,7 +11,7 @@ from asyncflow.core.graph import DagGraph
 from asyncflow.core.models import TaskKey
 from asyncflow.core.specs import DagSpec, ExpandSpec, LiteralInput
 from asyncflow.core.states import RunState, TaskState
-from asyncflow.errors import NotFound
+from asyncflow.errors import Conflict, NotFound
 from tests.core.simulate import Game, Script, a_dag, a_task, again, failed
 
 CHAIN = a_dag(a_task("a"), a_task("b", upstream=["a"], retries=1), a_task("c", upstream=["b"]))
@@ -151,6 +151,23 @@ def test_failing_a_run_ends_what_runs_and_leaves_teardowns_to_work() -> None:
     game.play()
     assert game.states()["t"] == "success"
     assert game.run_state() == "success"  # as in Airflow: the leaf "later" is skipped
+
+
+@pytest.mark.parametrize("state", [RunState.FAILED, RunState.SUCCESS])
+def test_a_run_of_a_dag_that_is_gone_can_be_ended(state: RunState) -> None:
+    spec = a_dag(a_task("w"), a_task("later", upstream=["w"]), a_task("t", upstream=["later"], is_teardown=True))
+    game = Game(spec)
+    game.trigger()
+    game.turn()
+    token = game.start("w")
+    game.world.remove_dag("dag", game.now)
+    with pytest.raises(Conflict, match="not in the DAG folder any more"):
+        game.world.set_run_state("dag", "run0", RunState.QUEUED, now=game.now)
+    game.world.set_run_state("dag", "run0", state, now=game.now)
+    game.turn()
+    assert game.run_state() == state
+    assert "running" not in game.states().values()
+    assert [kill.token for kill in game.killed] == [token]
 
 
 def test_succeeding_a_run_marks_everything() -> None:

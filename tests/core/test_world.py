@@ -315,7 +315,7 @@ def test_a_removed_dag_starts_nothing_and_comes_back_where_it_was() -> None:
     game.turn()
     assert game.states() == {"a": "success", "b": "none"}
     assert game.world.dag("dag") is None
-    with pytest.raises(NotFound):
+    with pytest.raises(Conflict, match="not in the DAG folder any more"):
         game.world.set_paused("dag", True, game.now)
     game.world.put_dag(chain("a", "b"), "v2", paused=False, now=game.now)
     game.play()

@@ -264,7 +264,13 @@ def test_each_mistake_is_said_at_its_field_and_nothing_entered_is_lost(empty: Si
         "who": ParamSpec(schema={"type": "string", "minLength": 2}, has_value=False),
     }
     empty.add(a_dag(params=params))
-    sent = {"param.n": "x", "param.colour": "blue", "param.more": "{bad", "param.who": "ab", "logical_date": "yesterday"}
+    sent = {
+        "param.n": "x",
+        "param.colour": "blue",
+        "param.more": "{bad",
+        "param.who": "ab",
+        "logical_date": "yesterday",
+    }
     text = confirm(empty, "/dags/etl/trigger", **sent, run_id="a b").text
     assert "4 values are not right" in text
     assert 'id="wrong-param.n">&#39;x&#39; is not a number.' in text
