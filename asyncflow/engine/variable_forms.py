@@ -27,12 +27,14 @@ class VariableFormActions:
     _store: Store
     set_variable: Callable[..., Awaitable[dict[str, Any]]]
 
-    async def find_variables(self, text: str = "", limit: int = 100, offset: int = 0) -> dict[str, Any]:
+    async def find_variables(
+        self, text: str = "", limit: int = 100, offset: int = 0, falling: bool = False
+    ) -> dict[str, Any]:
         """Some of the stored Variables by key, with the beginnings of their values, and how many match.
 
         `environment`: the variables of the environment that define one, by the key that they are asked for by.
         """
-        rows, count = await self._store.find_variables(text, limit, offset)
+        rows, count = await self._store.find_variables(text, limit, offset, falling=falling)
         shown = [
             {
                 "key": row.name,
@@ -45,9 +47,11 @@ class VariableFormActions:
         ]
         return {"rows": shown, "count": count, "environment": names_in_environment("VAR")}
 
-    async def variable_keys(self) -> list[str]:
-        """The keys of all stored Variables."""
-        return await self._store.variable_names()
+    async def variable_keys(self, text: str = "") -> list[str]:
+        """The keys of the stored Variables, of all or of those with `text` in key or description."""
+        if not text:
+            return await self._store.variable_names()
+        return [row.name for row in (await self._store.find_variables(text))[0]]
 
     async def variable_form(self, key: str) -> dict[str, Any]:
         """One Variable as it may be shown; `secret`: its value is not, `masked`: parts of it are not."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple
 
 from starlette.requests import Request
@@ -53,20 +53,21 @@ class Kind(NamedTuple):
     label: str
     section: str
     path: str
-    names: Callable[[Actions], Awaitable[list[str]]]  #: those that there are
+    names: Callable[[Actions, Mapping[str, str]], Awaitable[list[str]]]  #: those that the filters of its list leave
     delete: Callable[[Actions, str], Awaitable[Any]]
 
 
-async def _pools(actions: Actions) -> list[str]:
+async def _pools(actions: Actions, _params: Mapping[str, str]) -> list[str]:
     return [row["name"] for row in await actions.list_pools()]
 
 
-async def _connections(actions: Actions) -> list[str]:
-    return [row["conn_id"] for row in (await actions.find_connections(limit=-1))["rows"]]
+async def _connections(actions: Actions, params: Mapping[str, str]) -> list[str]:
+    found = await actions.find_connections(params.get("q", ""), params.get("type", ""), limit=-1)
+    return [row["conn_id"] for row in found["rows"]]
 
 
-async def _variables(actions: Actions) -> list[str]:
-    return await actions.variable_keys()
+async def _variables(actions: Actions, params: Mapping[str, str]) -> list[str]:
+    return await actions.variable_keys(params.get("q", ""))
 
 
 KINDS = {
@@ -87,12 +88,24 @@ def _kind(request: Request) -> Kind:
     return KINDS[name]
 
 
+async def chosen(request: Request, kind: Kind) -> tuple[list[str], int]:
+    """The names that a form is about, and how many more were selected that are not there any more.
+
+    Selected are those of `?name=`, any number, or with `?all=` those that the filters of the list leave.
+    """
+    actions, params = actions_of(request), request.query_params
+    if params.get("all"):
+        return await kind.names(actions, params), 0
+    ticked, there = dict.fromkeys(params.getlist("name")), set(await kind.names(actions, {}))
+    found = [name for name in ticked if name in there]
+    return found, len(ticked) - len(found)
+
+
 async def delete_form(request: Request) -> Response:
-    """What would be deleted, by `?name=`, any number."""
+    """What would be deleted."""
     kind, actions = _kind(request), actions_of(request)
-    chosen = request.query_params.getlist("name")[:_MOST]
-    there = set(await kind.names(actions))
-    found = [name for name in dict.fromkeys(chosen) if name in there]
+    everything, gone = await chosen(request, kind)
+    found = everything[:_MOST]
     return dialog(
         request,
         "named/delete.html",
@@ -100,7 +113,8 @@ async def delete_form(request: Request) -> Response:
         path=kind.path,
         names=found,
         listed=found[:_LISTED],
-        gone=len(set(chosen)) - len(found),
+        complete=len(found) == len(everything),
+        gone=gone,
         effects=await _effects(request, actions, found),
         once=new_key(),
         label=kind.label,

@@ -18,10 +18,12 @@ from asyncflow.web.named_pages import variable_path
 from asyncflow.web.once import new_key, once
 from asyncflow.web.ports import actions_of
 from asyncflow.web.security import checked_form
-from asyncflow.web.templating import fingerprint, fragment, language, page
+from asyncflow.web.templating import dialog, fingerprint, fragment, language, page
 
 _LIMIT = 100
 _TOPICS = {"variables": "1"}
+#: of what an export would have
+_LISTED, _FORMATS = 20, ("json", "yaml")
 #: bytes of a file that is imported, at most
 _LARGEST = 10 * 1024 * 1024
 
@@ -37,9 +39,11 @@ async def table(request: Request) -> Response:
 
 
 async def _list(request: Request) -> dict[str, Any]:
-    params, _ = named_pages.filters(request, "q", "page"), language(request)
+    params, _ = named_pages.filters(request, "q", "sort", "page"), language(request)
     offset = paging.offset(params, _LIMIT)
-    found = await actions_of(request).find_variables(params.get("q", ""), _LIMIT, offset)
+    found = await actions_of(request).find_variables(
+        params.get("q", ""), _LIMIT, offset, falling=variable_view.COLUMNS.asked(params).falling
+    )
     pager = paging.numbered(params, offset, _LIMIT, len(found["rows"]), found["count"], _)
     return {
         "section": "Admin",
@@ -48,6 +52,8 @@ async def _list(request: Request) -> dict[str, Any]:
         "topics": _TOPICS,
         "rows": found["rows"],
         "environment": found["environment"],
+        "count": found["count"],
+        "columns": variable_view.COLUMNS.heads(params),
         "pager": pager,
         "params": params,
         "query": address.query(params),
@@ -196,13 +202,26 @@ async def import_them(request: Request) -> Response:
         return _import_page(request, error=told(error), on_conflict=on_conflict, status=400)
 
 
+async def export_form(request: Request) -> Response:
+    """Which Variables would be in a file, and in which format."""
+    names, _ = await named_pages.chosen(request, named_pages.KINDS["variables"])
+    return dialog(
+        request,
+        "variables/export.html",
+        names=names,
+        listed=names[:_LISTED],
+        formats=_FORMATS,
+        section="Admin",
+    )
+
+
 async def export(request: Request) -> Response:
-    """A file of all Variables, or of those selected, values in clear, as `asyncflow variables import` reads it."""
+    """A file of the Variables that are named, values in clear, as `asyncflow variables import` reads it."""
     form = await checked_form(request)
     chosen = {str(name) for name in form.getlist("name")}
-    kind = "yaml" if form.get("format") == "yaml" else "json"
+    kind = address.choice({"format": str(form.get("format", ""))}, "format", _FORMATS) or _FORMATS[0]
     rows = await actions_of(request).list_variables(reveal=True)
-    named = {row["key"]: exported(row["value"]) for row in rows if not chosen or row["key"] in chosen}
+    named = {row["key"]: exported(row["value"]) for row in rows if row["key"] in chosen}
     headers = {"Content-Disposition": f'attachment; filename="variables.{kind}"'}
     return Response(format_named(named, kind), media_type=f"application/{kind}", headers=headers)
 
@@ -215,6 +234,7 @@ ROUTES = (
     Route("/import/variables", import_form, name="import_variables_form"),
     Route("/import/variables/preview", preview, methods=["POST"], name="preview_variables"),
     Route("/import/variables", import_them, methods=["POST"], name="import_variables"),
+    Route("/export/variables", export_form, name="export_variables_form"),
     Route("/export/variables", export, methods=["POST"], name="export_variables"),
     Route("/variables/{key:path}", show, name="variable"),
     Route("/variables/{key:path}", edit, methods=["POST"], name="edit_variable"),

@@ -184,15 +184,36 @@ def test_a_file_that_cannot_be_read_is_a_sentence(site: Site, fields: dict[str, 
     assert (answer.status_code, words in answer.text) == (400, True)
 
 
+def export(site: Site, query: str, **fields: Any) -> httpx.Response:
+    """Send the form that asks what is to be exported."""
+    names = re.findall(r'name="name" value="([^"]+)"', site.text(f"/export/variables?{query}"))
+    return site.send("/export/variables", {"name": names, **fields}, page=ADD)
+
+
 def test_an_export_reads_back(site: Site) -> None:
-    answer = site.send("/export/variables", page=ADD)
+    answer = export(site, "all=1")
     assert answer.headers["content-disposition"] == 'attachment; filename="variables.json"'
     named = answer.json()
     assert named["db_password"] == "pa55word"
     assert named["settings"] == {"region": "eu", "token": "sesame"}
-    some = site.send("/export/variables", {"name": "limit", "format": "yaml"}, page=ADD)
+    some = export(site, "name=limit&name=gone", format="yaml")
     assert some.text == "limit: 3\n"
-    assert site.get("/export/variables").status_code == 405
+    assert list(export(site, "all=1&q=LIM").json()) == ["limit"]
+    assert "Nothing is selected" in site.text("/export/variables")
+    assert site.send("/export/variables", {"name": "limit", "format": "xml"}, page=ADD).status_code == 400
+
+
+def test_all_that_match_are_deleted_wherever_the_list_has_them(site: Site) -> None:
+    for number in range(105):
+        site.ask(site.server.actions.set_variable, f"old{number}", "x")
+    text = site.text("/variables?q=old&page=2")
+    assert "all 105 matching Variables" in text
+    assert '<input type="hidden" name="q" value="old">' in text
+    names = re.findall(r'name="name" value="([^"]+)"', site.text("/delete/variables?all=1&q=old"))
+    assert len(names) == 105
+    site.send("/delete/variables", {"name": names}, page=ADD)
+    assert "No Variable matches." in site.text("/variables?q=old")
+    assert "limit" in site.text("/variables")
 
 
 @pytest.mark.parametrize(
