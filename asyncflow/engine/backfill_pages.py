@@ -9,18 +9,18 @@ from typing import NamedTuple
 from asyncflow.core.models import Backfill, BackfillDate, DagRun
 from asyncflow.engine.clock import Clock
 from asyncflow.errors import NotFound
-from asyncflow.store.backfill_pages import BackfillLine
+from asyncflow.store.backfill_pages import BackfillLine, BackfillSearch
 from asyncflow.store.database import Store
 
-__all__ = ["BackfillLine", "BackfillList", "BackfillPage", "BackfillPages"]
+__all__ = ["BackfillLine", "BackfillList", "BackfillPage", "BackfillPages", "BackfillSearch"]
 
 
 class BackfillList(NamedTuple):
-    """Some backfills, newest first."""
+    """Some backfills."""
 
     rows: list[BackfillLine]
     states: Mapping[int, Mapping[str, int]]  #: by number and state: how many runs
-    older: int | None  #: the number that the next page is below
+    more: bool  #: there are others behind them
 
 
 class BackfillPage(NamedTuple):
@@ -44,15 +44,11 @@ class BackfillPages:
         """What the server's clock says."""
         return self._clock.now()
 
-    async def list(
-        self, *, dag_id: str | None = None, states: Sequence[str] | None = None, before: int | None = None, limit: int
-    ) -> BackfillList:
-        """Those with a number below `before`."""
-        rows = await self._store.backfill_lines(dag_id=dag_id, states=states, before=before, limit=limit + 1)
-        older = rows[limit - 1].backfill_id if len(rows) > limit else None
-        return BackfillList(
-            rows[:limit], await self._store.backfill_states([row.backfill_id for row in rows[:limit]]), older
-        )
+    async def list(self, search: BackfillSearch, *, limit: int, offset: int = 0) -> BackfillList:
+        """A page of them."""
+        rows = await self._store.backfill_lines(search, limit=limit + 1, offset=offset)
+        states = await self._store.backfill_states([row.backfill_id for row in rows[:limit]])
+        return BackfillList(rows[:limit], states, len(rows) > limit)
 
     async def one(self, backfill_id: int, *, first: int, limit: int) -> BackfillPage:
         """One with its dates from the place `first` on."""

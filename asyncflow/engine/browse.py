@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import msgspec
+
 from asyncflow.core.models import TaskInstance, TaskKey
 from asyncflow.core.states import FINISHED, TaskState
 from asyncflow.engine.clock import Clock
@@ -46,6 +48,8 @@ class TasksPage(NamedTuple):
     window: TaskWindow
     whys: list[str]  #: of each row, while it waits
     matching: Matching
+    place: Place | None  #: that it is beside; None: it is the first page
+    back: bool  #: in front of that place
 
 
 class BrowsePages:
@@ -59,14 +63,21 @@ class BrowsePages:
     async def tasks(
         self, search: TaskSearch, *, place: Place | None = None, limit: int, patient: bool = False
     ) -> TasksPage:
-        """One page behind `place`; a `patient` reader lets it look further back."""
+        """One page behind `place`, or for a search that goes `back`, in front of it.
+
+        Where too few are in front of it to fill a page, it is the first one. A `patient` reader lets it look further.
+        """
         seconds = _LONG if patient else PAGE_SECONDS
         window = await self._store.search_tasks(search, place=place, limit=limit, seconds=seconds)
+        forth = msgspec.structs.replace(search, back=False)
+        if search.back and window.next is None and len(window.rows) < limit:
+            search, place = forth, None
+            window = await self._store.search_tasks(search, limit=limit, seconds=seconds)
         if place is None and window.next is None:
             matching = Matching(len(window.rows), True)
         else:
-            matching = Matching(*await self._store.count_tasks(search, most=COUNTED))
-        return TasksPage(window, [self._why(ti) for ti in window.rows], matching)
+            matching = Matching(*await self._store.count_tasks(forth, most=COUNTED))
+        return TasksPage(window, [self._why(ti) for ti in window.rows], matching, place, search.back)
 
     def _why(self, ti: TaskInstance) -> str:
         if ti.state in FINISHED or ti.state is TaskState.RUNNING:

@@ -42,13 +42,19 @@ class ConnectionFormActions:
     _learned: dict[str, tuple[float, dict[str, Any]]]
 
     async def find_connections(
-        self, text: str = "", conn_type: str = "", limit: int = 100, offset: int = 0
+        self,
+        text: str = "",
+        conn_type: str = "",
+        limit: int = 100,
+        offset: int = 0,
+        by: str = "id",
+        falling: bool = False,
     ) -> dict[str, Any]:
-        """Some of the stored Connections by conn_id, how many match, and the types that there are.
+        """Some of the stored Connections (`by` id, type, host, port, schema or login), how many match, all types.
 
         `environment`: the variables of the environment that define one, by the conn_id that they are asked for by.
         """
-        rows, count, types = await self._store.find_connections(text, conn_type, limit, offset)
+        rows, count, types = await self._store.find_connections(text, conn_type, limit, offset, by=by, falling=falling)
         return {
             "rows": [{**row, "in_environment": _in_environment(row["conn_id"])} for row in rows],
             "count": count,

@@ -16,9 +16,9 @@ from asyncflow.engine.pages import Pages
 from asyncflow.engine.scheduler import Scheduler
 from asyncflow.errors import NotFound
 from asyncflow.store.database import Store, StoredEvent
-from asyncflow.store.dataset_pages import EventRun
+from asyncflow.store.dataset_pages import EventRun, EventSearch
 
-__all__ = ["DatasetPages", "DatasetRow", "Effect", "Event", "EventRun", "StoredEvent", "TiedDag"]
+__all__ = ["DatasetPages", "DatasetRow", "Effect", "Event", "EventRun", "EventSearch", "StoredEvent", "TiedDag"]
 
 
 class TiedDag(NamedTuple):
@@ -113,11 +113,9 @@ class DatasetPages:
             for dag_id in dict.fromkeys([*row.consumers, *waiters])
         ]
 
-    async def events(
-        self, *, uri: str | None = None, dag_id: str | None = None, before: datetime | None = None, limit: int
-    ) -> list[Event]:
-        """Updates before a moment, newest first; of one dataset, or made by one DAG."""
-        return await self._full(await self._store.page_events(uri=uri, dag_id=dag_id, before=before, limit=limit))
+    async def events(self, search: EventSearch, *, limit: int) -> list[Event]:
+        """Some updates, in the order that is wanted."""
+        return await self._full(await self._store.page_events(search, limit=limit))
 
     async def events_of_run(self, dag_id: str, run_id: str) -> list[Event]:
         """The updates that a run was made for, newest first."""

@@ -6,6 +6,7 @@ import json
 import sqlite3
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Literal
 
 import msgspec
 
@@ -16,7 +17,22 @@ from asyncflow.store.rows import RowCodec, names_json, to_micros
 from asyncflow.store.sqlite import Database
 from asyncflow.store.writes import RUNS
 
-_LAST = 2**62
+#: (of one DAG, falling) -> query
+_QUERIES = {
+    (False, True): "page_backfills_falling",
+    (False, False): "page_backfills_rising",
+    (True, True): "page_backfills_of_dag_falling",
+    (True, False): "page_backfills_of_dag_rising",
+}
+
+
+class BackfillSearch(msgspec.Struct, frozen=True, kw_only=True):
+    """Which backfills are wanted; None = all."""
+
+    dag_id: str | None = None
+    states: Sequence[str] | None = None
+    by: Literal["created", "dag", "state", "ended", "who"] = "created"
+    falling: bool = True
 
 
 class BackfillLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,16 +54,15 @@ class BackfillLine(msgspec.Struct, frozen=True, kw_only=True):
 _LINES = RowCodec(BackfillLine)
 
 
-def backfill_lines(
-    db: sqlite3.Connection, dag_id: str | None, states: Sequence[str] | None, before: int | None, limit: int
-) -> list[BackfillLine]:
+def backfill_lines(db: sqlite3.Connection, search: BackfillSearch, limit: int, offset: int) -> list[BackfillLine]:
     where = {
-        "dag_id": dag_id,
-        "states": names_json(states),
-        "before": _LAST if before is None else before,
+        "dag_id": search.dag_id,
+        "states": names_json(search.states),
+        "by": search.by,
         "limit": limit,
+        "offset": offset,
     }
-    return _LINES.load(db.execute(SQL["page_backfills" if dag_id is None else "page_backfills_of_dag"], where))
+    return _LINES.load(db.execute(SQL[_QUERIES[search.dag_id is not None, search.falling]], where))
 
 
 def backfill_states(db: sqlite3.Connection, ids: Sequence[int]) -> dict[int, dict[str, int]]:
@@ -71,10 +86,10 @@ class BackfillReads(Database):
     """The methods of `Store` for these pages."""
 
     async def backfill_lines(
-        self, *, dag_id: str | None = None, states: Sequence[str] | None = None, before: int | None = None, limit: int
+        self, search: BackfillSearch | None = None, *, limit: int, offset: int = 0
     ) -> list[BackfillLine]:
-        """Backfills with a number below `before`, newest first."""
-        return await self._read(backfill_lines, dag_id, states, before, limit)
+        """Some backfills, in the order that is wanted."""
+        return await self._read(backfill_lines, search or BackfillSearch(), limit, offset)
 
     async def backfill_states(self, ids: Sequence[int]) -> dict[int, dict[str, int]]:
         """By backfill and state: how many of its runs."""

@@ -34,6 +34,13 @@ _BROKEN = frozenset({TaskState.FAILED, TaskState.UPSTREAM_FAILED})
 #: a finished run has none of these
 _OPEN = frozenset(TaskState) - FINISHED - {TaskState.NONE}
 _AFTER_ALL = "\U0010ffff"
+#: (only what failed, from the last task of a run to the first) -> query
+_TASKS = {
+    (False, False): "browse_tasks",
+    (False, True): "browse_tasks_back",
+    (True, False): "browse_broken",
+    (True, True): "browse_broken_back",
+}
 #: (of one DAG, newest first) -> query
 _RUNS = {
     (False, True): "browse_runs_newest",
@@ -42,7 +49,15 @@ _RUNS = {
     (True, False): "browse_runs_of_dag_oldest",
 }
 
-Order = Literal["due", "-due", "started", "-started"]
+#: (order, falling) -> query: orders that an index over all instances has
+_INSTANCES = {
+    ("started", True): "browse_started_newest",
+    ("started", False): "browse_started_oldest",
+    ("duration", True): "browse_duration_longest",
+    ("duration", False): "browse_duration_shortest",
+}
+
+Order = Literal["due", "-due", "started", "-started", "duration", "-duration"]
 Key = tuple[int, str, int]  #: number of the run, task id, map index
 
 
@@ -63,11 +78,25 @@ class TaskSearch(msgspec.Struct, frozen=True, kw_only=True):
     due_to: datetime | None = None
     started_from: datetime | None = None
     started_to: datetime | None = None
-    order: Order = "-due"  #: by start only without `run_name` and `active`
+    order: Order = "-due"  #: by start or duration only without `run_name` and `active`
+    back: bool = False  #: from the end of that order to its beginning
+
+    @property
+    def falling(self) -> bool:
+        """Whether the latest, or longest, comes first."""
+        return self.order.startswith("-") != self.back
+
+    @property
+    def by(self) -> str:
+        """What the order is by."""
+        return self.order.removeprefix("-")
 
 
 class Place(NamedTuple):
-    """Where a walk has come to: behind one instance. `at` is the due time of its run, or its start (us since 1970)."""
+    """Where a walk has come to: one instance.
+
+    `at` is what the list is ordered by: due time of the run or start (us since 1970), or duration (us).
+    """
 
     at: int
     run: int
@@ -88,12 +117,13 @@ class Place(NamedTuple):
 
 
 class TaskWindow(NamedTuple):
-    """One page of a list of task instances."""
+    """One page of a list of task instances, in the list's order, also one that was come to from behind."""
 
     rows: list[TaskInstance]
     dues: list[datetime]  #: when the run of each was due
-    next: Place | None  #: None: this is the end
+    next: Place | None  #: where the walk goes on; None: this is the end of its way
     looked_back_to: datetime | None  #: the page is not full, but took long enough: there may be more beyond
+    edges: tuple[Place, Place] | None = None  #: of the first and the last row; None: there are none
 
 
 class AuditLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,9 +155,18 @@ class AuditSearch(msgspec.Struct, frozen=True, kw_only=True):
     at_to: datetime | None = None
     text: str | None = None
     before: int | None = None  #: the id of a line: only older ones
+    after: int | None = None  #: the same: only newer ones
+    falling: bool = True  #: the newest first
 
 
 _AUDIT = RowCodec(AuditLine)
+#: (of one DAG, newest first) -> query
+_LINES = {
+    (False, True): "audit_lines",
+    (False, False): "audit_lines_oldest",
+    (True, True): "audit_of_dag",
+    (True, False): "audit_of_dag_oldest",
+}
 
 
 # ---- the walk -------------------------------------------------------------------------------------------------------
@@ -148,7 +187,7 @@ def _walk(
     db: sqlite3.Connection, search: TaskSearch, place: Place | None, most: int, seconds: float
 ) -> tuple[list[Key], Place | None, bool]:
     """(keys, where the walk has stopped, whether that is the end), from `place` on."""
-    assert not (search.order.endswith("started") and (search.active or search.run_name is not None))
+    assert search.by == "due" or not (search.active or search.run_name is not None)
     until = perf_counter() + seconds
     step, sizes = _road(search)
     keys: list[Key] = []
@@ -165,8 +204,8 @@ def _road(search: TaskSearch) -> tuple[Step, tuple[int, ...]]:
     """How to walk, and in steps of how many runs or instances."""
     if search.run_name is not None:
         return _one_run, (1,)
-    if search.order.endswith("started"):
-        return _by_start, _STARTED_STEPS
+    if search.by != "due":
+        return _by_index, _STARTED_STEPS
     if search.active or (search.states and set(search.states) <= _OPEN):
         return _active, (1,)
     return _by_run, _BROKEN_STEPS if _is_broken(search) else _STEPS
@@ -202,7 +241,7 @@ def _bound(moment: datetime | None, default: int) -> int:
 
 def _by_run(db: sqlite3.Connection, search: TaskSearch, place: Place | None, size: int, most: int) -> _Found:
     """The instances of the next `size` runs."""
-    falling = search.order == "-due"
+    falling = search.falling
     one_dag = search.dag_ids is not None and len(search.dag_ids) == 1
     source = _RUNS[one_dag, falling]
     edge = _LAST if falling else _FIRST
@@ -223,7 +262,7 @@ def _one_run(db: sqlite3.Connection, search: TaskSearch, place: Place | None, si
 
 def _active(db: sqlite3.Connection, search: TaskSearch, place: Place | None, size: int, most: int) -> _Found:
     """Instances in states that only active runs have, whatever `size`: such runs are few."""
-    falling = search.order == "-due"
+    falling = search.falling
     rows = db.execute(SQL["browse_active_runs"], _filters(search, -1)).fetchall()
     rows.sort(key=lambda row: (row[1], row[0]), reverse=falling)
     if place is not None:
@@ -242,38 +281,37 @@ def _of_runs(db: sqlite3.Connection, search: TaskSearch, runs: dict[int, int], p
         "after_task": place.task_id,
         "after_index": place.map_index,
     }
-    query = "browse_broken" if _is_broken(search) else "browse_tasks"
-    keys: list[Key] = db.execute(SQL[query], where).fetchall()
+    keys: list[Key] = db.execute(SQL[_TASKS[_is_broken(search), search.back]], where).fetchall()
     if len(keys) == most:
         run, task_id, map_index = keys[-1]
         return _Found(keys, Place(runs[run], run, task_id, map_index), False)
     if runs:
         last = next(reversed(runs))
-        place = Place(runs[last], last, _AFTER_ALL, _LAST)
+        place = Place(runs[last], last, *(("", _FIRST) if search.back else (_AFTER_ALL, _LAST)))
     return _Found(keys, place, False)
 
 
-def _by_start(db: sqlite3.Connection, search: TaskSearch, place: Place | None, size: int, most: int) -> _Found:
-    """The next `size` instances in the order of their start."""
-    falling = search.order == "-started"
+def _by_index(db: sqlite3.Connection, search: TaskSearch, place: Place | None, size: int, most: int) -> _Found:
+    """The next `size` instances in the order of an index over all of them."""
+    falling = search.falling
     edge = _LAST if falling else _FIRST
     place = place or Place(edge, edge, _AFTER_ALL if falling else "", edge)
     where = {
         "started_from": _bound(search.started_from, _FIRST),
         "started_to": _bound(search.started_to, _LAST),
-        "started_at": place.at,
+        "at": place.at,
         "run": place.run,
         "after_task": place.task_id,
         "after_index": place.map_index,
         "limit": size,
     }
-    rows = db.execute(SQL["browse_started_newest" if falling else "browse_started_oldest"], where).fetchall()
-    starts: dict[Key, int] = {(run, task_id, map_index): at for at, run, task_id, map_index in rows}
-    wanted = {**_filters(search, most), "keys": json.dumps(list(starts))}
+    rows = db.execute(SQL[_INSTANCES[search.by, falling]], where).fetchall()
+    values: dict[Key, int] = {(run, task_id, map_index): at for at, run, task_id, map_index in rows}
+    wanted = {**_filters(search, most), "keys": json.dumps(list(values))}
     keys: list[Key] = db.execute(SQL["browse_chosen"], wanted).fetchall()
-    if starts:
-        last = keys[-1] if len(keys) == most else next(reversed(starts))
-        place = Place(starts[last], *last)
+    if values:
+        last = keys[-1] if len(keys) == most else next(reversed(values))
+        place = Place(values[last], *last)
     return _Found(keys, place, len(rows) < size and len(keys) < most)
 
 
@@ -284,16 +322,26 @@ def search_tasks(
     db: sqlite3.Connection, search: TaskSearch, place: Place | None, limit: int, seconds: float
 ) -> TaskWindow:
     keys, place, ended = _walk(db, search, place, limit + 1, seconds)
-    shown = keys[:limit]
+    shown = keys[:limit][::-1] if search.back else keys[:limit]
     at = {number: due for number, _, _, due in _runs(db, shown)}
     rows = TASKS.load(db.execute(SQL["browse_rows"], {"keys": json.dumps(shown)}))
     dues = [moment for moment in (from_micros(at[run]) for run, _, _ in shown) if moment is not None]
+    edges = None
+    if shown:
+        first, last = (Place(_value(search, rows[it], at, shown[it][0]), *shown[it]) for it in (0, -1))
+        edges = (first, last)
     if len(keys) > limit:
-        by_start = search.order.endswith("started")
-        last = to_micros(rows[-1].started_at) if by_start else at[shown[-1][0]]
-        return TaskWindow(rows, dues, Place(last or 0, *shown[-1]), None)
-    looked = None if ended or place is None else from_micros(place.at)
-    return TaskWindow(rows, dues, None if ended else place, looked)
+        return TaskWindow(rows, dues, edges and edges[0 if search.back else 1], None, edges)
+    looked = None if ended or place is None or search.by == "duration" else from_micros(place.at)
+    return TaskWindow(rows, dues, None if ended else place, looked, edges)
+
+
+def _value(search: TaskSearch, ti: TaskInstance, dues: dict[int, int], run: int) -> int:
+    """What an instance is ordered by."""
+    if search.by == "due":
+        return dues[run]
+    started, ended = to_micros(ti.started_at) or 0, to_micros(ti.ended_at) or 0
+    return started if search.by == "started" else ended - started
 
 
 def matching_tasks(db: sqlite3.Connection, search: TaskSearch, most: int, seconds: float) -> tuple[list[TaskKey], bool]:
@@ -333,10 +381,10 @@ def audit_lines(db: sqlite3.Connection, search: AuditSearch, limit: int) -> list
         "at_from": to_micros(search.at_from),
         "at_to": to_micros(search.at_to),
         "before": _LAST if search.before is None else search.before,
+        "after": 0 if search.after is None else search.after,
         "limit": limit,
     }
-    name = "audit_lines" if search.dag_id is None else "audit_of_dag"
-    return _AUDIT.load(db.execute(SQL[name], where))
+    return _AUDIT.load(db.execute(SQL[_LINES[search.dag_id is not None, search.falling]], where))
 
 
 def audit_actions(db: sqlite3.Connection) -> list[str]:

@@ -14,9 +14,12 @@ from asyncflow.store.sqlite import Database
 class CredentialReads(Database):
     """The part of the store that their pages read."""
 
-    async def find_variables(self, text: str = "", limit: int = -1, offset: int = 0) -> tuple[list[Variable], int]:
+    async def find_variables(
+        self, text: str = "", limit: int = -1, offset: int = 0, *, falling: bool = False
+    ) -> tuple[list[Variable], int]:
         """Those with `text` in key or description, by key; and how many there are. limit -1 = all."""
-        return await self._read(_variables, self._secrets, text, limit, offset)
+        query = "page_variables_falling" if falling else "page_variables"
+        return await self._read(_variables, self._secrets, query, text, (limit, offset))
 
     async def find_variable(self, name: str) -> Variable | None:
         return await self._read(get_variable, self._secrets, name)
@@ -25,10 +28,21 @@ class CredentialReads(Database):
         return await self._read(_names)
 
     async def find_connections(
-        self, text: str = "", conn_type: str = "", limit: int = -1, offset: int = 0
+        self,
+        text: str = "",
+        conn_type: str = "",
+        limit: int = -1,
+        offset: int = 0,
+        *,
+        by: str = "id",
+        falling: bool = False,
     ) -> tuple[list[dict[str, Any]], int, list[str]]:
-        """Those with `text` in id, host, login or description, without secrets; how many; all types that there are."""
-        return await self._read(_connections, text, conn_type, limit, offset)
+        """Those with `text` in id, host, login or description, without secrets; how many; all types that there are.
+
+        `by`: id, type, host, port, schema or login.
+        """
+        where = {"text": text, "conn_type": conn_type, "limit": limit, "offset": offset, "by": by}
+        return await self._read(_connections, "page_connections_falling" if falling else "page_connections", where)
 
 
 def _names(db: sqlite3.Connection) -> list[str]:
@@ -36,18 +50,17 @@ def _names(db: sqlite3.Connection) -> list[str]:
 
 
 def _variables(
-    db: sqlite3.Connection, secrets: Secrets, text: str, limit: int, offset: int
+    db: sqlite3.Connection, secrets: Secrets, query: str, text: str, window: tuple[int, int]
 ) -> tuple[list[Variable], int]:
-    where = {"text": text, "limit": limit, "offset": offset}
-    rows = [variable_of(row, secrets) for row in db.execute(SQL["page_variables"], where)]
+    where = {"text": text, "limit": window[0], "offset": window[1]}
+    rows = [variable_of(row, secrets) for row in db.execute(SQL[query], where)]
     return rows, db.execute(SQL["count_variables"], {"text": text}).fetchone()[0]
 
 
 def _connections(
-    db: sqlite3.Connection, text: str, conn_type: str, limit: int, offset: int
+    db: sqlite3.Connection, query: str, where: dict[str, Any]
 ) -> tuple[list[dict[str, Any]], int, list[str]]:
-    where = {"text": text, "conn_type": conn_type}
-    cursor = db.execute(SQL["page_connections"], {**where, "limit": limit, "offset": offset})
+    cursor = db.execute(SQL[query], where)
     names = [column[0] for column in cursor.description]
     rows = [dict(zip(names, row, strict=True)) for row in cursor]
     for row in rows:

@@ -8,13 +8,36 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+import msgspec
+
 from asyncflow.store.datasets import StoredEvent
 from asyncflow.store.queries import SQL
 from asyncflow.store.rows import RowCodec, to_micros
 from asyncflow.store.sqlite import Database
 
-#: later than any event
+#: later, and earlier, than any event
 _FOREVER = 2**62
+#: (of all, of one dataset or made by one DAG; newest first) -> query
+_QUERIES = {
+    ("all", True): "page_events",
+    ("all", False): "page_events_oldest",
+    ("from", True): "page_events_from",
+    ("from", False): "page_events_from_oldest",
+    ("of", True): "page_events_of",
+    ("of", False): "page_events_of_oldest",
+}
+
+
+class EventSearch(msgspec.Struct, frozen=True, kw_only=True):
+    """Which events are wanted; None = all. Moments are not included."""
+
+    uri: str | None = None
+    dag_id: str | None = None  #: that made it
+    before: datetime | None = None
+    after: datetime | None = None
+    falling: bool = True  #: the newest first
+
+
 _EVENTS = RowCodec(StoredEvent)
 
 
@@ -26,18 +49,16 @@ class EventRun(NamedTuple):
     state: str
 
 
-def page_events(
-    db: sqlite3.Connection, uri: str | None, dag_id: str | None, before: datetime | None, limit: int
-) -> list[StoredEvent]:
+def page_events(db: sqlite3.Connection, search: EventSearch, limit: int) -> list[StoredEvent]:
     where = {
-        "uri": uri,
-        "dag_id": dag_id,
-        "before": _FOREVER if before is None else to_micros(before),
+        "uri": search.uri,
+        "dag_id": search.dag_id,
+        "before": _FOREVER if search.before is None else to_micros(search.before),
+        "after": -_FOREVER if search.after is None else to_micros(search.after),
         "limit": limit,
     }
-    if uri is not None:
-        return _EVENTS.load(db.execute(SQL["page_events_of"], where))
-    return _EVENTS.load(db.execute(SQL["page_events" if dag_id is None else "page_events_from"], where))
+    kind = "of" if search.uri is not None else "from" if search.dag_id is not None else "all"
+    return _EVENTS.load(db.execute(SQL[_QUERIES[kind, search.falling]], where))
 
 
 def event_runs(db: sqlite3.Connection, events: Sequence[int]) -> dict[int, list[EventRun]]:
@@ -50,11 +71,9 @@ def event_runs(db: sqlite3.Connection, events: Sequence[int]) -> dict[int, list[
 class DatasetReads(Database):
     """The methods of `Store` for these pages."""
 
-    async def page_events(
-        self, *, uri: str | None = None, dag_id: str | None = None, before: datetime | None = None, limit: int
-    ) -> list[StoredEvent]:
-        """Events before a moment, newest first; of one dataset, or made by one DAG."""
-        return await self._read(page_events, uri, dag_id, before, limit)
+    async def page_events(self, search: EventSearch, *, limit: int) -> list[StoredEvent]:
+        """Some events, in the order that is wanted."""
+        return await self._read(page_events, search, limit)
 
     async def event_runs(self, events: Sequence[int]) -> dict[int, list[EventRun]]:
         """By event: the runs that it led to."""

@@ -6,7 +6,7 @@ import json
 import sqlite3
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -71,8 +71,26 @@ class RunSearch(msgspec.Struct, frozen=True, kw_only=True):
     due_from: datetime | None = None
     due_to: datetime | None = None
     run_id: str | None = None  #: a part of the run id
+    by: Literal["due", "started", "duration", "state"] = "due"
+    falling: bool = True
 
 
+#: (by, falling) -> the query whose index has that order
+_ORDERS = {
+    ("started", True): "page_runs_by_start_newest",
+    ("started", False): "page_runs_by_start_oldest",
+    ("duration", True): "page_runs_by_duration_longest",
+    ("duration", False): "page_runs_by_duration_shortest",
+    ("state", True): "page_runs_by_state_falling",
+    ("state", False): "page_runs_by_state_rising",
+}
+#: query that looks at few runs -> those that sort them (falling, rising)
+_SORTED = {
+    "page_active_runs": ("page_sorted_active_runs_falling", "page_sorted_active_runs_rising"),
+    "page_find_runs_of_dag": ("page_sorted_of_dag_runs_falling", "page_sorted_of_dag_runs_rising"),
+    "page_unscheduled_runs": ("page_sorted_unscheduled_runs_falling", "page_sorted_unscheduled_runs_rising"),
+    "page_failed_runs": ("page_sorted_failed_runs_falling", "page_sorted_failed_runs_rising"),
+}
 _DAGS = RowCodec(ListedDag)
 _BRIEF = RowCodec(BriefRun)
 
@@ -118,10 +136,21 @@ def search_runs(db: sqlite3.Connection, search: RunSearch, limit: int, offset: i
         "due_from": _BOUNDS[0] if bounds[0] is None else bounds[0],
         "due_to": _BOUNDS[1] if bounds[1] is None else bounds[1],
         "run_id": search.run_id,
+        "by": search.by,
         "limit": limit,
         "offset": offset,
     }
-    return RUNS.load(db.execute(SQL[_road(search)], where))
+    return RUNS.load(db.execute(SQL[_query(search)], where))
+
+
+def _query(search: RunSearch) -> str:
+    """The query that looks at the fewest runs and gives them in the order that is wanted."""
+    road = _road(search)
+    if search.by == "due" and search.falling:
+        return road
+    if road in _SORTED:
+        return _SORTED[road][0 if search.falling else 1]
+    return _ORDERS.get((search.by, search.falling), "page_find_runs_oldest")
 
 
 def _road(search: RunSearch) -> str:
@@ -195,7 +224,7 @@ class PageReads(Database):
         return await self._read(task_states, runs)
 
     async def search_runs(self, search: RunSearch, *, limit: int, offset: int = 0) -> list[DagRun]:
-        """Newest first."""
+        """In the order that is wanted."""
         return await self._read(search_runs, search, limit, offset)
 
     async def run_alone(self, dag_id: str, run_id: str) -> DagRun | None:

@@ -8,8 +8,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from asyncflow.web import address, audit_view
+from asyncflow.engine.browse import AuditLine
+from asyncflow.web import address, audit_view, paging
 from asyncflow.web.admin_view import PLACES
+from asyncflow.web.paging import Turn
 from asyncflow.web.ports import actions_of
 from asyncflow.web.templating import fingerprint, fragment, page
 
@@ -29,8 +31,15 @@ async def table(request: Request) -> Response:
 async def _list(request: Request) -> dict[str, Any]:
     actions = actions_of(request)
     params = address.fields(request.query_params)
-    found = await actions.browse.audit(audit_view.search(params), limit=_LIMIT + 1)
-    lines = [audit_view.line(row) for row in found[:_LIMIT]]
+    search, sort = audit_view.search(params), audit_view.COLUMNS.asked(params)
+
+    async def ask(turn: Turn, limit: int) -> list[AuditLine]:
+        rows = await actions.browse.audit(audit_view.beside(search, sort, turn), limit=limit)
+        return rows[::-1] if turn.back else rows
+
+    found = await paging.read(ask, paging.turn(params), _LIMIT)
+    lines = [audit_view.line(row) for row in found.rows]
+    edges = (lines[0].id, lines[-1].id) if lines else None
     return {
         "section": "Admin",
         "places": PLACES,
@@ -41,9 +50,9 @@ async def _list(request: Request) -> dict[str, Any]:
         "vias": audit_view.VIAS,
         "params": params,
         "query": address.query(params),
-        "first": address.query(params, before=None) or "?" if params.get("before") else None,
-        "next": address.query(params, before=lines[-1].id) if len(found) > _LIMIT else None,
-        "fingerprint": fingerprint(lines, len(found)),
+        "columns": audit_view.COLUMNS.heads(params),
+        "pager": paging.pager(params, found.turn, found.more, edges),
+        "fingerprint": fingerprint(lines, found.more),
     }
 
 

@@ -12,8 +12,11 @@ import msgspec
 from asyncflow.engine.browse import AuditLine, AuditSearch
 from asyncflow.errors import InvalidInput
 from asyncflow.web import address
+from asyncflow.web.paging import Turn
+from asyncflow.web.sorting import Column, Columns, Sort
 
 VIAS = ("ui", "cli")
+COLUMNS = Columns(Column("Time", "time", falling=True), usual="-time")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +44,6 @@ def search(params: Mapping[str, str]) -> AuditSearch:
     task_id = params.get("task_id", "").strip() or None
     if (run_id or task_id) and not dag_id:
         raise InvalidInput("run_id= and task_id= in the address need dag_id=.")
-    before = params.get("before", "")
     return AuditSearch(
         dag_id=dag_id,
         run_id=run_id,
@@ -51,8 +53,14 @@ def search(params: Mapping[str, str]) -> AuditSearch:
         at_from=address.date(params, "from"),
         at_to=address.date(params, "to"),
         text=params.get("q", "").strip() or None,
-        before=address.number(params, "before", 0, most=2**62) if before else None,
     )
+
+
+def beside(search: AuditSearch, sort: Sort, turn: Turn) -> AuditSearch:
+    """The lines of one page: those behind a line, or, the nearest first, those in front of it. Raises InvalidInput."""
+    falling = sort.falling != turn.back
+    line = address.number({"line": turn.place}, "line", 0, most=2**62) if turn.place else None
+    return msgspec.structs.replace(search, falling=falling, **({"before": line} if falling else {"after": line}))
 
 
 def line(row: AuditLine) -> Line:

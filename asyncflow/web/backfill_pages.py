@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from asyncflow.core.sentence import Sentence, told
 from asyncflow.core.states import BackfillState, Reprocess
+from asyncflow.engine.backfill_pages import BackfillSearch
 from asyncflow.errors import AsyncflowError, InvalidInput
 from asyncflow.web import address, backfill_view, paging, params_view
 from asyncflow.web.backfill_view import Wish
@@ -71,9 +72,11 @@ async def _list(request: Request, dag_id: str | None) -> dict[str, Any]:
     pages = actions_of(request).backfill_pages
     params = address.fields(request.query_params)
     shown = address.choice(params, "show", tuple(_SHOWN))
-    before = address.number(params, "before", 0, most=2**60) or None
+    sort, offset = backfill_view.COLUMNS.asked(params), paging.offset(params, _LIMIT)
     wanted = dag_id or params.get("dag_id", "").strip() or None
-    found = await pages.list(dag_id=wanted, states=_SHOWN[shown] if shown else None, before=before, limit=_LIMIT)
+    by: Any = sort.name
+    search = BackfillSearch(dag_id=wanted, states=_SHOWN[shown] if shown else None, by=by, falling=sort.falling)
+    found = await pages.list(search, limit=_LIMIT, offset=offset)
     now = pages.now()
     lines = [(row, backfill_view.of_line(row, found.states[row.backfill_id], now)) for row in found.rows]
     return {
@@ -86,8 +89,8 @@ async def _list(request: Request, dag_id: str | None) -> dict[str, Any]:
         "params": params,
         "show": shown or "",
         "query": address.query(params),
-        "older": address.query(params, before=found.older) if found.older else None,
-        "newest": (address.query(params, before=None) or "?") if before else None,
+        "columns": backfill_view.COLUMNS.heads(params),
+        "pager": paging.numbered(params, offset, _LIMIT, len(lines) + found.more, None, language(request)),
         "fingerprint": fingerprint([(msgspec.structs.astuple(row), seen.parts) for row, seen in lines], params),
     }
 

@@ -13,8 +13,17 @@ from asyncflow.engine.backfill_pages import BackfillLine
 from asyncflow.errors import InvalidInput
 from asyncflow.web import address
 from asyncflow.web.i18n import Language
+from asyncflow.web.sorting import Column, Columns
 
 UNDER_WAY = ("running", "failing", "cancelling")
+COLUMNS = Columns(
+    Column("State", "state"),
+    Column("Backfill", "created", falling=True),
+    Column("DAG", "dag"),
+    Column("Ended", "ended", falling=True),
+    Column("Created by", "who"),
+    usual="-created",
+)
 #: state of a backfill, or "paused" -> the state whose colour and sign it has
 LOOKS = {
     "running": "running",

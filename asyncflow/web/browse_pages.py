@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from asyncflow.engine.browse import TaskSearch
-from asyncflow.web import address, browse_view, done
+from asyncflow.web import address, browse_view, done, paging
 from asyncflow.web.ports import Actions, actions_of
 from asyncflow.web.templating import fingerprint, fragment, language, page
 
@@ -36,15 +36,15 @@ async def _list(request: Request) -> dict[str, Any]:
     patient = address.choice(params, "look", ("long",)) is not None
     found = await actions.browse.tasks(search, place=browse_view.place(params), limit=_LIMIT, patient=patient)
     rows = browse_view.rows(found, actions.pages.now())
-    filters = {name: text for name, text in params.items() if text and name not in ("after", "look", *done.FIELDS)}
+    filters = {name: text for name, text in params.items() if text and name not in paging.PLACES}
     return {
         "section": "Tasks",
         "topics": {"runs": "1"},
         "rows": rows,
         "chips": browse_view.chips(params),
         "columns": browse_view.COLUMNS.heads(filters),
-        "first": browse_view.beginning(params),
-        "next": browse_view.onward(found, params),
+        "pager": browse_view.pager(found, params),
+        "back_to": found.back,
         "looked_back_to": found.window.looked_back_to,
         "all_words": browse_view.all_words(found.matching, _),
         "pools": await actions.browse.pools(),

@@ -11,15 +11,16 @@ from asyncflow.core.models import DagRun, TaskInstance
 from asyncflow.core.states import TaskState
 from asyncflow.engine.browse import COUNTED, Matching, Place, TaskSearch, TasksPage
 from asyncflow.errors import InvalidInput
-from asyncflow.web import address, run_view
+from asyncflow.web import address, paging, run_view
 from asyncflow.web.i18n import Language
-from asyncflow.web.paging import PLACES
+from asyncflow.web.paging import PLACES, Pager, Turn
 from asyncflow.web.run_view import Line
 from asyncflow.web.sorting import Column, Columns
 
 COLUMNS = Columns(
     Column("Run due", "due", falling=True),
     Column("Started", "started", falling=True),
+    Column("Duration", "duration", falling=True),
     usual="-due",
 )
 #: what an address does not keep of a list when it is opened anew
@@ -74,7 +75,7 @@ def search(params: Mapping[str, str], dag_ids: Sequence[str] | None) -> TaskSear
     exact = params.get("run_id") or None
     if exact and not params.get("dag_id"):
         raise InvalidInput("run_id= in the address needs dag_id=; a part of a run id is found with run=.")
-    if (exact or active) and order.endswith("started"):
+    if exact or active:  # so few that they are in the order of their runs alone
         order = "-due" if order.startswith("-") else "due"
     tries = address.choice(params, "tries", ("more",))
     return TaskSearch(
@@ -93,16 +94,17 @@ def search(params: Mapping[str, str], dag_ids: Sequence[str] | None) -> TaskSear
         started_from=address.date(params, "started_from"),
         started_to=address.date(params, "started_to"),
         order=order,
+        back=paging.turn(params).back,
     )
 
 
 def place(params: Mapping[str, str]) -> Place | None:
-    """Where the page begins. Raises InvalidInput for what is no place."""
-    text = params.get("after", "")
+    """What the page is beside. Raises InvalidInput for what is no place."""
+    text = paging.turn(params).place
     try:
         return Place.parse(text) if text else None
     except ValueError:
-        raise InvalidInput("after={text!r} in the address names no place in the list.", text=text) from None
+        raise InvalidInput("{text!r} in the address names no place in the list.", text=text) from None
 
 
 def rows(page: TasksPage, now: datetime) -> list[Row]:
@@ -141,17 +143,17 @@ def _toggled(on: Sequence[str], state: str) -> list[str]:
     return [one for one in on if one != state] if state in on else [*on, state]
 
 
-def beginning(params: Mapping[str, str]) -> str | None:
-    """The first page, from any other."""
-    return address.query(params, **_PLACE) or "?" if params.get("after") else None
-
-
-def onward(page: TasksPage, params: Mapping[str, str]) -> str | None:
-    """The next page. One that was not filled in its time is followed by one that may take longer."""
-    if page.window.next is None:
-        return None
-    look = "long" if page.window.looked_back_to else None
-    return address.query(params, **{**_PLACE, "look": look, "after": page.window.next})
+def pager(page: TasksPage, params: Mapping[str, str]) -> Pager:
+    """The ways to the other pages. One that was not filled in its time is followed by one that may take longer."""
+    window, edges = page.window, page.window.edges
+    if window.next is not None:  # the way goes on where the walk has stopped, perhaps beyond the last row
+        beside = edges or (page.place, page.place)
+        edges = (window.next, beside[1]) if page.back else (beside[0], window.next)
+    ways = paging.pager(params, Turn(str(page.place or ""), page.back), window.next is not None, edges)
+    if window.looked_back_to is None:
+        return ways
+    further = f"{ways.previous if page.back else ways.next}&look=long"
+    return ways._replace(previous=further) if page.back else ways._replace(next=further)
 
 
 def all_words(matching: Matching, _: Language) -> str:

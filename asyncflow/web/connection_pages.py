@@ -34,9 +34,12 @@ async def table(request: Request) -> Response:
 
 
 async def _list(request: Request) -> dict[str, Any]:
-    params, _ = named_pages.filters(request, "q", "type", "page"), language(request)
+    params, _ = named_pages.filters(request, "q", "type", "sort", "page"), language(request)
     offset = paging.offset(params, _LIMIT)
-    found = await actions_of(request).find_connections(params.get("q", ""), params.get("type", ""), _LIMIT, offset)
+    sort = connection_view.COLUMNS.asked(params)
+    found = await actions_of(request).find_connections(
+        params.get("q", ""), params.get("type", ""), _LIMIT, offset, by=sort.name, falling=sort.falling
+    )
     pager = paging.numbered(params, offset, _LIMIT, len(found["rows"]), found["count"], _)
     return {
         "section": "Admin",
@@ -47,6 +50,7 @@ async def _list(request: Request) -> dict[str, Any]:
         "environment": found["environment"],
         "count": found["count"],
         "types": found["types"],
+        "columns": connection_view.COLUMNS.heads(params),
         "pager": pager,
         "params": params,
         "query": address.query(params),

@@ -13,6 +13,7 @@ from asyncflow.core import connections as data
 from asyncflow.core.secrecy import MASK
 from asyncflow.core.sentence import Sentence, told
 from asyncflow.errors import InvalidInput
+from asyncflow.web.sorting import Column, Columns
 
 #: fields of the form, in its order, with the label that they have unless a type says another
 FIELDS = {
@@ -26,6 +27,15 @@ FIELDS = {
 }
 #: what the names of fields for parts of the extra begin with
 PREFIX = "extra."
+COLUMNS = Columns(
+    Column("Connection", "id"),
+    Column("Type", "type"),
+    Column("Host", "host"),
+    Column("Port", "port"),
+    Column("Schema", "schema"),
+    Column("Login", "login"),
+    usual="id",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from starlette.requests import Request
@@ -10,8 +11,7 @@ from starlette.routing import Route
 
 from asyncflow.core.models import DagRun
 from asyncflow.core.states import RunState, RunType
-from asyncflow.engine.dag_pages import GridWindow
-from asyncflow.web import address, browse_view, done, grid_view, run_list, views
+from asyncflow.web import address, browse_view, done, grid_view, paging, run_list, views
 from asyncflow.web.dag_head import head
 from asyncflow.web.ports import actions_of
 from asyncflow.web.templating import fingerprint, has, language, page, unchanged
@@ -32,46 +32,40 @@ async def table(request: Request) -> Response:
 
 
 async def _answer(request: Request, template: str) -> Response:
-    actions = actions_of(request)
-    params, dag_id = request.query_params, request.path_params["dag_id"]
+    actions, dag_id = actions_of(request), request.path_params["dag_id"]
+    params, _ = address.fields(request.query_params), language(request)
     dag = await actions.dag_pages.dag(dag_id)
-    window = await actions.dag_pages.window(
-        dag_id,
-        limit=_SHOWN,
-        until=address.date(params, "until"),
-        run_type=address.choice(params, "type", _TYPES),
-        state=address.choice(params, "state", _STATES),
-    )
-    have = fingerprint(dag.version, dag.paused, address.query(params), window.seqs, [run.state for run in window.runs])
+    filters = {name: params.get(name, "") for name in ("state", "type", "sort")}
+    filters = {"dag_id": dag_id, "to": params.get("until", ""), **filters}
+    search, offset = await run_list.search(actions, filters), paging.offset(params, _SHOWN)
+    runs = await actions.pages.runs(search, limit=_SHOWN + 1, offset=offset)
+    matching = offset + len(runs) if len(runs) <= _SHOWN else await actions.browse.count_runs(search)
+    have = fingerprint(dag.version, dag.paused, address.query(params), matching, runs)
     if has(request, template, have):
         return unchanged()
-    filters = {"dag_id": dag_id, "to": params.get("until", "")}
-    filters |= {name: params.get(name, "") for name in ("state", "type")}
-    matching = await actions.browse.count_runs(await run_list.search(actions, filters))
+    now = actions.pages.now()
     numbers = grid_view.version_numbers([row.version for row in await actions.dag_pages.versions(dag_id)])
     return page(
         request,
         template,
         head=head(actions.dag_pages, dag, "runs"),
         fingerprint=have,
-        runs=[_line(run, window, numbers) for run in reversed(window.runs)],
+        runs=[_line(run, now, numbers) for run in runs[:_SHOWN]],
+        columns=run_list.COLUMNS.heads(params),
+        pager=paging.numbered(params, offset, _SHOWN, len(runs), matching, _),
         query=address.query(params),
         filters={name: text for name, text in filters.items() if text},
-        all_words=browse_view.all_runs_words(matching, language(request)),
+        all_words=browse_view.all_runs_words(matching, _),
         **await done.told(request),
         back=address.dag_path(dag_id) + "/runs" + address.query(address.without(params, *done.FIELDS)),
-        fields={name: params.get(name, "") for name in ("until", "state", "type")},
+        fields={name: params.get(name, "") for name in ("until", "state", "type", "sort")},
         states=_STATES,
         types=_TYPES,
-        older=address.query(params, until=window.older.isoformat()) if window.older else None,
-        newest=(address.query(params, until=None) or "?") if params.get("until") else None,
-        live=any(views.is_active(run.state.value) for run in window.runs),
     )
 
 
-def _line(run: DagRun, window: GridWindow, numbers: dict[str, int]) -> dict[str, Any]:
+def _line(run: DagRun, now: datetime, numbers: dict[str, int]) -> dict[str, Any]:
     """One row. The duration of a run that has not ended is what it took so far."""
-    lasted = None if run.started_at is None else ((run.ended_at or window.now) - run.started_at).total_seconds()
     return {
         "run_id": run.run_id,
         "key": browse_view.key_of(run),
@@ -82,7 +76,7 @@ def _line(run: DagRun, window: GridWindow, numbers: dict[str, int]) -> dict[str,
         "end": run.data_interval_end and run.data_interval_end.isoformat(),
         "due": run.run_after.isoformat(),
         "started_at": run.started_at and run.started_at.isoformat(),
-        "duration": views.duration_text(lasted),
+        "duration": views.duration_text(views.lasted(run.started_at, run.ended_at, now)),
         "triggered_by": run.triggered_by,
         "note": run.note or "",
         "version": numbers.get(run.version),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -11,12 +10,13 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from asyncflow.core.sentence import Sentence, told
-from asyncflow.engine.dataset_pages import DatasetPages, DatasetRow, Event, TiedDag
+from asyncflow.engine.dataset_pages import DatasetPages, DatasetRow, Event, EventSearch, TiedDag
 from asyncflow.errors import InvalidInput
 from asyncflow.web import address, dataset_view, paging, params_view
 from asyncflow.web.dag_head import head
-from asyncflow.web.dataset_view import dataset_path
+from asyncflow.web.dataset_view import EVENTS, dataset_path
 from asyncflow.web.once import new_key, once
+from asyncflow.web.paging import Pager, Turn
 from asyncflow.web.ports import actions_of
 from asyncflow.web.security import checked_form
 from asyncflow.web.templating import dialog, fingerprint, fragment, language, page
@@ -82,19 +82,17 @@ async def _one(request: Request) -> dict[str, Any]:
     pages, params = _pages(request), address.fields(request.query_params)
     row = await pages.dataset(_uri(params.get("uri", "")))
     dags = {dag.dag_id: dag for dag in await pages.dags()}
-    events, older = await _window(request, uri=row.uri)
+    window = await _window(request, uri=row.uri)
     waiting = dataset_view.waiters(row, dags, pages.queue)
     return {
         **_frame(""),
         "row": row,
         "waiting": waiting,
-        "events": events,
-        "older": older,
-        "newest": (address.query(params, before=None) or "?") if params.get("before") else None,
+        **window,
         "query": address.query(params),
         "done": params.get("done", ""),
         "of_one": True,
-        "fingerprint": fingerprint(msgspec.structs.astuple(row), waiting, events),
+        "fingerprint": fingerprint(msgspec.structs.astuple(row), waiting, window["events"]),
     }
 
 
@@ -104,16 +102,22 @@ def _uri(text: str) -> str:
     return text
 
 
-async def _window(
-    request: Request, *, uri: str | None = None, dag_id: str | None = None
-) -> tuple[Sequence[Event], str | None]:
-    """A page of events, and where the older ones are."""
+async def _window(request: Request, *, uri: str | None = None, dag_id: str | None = None) -> dict[str, Any]:
+    """A page of events, and the ways to the others."""
     params = address.fields(request.query_params)
-    before = address.date(params, "before")
-    found = await _pages(request).events(uri=uri, dag_id=dag_id, before=before, limit=_LIMIT + 1)
-    more = len(found) > _LIMIT
-    found = found[:_LIMIT]
-    return found, address.query(params, done=None, before=found[-1].event.at.isoformat()) if more else None
+    search, sort = EventSearch(uri=uri, dag_id=dag_id, before=address.date(params, "to")), EVENTS.asked(params)
+
+    async def ask(turn: Turn, limit: int) -> list[Event]:
+        rows = await _pages(request).events(dataset_view.beside(search, sort, turn), limit=limit)
+        return rows[::-1] if turn.back else rows
+
+    found = await paging.read(ask, paging.turn(params), _LIMIT)
+    edges = (found.rows[0].event.at.isoformat(), found.rows[-1].event.at.isoformat()) if found.rows else None
+    return {
+        "events": found.rows,
+        "columns": EVENTS.heads(params),
+        "pager": paging.pager(params, found.turn, found.more, edges),
+    }
 
 
 # ---- events ---------------------------------------------------------------------------------------------------------
@@ -133,20 +137,18 @@ async def _events(request: Request) -> dict[str, Any]:
     params = address.fields(request.query_params)
     uri, dag_id, run_id = (params.get(name, "").strip() for name in ("uri", "dag_id", "run_id"))
     if run_id:
-        found: Sequence[Event] = await _pages(request).events_of_run(dag_id, run_id)
-        older = None
+        found = await _pages(request).events_of_run(dag_id, run_id)
+        window = {"events": found, "columns": {}, "pager": Pager()}
     else:
-        found, older = await _window(request, uri=uri or None, dag_id=dag_id or None)
+        window = await _window(request, uri=uri or None, dag_id=dag_id or None)
     return {
         **_frame("Events"),
-        "events": found,
-        "older": older,
-        "newest": (address.query(params, before=None) or "?") if params.get("before") else None,
+        **window,
         "params": params,
         "query": address.query(params),
         "run_id": run_id,
         "of_one": False,
-        "fingerprint": fingerprint(found),
+        "fingerprint": fingerprint(window["events"]),
     }
 
 
@@ -215,7 +217,7 @@ async def _of_dag(request: Request) -> dict[str, Any]:
     tied = {row.dag_id: row for row in await pages.dags()}
     mine = tied.get(dag_id)
     rows = {row.uri: row for row in await pages.datasets()}
-    made, older = await _window(request, dag_id=dag_id)
+    window = await _window(request, dag_id=dag_id)
     queue = pages.queue(dag_id)
     params = address.fields(request.query_params)
     return {
@@ -228,12 +230,10 @@ async def _of_dag(request: Request) -> dict[str, Any]:
         "known": tied,
         "named_by": _named_by(tied, dag_id),
         "makes": _made(rows.values(), dag_id),
-        "events": made,
-        "older": older,
-        "newest": (address.query(params, before=None) or "?") if params.get("before") else None,
+        **window,
         "query": address.query(params),
         "of_one": False,
-        "fingerprint": fingerprint(mine, queue, made, [rows[uri].last_at for uri in rows]),
+        "fingerprint": fingerprint(mine, queue, window["events"], [rows[uri].last_at for uri in rows]),
     }
 
 

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from asyncflow.core.datasets import words
 from asyncflow.core.ties import DagTies
-from asyncflow.engine.dataset_pages import DatasetRow, TiedDag
+from asyncflow.engine.dataset_pages import DatasetRow, EventSearch, TiedDag
 from asyncflow.web import address
 from asyncflow.web.address import segment
+from asyncflow.web.paging import Turn
 from asyncflow.web.sorting import Column, Columns, Sort
 
 COLUMNS = Columns(
@@ -22,6 +25,8 @@ COLUMNS = Columns(
     Column("Consumed by", "consumers", falling=True),
     usual="name",
 )
+#: those of a list of events
+EVENTS = Columns(Column("When", "time", falling=True), usual="-time")
 #: pages of this section: what the tab says -> address
 TABS = {
     "Datasets": "/datasets",
@@ -93,6 +98,16 @@ def _matches(row: DatasetRow, query: DatasetQuery) -> bool:
         return False
     dags = {*row.consumers, *(dag_id for dag_id, _ in (*row.producers, *row.readers))}
     return not query.dag_id or query.dag_id in dags
+
+
+def beside(search: EventSearch, sort: Sort, turn: Turn) -> EventSearch:
+    """The events of one page: those behind a moment, or, the nearest first, those in front of it. Raises."""
+    falling, at = sort.falling != turn.back, address.date({"place": turn.place}, "place")
+    if at is None:
+        return msgspec.structs.replace(search, falling=falling)
+    if falling:
+        return msgspec.structs.replace(search, falling=True, before=min(at, search.before or at))
+    return msgspec.structs.replace(search, falling=False, after=at)
 
 
 def waiters(

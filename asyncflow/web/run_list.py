@@ -13,11 +13,19 @@ from asyncflow.core.states import RunState, RunType
 from asyncflow.engine.pages import RunSearch
 from asyncflow.web import address, browse_view, done, paging, views
 from asyncflow.web.ports import Actions, actions_of
+from asyncflow.web.sorting import Column, Columns
 from asyncflow.web.templating import fingerprint, fragment, language, page
 
 _LIMIT = 50
 _STATES = tuple(state.value for state in RunState)
 _TYPES = tuple(kind.value for kind in RunType)
+COLUMNS = Columns(
+    Column("State", "state"),
+    Column("Due", "due", falling=True),
+    Column("Started", "started", falling=True),
+    Column("Duration", "duration", falling=True),
+    usual="-due",
+)
 
 
 async def index(request: Request) -> Response:
@@ -39,12 +47,13 @@ async def _list(request: Request) -> dict[str, Any]:
     now = actions.pages.now()
     matching = offset + len(runs) if len(runs) <= _LIMIT else await actions.browse.count_runs(asked)
     pager = paging.numbered(params, offset, _LIMIT, len(runs), matching, _)
-    filters = {name: text for name, text in params.items() if text and name not in ("page", *done.FIELDS)}
+    filters = {name: text for name, text in params.items() if text and name not in paging.PLACES}
     shown = [(run, views.lasted(run.started_at, run.ended_at, now)) for run in runs[:_LIMIT]]
     return {
         "section": "Runs",
         "topics": {"runs": "1"},
         "runs": shown,
+        "columns": COLUMNS.heads(params),
         "pager": pager,
         "params": params,
         "states": _STATES,
@@ -64,6 +73,8 @@ async def search(actions: Actions, params: Mapping[str, str]) -> RunSearch:
     if dag_ids is None and params.get("dag", "").strip():
         dag_ids = await actions.pages.dag_ids_with(params["dag"].strip())
     state, kind = address.choice(params, "state", _STATES), address.choice(params, "type", _TYPES)
+    sort = COLUMNS.asked(params)
+    by: Any = sort.name
     return RunSearch(
         dag_ids=dag_ids,
         states=[RunState(state)] if state else None,
@@ -71,6 +82,8 @@ async def search(actions: Actions, params: Mapping[str, str]) -> RunSearch:
         due_from=address.date(params, "from"),
         due_to=address.date(params, "to"),
         run_id=params.get("run", "").strip() or None,
+        by=by,
+        falling=sort.falling,
     )
 
 

@@ -11,7 +11,9 @@ import msgspec
 
 from asyncflow.engine.credentials import OnConflict
 from asyncflow.errors import InvalidInput, NotAccepted
+from asyncflow.web.sorting import Column, Columns
 
+COLUMNS = Columns(Column("Key", "key"), usual="key")
 #: what becomes of Variables that exist already, in the reader's words
 ON_CONFLICT: dict[OnConflict, str] = {
     "overwrite": "Overwrite those that exist",

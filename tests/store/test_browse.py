@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 from asyncflow.core.commands import DeleteRun, SaveRun, SaveTask, SaveXComs
 from asyncflow.core.models import TaskInstance
 from asyncflow.core.states import RunState, RunType, TaskState
-from asyncflow.store.browse import AuditLine, AuditSearch, Order, Place, TaskSearch
+from asyncflow.store.browse import AuditLine, AuditSearch, Order, Place, TaskSearch, TaskWindow
 from asyncflow.store.database import Store
 from asyncflow.store.spill import SPILL_ABOVE
 from tests.store.builders import DAY, NOW, a_run, a_spec, a_ti, on_day, parsed
@@ -57,6 +59,24 @@ async def test_the_newest_runs_come_first(store: Store) -> None:
     assert await found(store, order="started") == ["day0.a", "day1.a", "day2.a", "day2.c"]
 
 
+async def test_what_took_longest_comes_first_and_what_goes_on_not_at_all(store: Store) -> None:
+    await fill(store)
+    run = a_run(**on_day(3))
+    start, names = run.run_after, ("quick", "slow", "late")
+    given: dict[str, Any] = {"run_id": run.run_id, "started_at": start, "state": TaskState.SUCCESS}
+    tis = [a_ti(name, ended_at=start + hours * HOUR, **given) for name, hours in zip(names, (0, 9, 2), strict=True)]
+    await store.commit([SaveRun(run=run), *(SaveTask(ti=ti) for ti in tis)])
+    longest = ["day3.slow", "day3.late", "day2.a", "day1.a", "day0.a", "day3.quick"]
+    assert await found(store, order="-duration") == longest
+    assert await found(store, order="duration") == longest[::-1]
+    assert await found(store, order="-duration", text="a", started_to=start) == [
+        "day3.late",
+        "day2.a",
+        "day1.a",
+        "day0.a",
+    ]
+
+
 @pytest.mark.parametrize(
     ("wanted", "expected"),
     [
@@ -85,7 +105,7 @@ async def test_filters(store: Store, wanted: dict[str, Any], expected: list[str]
     assert await found(store, **wanted) == expected
 
 
-@pytest.mark.parametrize("order", ["-due", "due", "-started", "started"])
+@pytest.mark.parametrize("order", ["-due", "due", "-started", "started", "-duration", "duration"])
 @pytest.mark.parametrize("limit", [1, 2, 3, 7])
 @pytest.mark.parametrize("states", [None, [TaskState.FAILED, TaskState.UPSTREAM_FAILED], [TaskState.RUNNING]])
 async def test_pages_make_up_the_whole_list(
@@ -95,15 +115,21 @@ async def test_pages_make_up_the_whole_list(
     await fill(store, 2, dag_id="e")
     search = TaskSearch(order=order, states=states)
     whole = (await store.search_tasks(search, limit=100, seconds=5)).rows
-    place, rows, pages = None, list[TaskInstance](), 0
-    while pages == 0 or place is not None:
+    place, rows, pages = None, list[TaskInstance](), list[TaskWindow]()
+    while not pages or place is not None:
         window = await store.search_tasks(search, place=place, limit=limit, seconds=5)
         assert len(window.rows) == limit or window.next is None
         rows += window.rows
-        pages += 1
+        pages.append(window)
         place = window.next and Place.parse(str(window.next))
     assert [ti.key for ti in rows] == [ti.key for ti in whole]
-    assert pages == -(-max(1, len(whole)) // limit)
+    assert len(pages) == -(-max(1, len(whole)) // limit)
+    back = msgspec.structs.replace(search, back=True)
+    for before, page in pairwise(reversed(pages)):
+        assert before.edges is not None
+        window = await store.search_tasks(back, place=before.edges[0], limit=limit, seconds=5)
+        assert (window.rows, window.dues, window.edges) == (page.rows, page.dues, page.edges)
+        assert (window.next is None) == (page is pages[0])
 
 
 async def test_a_page_that_takes_too_long_says_how_far_it_looked(store: Store) -> None:
@@ -133,7 +159,11 @@ async def test_a_long_run_is_shown_page_by_page(store: Store) -> None:
     search = TaskSearch(dag_ids=["d"], run_name="day2")
     first = await store.search_tasks(search, limit=2)
     assert names(first.rows) == ["day2.a", "day2.b"]
-    assert names((await store.search_tasks(search, place=first.next, limit=2)).rows) == ["day2.c"]
+    last = await store.search_tasks(search, place=first.next, limit=2)
+    assert names(last.rows) == ["day2.c"]
+    assert last.edges is not None
+    back = await store.search_tasks(msgspec.structs.replace(search, back=True), place=last.edges[0], limit=2)
+    assert (back.rows, back.next) == (first.rows, None)
 
 
 @given(st.text(max_size=20), st.integers(-(2**62), 2**62), st.integers(0, 2**62), st.integers(-1, 2**62))

@@ -5,11 +5,14 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from asyncflow.core.commands import SaveBackfill, SaveBackfillProgress, SaveDatasetEvent, SaveRun, TakeDatasetEvents
 from asyncflow.core.states import BackfillState, RunState
+from asyncflow.store.backfill_pages import BackfillSearch
 from asyncflow.store.database import Store
+from asyncflow.store.dataset_pages import EventSearch
 from tests.store.builders import DAY, NOW, a_run, on_day
 from tests.store.test_backfills import a_backfill
 
@@ -27,12 +30,16 @@ def _ids(events: list[Any]) -> list[int]:
 
 async def test_events_come_newest_first_in_windows(store: Store) -> None:
     await store.commit([an_event(n, "xy"[n % 2], source_dag_id="d" if n < 4 else "") for n in range(1, 7)])
-    first = await store.page_events(limit=2)
+    first = await store.page_events(EventSearch(), limit=2)
     assert _ids(first) == [6, 5]
-    assert _ids(await store.page_events(before=first[-1].at, limit=9)) == [4, 3, 2, 1]
-    assert _ids(await store.page_events(uri="x", limit=9)) == [6, 4, 2]
-    assert _ids(await store.page_events(dag_id="d", limit=9)) == [3, 2, 1]
-    assert _ids(await store.page_events(uri="x", dag_id="d", limit=9)) == [2]
+    assert _ids(await store.page_events(EventSearch(before=first[-1].at), limit=9)) == [4, 3, 2, 1]
+    assert _ids(await store.page_events(EventSearch(uri="x"), limit=9)) == [6, 4, 2]
+    assert _ids(await store.page_events(EventSearch(dag_id="d"), limit=9)) == [3, 2, 1]
+    assert _ids(await store.page_events(EventSearch(uri="x", dag_id="d"), limit=9)) == [2]
+    for search in (EventSearch(), EventSearch(uri="x"), EventSearch(dag_id="d")):
+        newest = _ids(await store.page_events(search, limit=9))
+        assert _ids(await store.page_events(msgspec.structs.replace(search, falling=False), limit=9)) == newest[::-1]
+    assert _ids(await store.page_events(EventSearch(after=first[-1].at, falling=False), limit=9)) == [6]
 
 
 async def test_runs_are_found_by_the_events_they_came_of(store: Store) -> None:
@@ -52,9 +59,22 @@ async def test_backfills_are_listed_without_their_dates(store: Store) -> None:
         (3, 1, 2, True),
         (2, 2, 2, False),
     ]
-    assert [row.backfill_id for row in await store.backfill_lines(before=2, limit=9)] == [1]
-    assert [row.backfill_id for row in await store.backfill_lines(dag_id="d", states=["running"], limit=9)] == [3, 1]
-    assert await store.backfill_lines(dag_id="other", limit=9) == []
+    assert [row.backfill_id for row in await store.backfill_lines(limit=9, offset=2)] == [1]
+    running = BackfillSearch(dag_id="d", states=["running"])
+    assert [row.backfill_id for row in await store.backfill_lines(running, limit=9)] == [3, 1]
+    assert await store.backfill_lines(BackfillSearch(dag_id="other"), limit=9) == []
+    orders: dict[Any, list[int]] = {
+        "created": [1, 2, 3],
+        "dag": [1, 2, 3],
+        "state": [1, 3, 2],
+        "ended": [1, 3, 2],
+        "who": [1, 2, 3],
+    }
+    for by, expected in orders.items():
+        for dag_id in (None, "d"):
+            rising, falling = (BackfillSearch(dag_id=dag_id, by=by, falling=it) for it in (False, True))
+            assert [row.backfill_id for row in await store.backfill_lines(rising, limit=9)] == expected
+            assert [row.backfill_id for row in await store.backfill_lines(falling, limit=9)] == expected[::-1]
 
 
 async def test_runs_of_backfills_are_counted_by_state(store: Store) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from asyncflow.core.commands import SaveRun, SaveTask
+from asyncflow.core.models import DagRun
 from asyncflow.core.states import RunState, RunType, TaskState
 from asyncflow.store.database import Store
 from asyncflow.store.pages import RunSearch
@@ -61,6 +64,36 @@ async def test_states_of_tasks_are_counted_by_run(filled: Store) -> None:
 async def test_runs_are_found_by_what_is_asked(filled: Store, search: RunSearch, found: list[str]) -> None:
     assert [run.run_id for run in await filled.search_runs(search, limit=9)] == found
     assert [run.run_id for run in await filled.search_runs(search, limit=1, offset=1)] == found[1:2]
+
+
+@pytest.mark.parametrize("by", ["due", "started", "duration", "state"])
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {},
+        {"dag_ids": ["d"]},
+        {"states": [RunState.QUEUED, RunState.RUNNING]},
+        {"states": [RunState.FAILED]},
+        {"run_types": [RunType.MANUAL]},
+    ],
+)
+async def test_each_order_is_that_of_the_value(filled: Store, by: Any, wanted: dict[str, Any]) -> None:
+    """Whichever index a search takes; what has no value comes first when rising, last when falling."""
+    run = a_run(**on_day(5, started_at=NOW, ended_at=NOW + 9 * DAY, state=RunState.FAILED, run_type=RunType.MANUAL))
+    await filled.commit([SaveRun(run=run)])
+    found = await filled.search_runs(RunSearch(**wanted), limit=9)
+    assert found
+    last = NOW - 9999 * DAY
+
+    def value(run: DagRun) -> Any:
+        lasted = run.ended_at - run.started_at if run.ended_at and run.started_at else -DAY
+        values = {"due": run.run_after, "started": run.started_at or last, "duration": lasted, "state": run.state.value}
+        return values[by], run.run_after if by == "state" else 0
+
+    for falling in (False, True):
+        rows = await filled.search_runs(RunSearch(by=by, falling=falling, **wanted), limit=9)
+        assert sorted(run.run_id for run in rows) == sorted(run.run_id for run in found)
+        assert [value(run) for run in rows] == sorted(map(value, rows), reverse=falling)
 
 
 async def test_runs_are_found_by_the_beginning_of_their_id(filled: Store) -> None:

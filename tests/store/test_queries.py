@@ -9,6 +9,7 @@ import pytest
 from asyncflow.store import queries
 from asyncflow.store.queries import SQL, parse
 
+WAYS = ("falling", "rising")
 #: Queries of the scheduler's loop and of pages that are open all day: their cost must not grow with history.
 HOT = [
     *("insert_run", "update_run", "run_state", "load_run", "run_exists", "run_before", "last_automated_run"),
@@ -25,11 +26,18 @@ HOT = [
     *("page_failed_runs", "page_unscheduled_runs"),
     *("browse_runs_newest", "browse_runs_oldest", "browse_runs_of_dag_newest", "browse_runs_of_dag_oldest"),
     *("browse_active_runs", "browse_tasks", "browse_broken", "browse_started_newest", "browse_started_oldest"),
+    *("browse_duration_longest", "browse_duration_shortest", "browse_tasks_back", "browse_broken_back"),
+    *("page_find_runs_oldest", "page_runs_by_start_newest", "page_runs_by_start_oldest"),
+    *("page_runs_by_duration_longest", "page_runs_by_duration_shortest"),
+    *("page_runs_by_state_falling", "page_runs_by_state_rising"),
+    *(f"page_sorted_{of}_runs_{way}" for of in ("of_dag", "active", "failed", "unscheduled") for way in WAYS),
     *("browse_chosen", "browse_rows", "browse_names", "browse_run", "audit_of_dag", "spills_of_run", "delete_run"),
     *("page_runs_named", "page_run_tasks", "page_tasks", "page_run_place", "page_older", "page_newer", "page_tried"),
     *("grid_runs", "numbered_run", "run_seqs", "run_cells", "run_tries", "run_days", "dag_versions", "file_facts"),
-    *("page_backfills_of_dag", "page_backfill_runs", "page_runs_on", "page_runs_between"),
+    *("page_backfills_of_dag_falling", "page_backfills_of_dag_rising", "page_backfill_runs"),
+    *("page_runs_on", "page_runs_between"),
     *("page_events", "page_events_of", "page_events_from", "page_event_runs"),
+    *("page_events_oldest", "page_events_of_oldest", "page_events_from_oldest", "audit_of_dag_oldest"),
     *("xcom_heads", "list_journal_of_task", "copies_of_task"),
     *("past_spans", "past_states", "past_instances", "usual_spans"),
 ]

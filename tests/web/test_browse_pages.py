@@ -17,6 +17,7 @@ from asyncflow.errors import InvalidInput
 from asyncflow.store.browse import AuditLine, TaskWindow
 from asyncflow.web import audit_view, browse_view
 from asyncflow.web.i18n import Language
+from asyncflow.web.paging import Pager
 from tests.web.conftest import DAY0, RUN, RUN_PATH, Site, a_dag, a_run, a_ti
 
 ENGLISH = Language("en")
@@ -76,8 +77,14 @@ def test_a_long_list_has_pages(site: Site) -> None:
     onward = re.findall(r'<a href="([^"]+)" rel="next"', first)[0].replace("&amp;", "&")
     second = site.text(f"/tasks{onward}")
     assert len(rows(second)) == 11
-    assert 'href="?state=success" data-key="["' in second
+    assert '<a href="?state=success">⇤ First</a>' in second
+    assert rows(site.text(f"/tasks{way(second, 'prev')}")) == rows(first)
     assert 'rel="next"' not in second
+
+
+def way(text: str, rel: str) -> str:
+    """Where a page's link to the one before or after leads."""
+    return unescape(re.findall(rf'<a href="([^"]+)" rel="{rel}"', text)[0])
 
 
 def test_a_page_that_polls_is_told_when_nothing_has_changed(site: Site) -> None:
@@ -105,7 +112,18 @@ def test_hostile_names_are_text(empty: Site) -> None:
 
 @pytest.mark.parametrize(
     "query",
-    ["state=broken", "sort=name", "after=x", "runs=all", "tries=9", "from=soon", "run_id=x", "look=far"],
+    [
+        "state=broken",
+        "sort=name",
+        "after=x",
+        "before=x",
+        "after=1.2.-1.a&before=1.2.-1.a",
+        "runs=all",
+        "tries=9",
+        "from=soon",
+        "run_id=x",
+        "look=far",
+    ],
 )
 def test_a_wrong_address_gets_a_sentence(site: Site, query: str) -> None:
     answer = site.get(f"/tasks?{query}")
@@ -164,7 +182,10 @@ def test_the_audit_log_has_pages(site: Site) -> None:
     onward = re.findall(r'<a href="([^"]+)" rel="next"', first)[0]
     second = site.text(f"/audit{onward}")
     assert second.count('<tr id="audit-') == 10
-    assert "Newest" in second
+    assert site.text(f"/audit{way(second, 'prev')}").count('<tr id="audit-') == 50
+    oldest = site.text("/audit?sort=time")
+    assert (re.findall(r'<tr id="audit-(\d+)"', oldest)[0], "?sort=time&amp;after=50" in oldest) == ("1", True)
+    assert re.findall(r'<tr id="audit-(\d+)"', site.text("/audit?sort=time&before=51"))[-1] == "50"
     address = re.findall(r'hx-get="(/audit/table[^"]+)"', second)[0].replace("&amp;", "&")
     assert site.get(address).status_code == 204
 
@@ -179,7 +200,7 @@ def test_a_wrong_address_of_the_audit_log_gets_a_sentence(site: Site, query: str
 
 def a_page(number: int, *, complete: bool, place: Place | None = None, looked: bool = False) -> TasksPage:
     window = TaskWindow([], [], place, DAY0 if looked else None)
-    return TasksPage(window, [], Matching(number, complete))
+    return TasksPage(window, [], Matching(number, complete), None, back=False)
 
 
 @pytest.mark.parametrize(
@@ -197,11 +218,12 @@ def test_how_many_match_is_said_as_far_as_it_is_known(page: TasksPage, words: st
 
 def test_a_page_that_was_cut_short_is_followed_by_a_patient_one() -> None:
     place = Place(5, 7, "t", -1)
-    assert browse_view.onward(a_page(0, complete=False, place=place, looked=True), {"pool": "x"}) == (
-        "?pool=x&after=5.7.-1.t&look=long"
-    )
-    assert browse_view.onward(a_page(0, complete=False, place=place), {"look": "long"}) == "?after=5.7.-1.t"
-    assert browse_view.onward(a_page(0, complete=True), {}) is None
+    looked = a_page(0, complete=False, place=place, looked=True)
+    assert browse_view.pager(looked, {"pool": "x"}) == Pager(next="?pool=x&after=5.7.-1.t&look=long")
+    back = browse_view.pager(looked._replace(back=True, place=Place(9, 9, "u", -1)), {})
+    assert back == Pager(first="?", previous="?before=5.7.-1.t&look=long", next="?after=9.9.-1.u")
+    assert browse_view.pager(a_page(0, complete=False, place=place), {"look": "long"}).next == "?after=5.7.-1.t"
+    assert browse_view.pager(a_page(0, complete=True), {}) == Pager()
 
 
 def test_a_chip_adds_its_state_or_takes_it_away() -> None:
@@ -213,10 +235,10 @@ def test_a_chip_adds_its_state_or_takes_it_away() -> None:
 
 
 def test_a_column_begins_with_the_latest() -> None:
-    due, started = browse_view.columns({}, "-due")
-    assert (due.href, started.href) == ("?sort=due", "?sort=-started")
-    due, started = browse_view.columns({"sort": "-started"}, "-started")
-    assert (due.href, started.href, started.current) == ("?", "?sort=started", True)
+    heads = browse_view.COLUMNS.heads({})
+    assert (heads["due"].href, heads["started"].href) == ("?sort=due", "?sort=-started")
+    heads = browse_view.COLUMNS.heads({"sort": "-started"})
+    assert (heads["due"].href, heads["started"].href, heads["started"].current) == ("?", "?sort=started", True)
 
 
 def test_within_one_run_there_is_no_order_of_starting() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from html import unescape
 from typing import Any
 from urllib.parse import quote
 
@@ -156,9 +157,14 @@ def test_events_have_pages(shop: Site) -> None:
         shop.ask(shop.server.actions.update_dataset, ORDERS)
     text = shop.text("/datasets/events")
     assert text.count('<tr id="event-') == 50
-    older = text.split('" data-key="[">')[0].rsplit('href="', 1)[1].replace("&amp;", "&")
-    assert shop.text(f"/datasets/events{older}").count('<tr id="event-') == 2
+    older = unescape(text.split('" rel="next"')[0].rsplit('href="', 1)[1])
+    second = shop.text(f"/datasets/events{older}")
+    assert second.count('<tr id="event-') == 2
+    newer = unescape(second.split('" rel="prev"')[0].rsplit('href="', 1)[1])
+    assert shop.text(f"/datasets/events{newer}").count('<tr id="event-') == 50
+    assert 'id="event-1"' in shop.text("/datasets/events?sort=time")
     assert shop.get("/datasets/events?before=yesterday").status_code == 400
+    assert shop.get("/datasets/events?to=yesterday").status_code == 400
 
 
 def test_events_of_a_run_and_of_a_maker(shop: Site) -> None:

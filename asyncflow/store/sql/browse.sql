@@ -50,6 +50,20 @@ WHERE (:task_id IS NULL OR t.task_id = :task_id)
   AND (t.run <> :run OR (t.task_id, t.map_index) > (:after_task, :after_index))
 ORDER BY j.key, t.task_id, t.map_index LIMIT :limit;
 
+-- name: browse_tasks_back
+-- The same from the last task of a run to the first, for the page before one.
+SELECT t.run, t.task_id, t.map_index FROM json_each(:runs) j CROSS JOIN task_instance t ON t.run = j.value
+WHERE (:task_id IS NULL OR t.task_id = :task_id)
+  AND (:text IS NULL OR instr(t.task_id, :text) > 0)
+  AND (:states IS NULL OR t.state IN (SELECT value FROM json_each(:states)))
+  AND (:pool IS NULL OR t.pool = :pool)
+  AND (:operator IS NULL OR instr(t.operator, :operator) > 0)
+  AND t.try_number > :tries_over
+  AND (:started_from IS NULL OR t.started_at >= :started_from)
+  AND (:started_to IS NULL OR t.started_at <= :started_to)
+  AND (t.run <> :run OR (t.task_id, t.map_index) < (:after_task, :after_index))
+ORDER BY j.key, t.task_id DESC, t.map_index DESC LIMIT :limit;
+
 -- name: browse_broken
 -- The same for what failed: the index has nothing else.
 SELECT t.run, t.task_id, t.map_index
@@ -66,18 +80,47 @@ WHERE t.state IN ('failed', 'upstream_failed')
   AND (t.run <> :run OR (t.task_id, t.map_index) > (:after_task, :after_index))
 ORDER BY j.key, t.task_id, t.map_index LIMIT :limit;
 
+-- name: browse_broken_back
+-- The same from the last task of a run to the first.
+SELECT t.run, t.task_id, t.map_index
+FROM json_each(:runs) j CROSS JOIN task_instance t INDEXED BY task_instance_broken ON t.run = j.value
+WHERE t.state IN ('failed', 'upstream_failed')
+  AND (:task_id IS NULL OR t.task_id = :task_id)
+  AND (:text IS NULL OR instr(t.task_id, :text) > 0)
+  AND (:states IS NULL OR t.state IN (SELECT value FROM json_each(:states)))
+  AND (:pool IS NULL OR t.pool = :pool)
+  AND (:operator IS NULL OR instr(t.operator, :operator) > 0)
+  AND t.try_number > :tries_over
+  AND (:started_from IS NULL OR t.started_at >= :started_from)
+  AND (:started_to IS NULL OR t.started_at <= :started_to)
+  AND (t.run <> :run OR (t.task_id, t.map_index) < (:after_task, :after_index))
+ORDER BY j.key, t.task_id DESC, t.map_index DESC LIMIT :limit;
+
 -- name: browse_started_newest
 -- The next instances in the order of their start, from the index alone.
 SELECT started_at, run, task_id, map_index FROM task_instance INDEXED BY task_instance_started
 WHERE started_at IS NOT NULL AND started_at >= :started_from AND started_at <= :started_to
-  AND (started_at, run, task_id, map_index) < (:started_at, :run, :after_task, :after_index)
+  AND (started_at, run, task_id, map_index) < (:at, :run, :after_task, :after_index)
 ORDER BY started_at DESC, run DESC, task_id DESC, map_index DESC LIMIT :limit;
 
 -- name: browse_started_oldest
 SELECT started_at, run, task_id, map_index FROM task_instance INDEXED BY task_instance_started
 WHERE started_at IS NOT NULL AND started_at >= :started_from AND started_at <= :started_to
-  AND (started_at, run, task_id, map_index) > (:started_at, :run, :after_task, :after_index)
+  AND (started_at, run, task_id, map_index) > (:at, :run, :after_task, :after_index)
 ORDER BY started_at, run, task_id, map_index LIMIT :limit;
+
+-- name: browse_duration_longest
+-- The next instances in the order of how long they took; what has not ended has no place in it.
+SELECT ended_at - started_at, run, task_id, map_index FROM task_instance INDEXED BY task_instance_duration
+WHERE ended_at IS NOT NULL AND started_at IS NOT NULL
+  AND ended_at - started_at <= :at AND (ended_at - started_at, run, task_id, map_index) < (:at, :run, :after_task, :after_index)
+ORDER BY ended_at - started_at DESC, run DESC, task_id DESC, map_index DESC LIMIT :limit;
+
+-- name: browse_duration_shortest
+SELECT ended_at - started_at, run, task_id, map_index FROM task_instance INDEXED BY task_instance_duration
+WHERE ended_at IS NOT NULL AND started_at IS NOT NULL
+  AND ended_at - started_at >= :at AND (ended_at - started_at, run, task_id, map_index) > (:at, :run, :after_task, :after_index)
+ORDER BY ended_at - started_at, run, task_id, map_index LIMIT :limit;
 
 -- name: browse_chosen
 -- Which of some instances are wanted, in the order given.
@@ -91,6 +134,8 @@ WHERE (:task_id IS NULL OR t.task_id = :task_id)
   AND (:pool IS NULL OR t.pool = :pool)
   AND (:operator IS NULL OR instr(t.operator, :operator) > 0)
   AND t.try_number > :tries_over
+  AND (:started_from IS NULL OR t.started_at >= :started_from)
+  AND (:started_to IS NULL OR t.started_at <= :started_to)
   AND r.run_after >= :due_from AND r.run_after <= :due_to
   AND (:dag_ids IS NULL OR r.dag_id IN (SELECT value FROM json_each(:dag_ids)))
   AND (:run_id IS NULL OR instr(r.run_id, :run_id) > 0)
@@ -113,7 +158,7 @@ VALUES (:at, :via, :who, :action, :dag_id, :run_id, :task_id, :map_index, :argum
 -- name: audit_lines
 -- Newest first.
 SELECT * FROM audit
-WHERE id < :before
+WHERE id < :before AND id > :after
   AND (:via IS NULL OR via = :via)
   AND (:action IS NULL OR action = :action)
   AND (:at_from IS NULL OR at >= :at_from) AND (:at_to IS NULL OR at <= :at_to)
@@ -121,9 +166,19 @@ WHERE id < :before
        OR instr(task_id, :text) > 0)
 ORDER BY id DESC LIMIT :limit;
 
+-- name: audit_lines_oldest
+SELECT * FROM audit
+WHERE id < :before AND id > :after
+  AND (:via IS NULL OR via = :via)
+  AND (:action IS NULL OR action = :action)
+  AND (:at_from IS NULL OR at >= :at_from) AND (:at_to IS NULL OR at <= :at_to)
+  AND (:text IS NULL OR instr(arguments, :text) > 0 OR instr(dag_id, :text) > 0 OR instr(run_id, :text) > 0
+       OR instr(task_id, :text) > 0)
+ORDER BY id LIMIT :limit;
+
 -- name: audit_of_dag
 SELECT * FROM audit
-WHERE dag_id = :dag_id AND dag_id <> '' AND id < :before
+WHERE dag_id = :dag_id AND dag_id <> '' AND id < :before AND id > :after
   AND (:run_id IS NULL OR run_id = :run_id OR (run_id = '' AND instr(arguments, :run_id) > 0))
   AND (:task_id IS NULL OR task_id = :task_id)
   AND (:via IS NULL OR via = :via)
@@ -131,6 +186,17 @@ WHERE dag_id = :dag_id AND dag_id <> '' AND id < :before
   AND (:at_from IS NULL OR at >= :at_from) AND (:at_to IS NULL OR at <= :at_to)
   AND (:text IS NULL OR instr(arguments, :text) > 0 OR instr(run_id, :text) > 0 OR instr(task_id, :text) > 0)
 ORDER BY id DESC LIMIT :limit;
+
+-- name: audit_of_dag_oldest
+SELECT * FROM audit
+WHERE dag_id = :dag_id AND dag_id <> '' AND id < :before AND id > :after
+  AND (:run_id IS NULL OR run_id = :run_id OR (run_id = '' AND instr(arguments, :run_id) > 0))
+  AND (:task_id IS NULL OR task_id = :task_id)
+  AND (:via IS NULL OR via = :via)
+  AND (:action IS NULL OR action = :action)
+  AND (:at_from IS NULL OR at >= :at_from) AND (:at_to IS NULL OR at <= :at_to)
+  AND (:text IS NULL OR instr(arguments, :text) > 0 OR instr(run_id, :text) > 0 OR instr(task_id, :text) > 0)
+ORDER BY id LIMIT :limit;
 
 -- name: audit_actions
 SELECT DISTINCT action FROM audit ORDER BY action;
