@@ -5,7 +5,7 @@
 (() => {
   const box = document.getElementById("log");
   if (!box) return;
-  const MOST = 20000; // lines that are kept in the page
+  const MOST = 5000; // lines that are kept in the page: with each new one, the browser lays all of them out
   const live = document.getElementById("live"), sign = document.getElementById("following");
   let end = Number(box.dataset.end), start = Number(box.dataset.start), size = Number(box.dataset.size);
   let level = box.dataset.level, into = null, following = Boolean(box.dataset.live), chosen = null;
@@ -14,7 +14,23 @@
   const parsed = (html) => { const made = document.createElement("template"); made.innerHTML = html; return made.content; };
   const open = (from) => from.querySelectorAll("details[data-on]");
   into = Array.from(open(box)).pop() || box;
+  // What comes while the page is still busy with what came before is shown with one look at the page, and the page
+  // rests longer than it worked: however fast a log grows, a tab has time for its reader.
+  let waiting = [], rest = 0;
   function append(told) {
+    end = told.end; size = told.size; level = told.level;
+    waiting.push(told);
+    if (waiting.length === 1) setTimeout(show, rest);
+  }
+  function show() {
+    const begun = performance.now(), news = waiting;
+    waiting = [];
+    news.forEach(put);
+    shorten(true);
+    if (following) box.scrollTop = box.scrollHeight;
+    rest = Math.min(2 * (performance.now() - begun), 1000);
+  }
+  function put(told) {
     const unfinished = document.getElementById(`b${told.from}`);
     if (unfinished) unfinished.remove(); // the line was not whole when it was shown
     if (told.start > told.from) {
@@ -32,11 +48,8 @@
       const inner = node.matches("details[data-on]") ? [node, ...open(node)].pop() : null;
       if (inner) into = inner;
     }
-    end = told.end; size = told.size; level = told.level;
     const none = document.getElementById("no-log");
     if (none) none.remove();
-    shorten(true);
-    if (following) box.scrollTop = box.scrollHeight;
   }
   function shorten(top) {
     const lines = box.querySelectorAll(".line");
@@ -44,6 +57,11 @@
     if (many <= 0) return;
     const gone = top ? Array.from(lines).slice(0, many) : Array.from(lines).slice(-many);
     gone.forEach((line) => line.remove());
+    const first = box.querySelector(".line");
+    box.querySelectorAll(".gap, .from, details:not([data-on])").forEach((it) => { // what stood around them
+      const before = it.compareDocumentPosition(first) & Node.DOCUMENT_POSITION_FOLLOWING;
+      if (it.matches("details") ? !it.querySelector(".line") : top && before) it.remove();
+    });
     if (top) start = Number(box.querySelector(".line").id.slice(1)); else end = Number(gone[0].id.slice(1));
   }
 
@@ -68,6 +86,8 @@
   if (live && box.dataset.live) live.addEventListener("log", (event) => {
     const text = event.detail.data;
     const told = text ? JSON.parse(text) : null;
+    if (told) size = told.size;
+    if (!following && box.querySelectorAll(".line").length >= MOST) return; // nobody's lines are taken away while they read
     if (told && told.from === end && !asking) append(told);
     else if (!told || told.end > end) later();
   });
@@ -81,7 +101,7 @@
       box.prepend(parsed(told.html));
       start = told.start;
       box.scrollTop = box.scrollHeight - from;
-      if (!following) shorten(false);
+      if (!following && !waiting.length) shorten(false);
     } finally { asking = false; }
   }
 
@@ -90,7 +110,7 @@
     const below = box.scrollHeight - box.scrollTop - box.clientHeight;
     if (box.dataset.live) { following = below < 40; sign.hidden = following; }
     if (box.scrollTop < 200) earlier();
-    if (below < 200 && !box.dataset.live && !box.dataset.sieved && end < size) later();
+    if (below < 200 && !box.dataset.sieved && end < size) later();
   }, { passive: true });
   new ResizeObserver(() => { if (following) box.scrollTop = box.scrollHeight; }).observe(box);
 
