@@ -24,6 +24,15 @@ _NOT_THERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG})
 Stop = Callable[[], bool]
 
 
+def _opened(path: Path) -> BinaryIO:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        if error.errno in _NOT_THERE:
+            raise FileNotFoundError(str(path)) from None
+        raise
+
+
 def _never() -> bool:
     return False
 
@@ -64,7 +73,7 @@ def window(path: Path, at: int | None, limit: int, *, partial: bool = True) -> W
     out unless `partial`. A file that is not there is empty.
     """
     try:
-        with path.open("rb") as file:
+        with _opened(path) as file:
             size = file.seek(0, 2)
             start = max(0, size - limit) if at is None else min(max(0, at), size)
             if at is not None:
@@ -97,7 +106,7 @@ def find(path: Path, text: str, at: int, *, stop: Stop = _never) -> Found:
     """The first line that has `text`, in any case, and begins at the byte `at` or later."""
     wanted = _forms(text)
     try:
-        with path.open("rb") as file:
+        with _opened(path) as file:
             file.seek(max(0, at - 1))
             if at:
                 file.readline()  # of a line that began before
@@ -121,7 +130,7 @@ def find_back(path: Path, text: str, at: int, *, stop: Stop = _never) -> Found:
     """The last line that has `text`, in any case, and begins before the byte `at`."""
     wanted = _forms(text)
     try:
-        with path.open("rb") as file:
+        with _opened(path) as file:
             end, after = min(at, file.seek(0, 2)), b""
             while end > 0:
                 begin = max(0, end - _BITE)
@@ -151,7 +160,7 @@ def sieve(path: Path, at: int | None, least: str, limit: int, *, stop: Stop = _n
     """Lines whose level is `least` or above, from the byte `at` on, about `limit` bytes; `at` None = the last ones."""
     names = [f" {level.upper()} -".encode() for level in LEVELS[LEVELS.index(least) :]]
     try:
-        with path.open("rb") as file:
+        with _opened(path) as file:
             size = file.seek(0, 2)
             if at is None:
                 return _last(file, size, names, limit, stop)
@@ -247,13 +256,11 @@ def _next_head(data: bytes, at: int) -> int:
 def level_at(path: Path, at: int) -> str:
     """The level of the last line with one before a byte, not far before it; "" if there is none."""
     try:
-        with path.open("rb") as file:
+        with _opened(path) as file:
             back = max(0, at - LONGEST_LINE)
             file.seek(back)
             heads = [head[1] for head in _HEAD.finditer(file.read(at - back)) if head[1]]
-    except OSError as error:
-        if error.errno not in _NOT_THERE:
-            raise
+    except FileNotFoundError:
         return ""
     level = heads[-1].decode().lower() if heads else ""
     return level if level in LEVELS else ""

@@ -105,7 +105,7 @@ async def note(request: Request) -> Response:
     """Keep it."""
     form = await checked_form(request)
     where, task_id = _where(request), str(form.get("task", ""))
-    map_index = int(str(form.get("map_index", "-1")))
+    map_index = address.number({"map_index": str(form.get("map_index", ""))}, "map_index", -1, least=-1)
     await actions_of(request).set_note(*where, str(form.get("note", "")), task_id=task_id or None, map_index=map_index)
     path = address.run_path(*where)
     if task_id:
