@@ -14,7 +14,7 @@ from asyncflow.core.sentence import told
 from asyncflow.core.specs import DagSpec
 from asyncflow.errors import AsyncflowError, InvalidInput
 from asyncflow.web import address, dag_tree, done, grid_cells
-from asyncflow.web.change_pages import CLEAR_SCOPES, MARK_SCOPES, STATES, scope_words
+from asyncflow.web.change_pages import CLEAR_SCOPES, MARK_SCOPES, STATES, clear_scopes, offered, scope_words
 from asyncflow.web.failures import partly_done
 from asyncflow.web.once import new_key, once
 from asyncflow.web.ports import Actions, actions_of
@@ -48,10 +48,11 @@ class CellsWish:
         self.state = str(fields.get("state", ""))
         if verb == "mark" and self.state not in STATES:
             raise address.not_accepted("state", self.state, STATES)
-        self.offered = CLEAR_SCOPES if verb == "clear" else MARK_SCOPES
+        self.offered: tuple[str, ...] = CLEAR_SCOPES if verb == "clear" else MARK_SCOPES
         self.scopes: dict[str, Any] = {name: bool(fields.get(name)) for name in self.offered}
         self.back = local_path(str(fields.get("back", "") or f"{address.dag_path(dag_id)}/grid"))
         self.refused: list[str] = []
+        self.unresolved = 0
 
     def by_run(self, spec: DagSpec) -> dict[str, list[str]]:
         """run id -> task ids; a group stands for all its tasks."""
@@ -65,7 +66,7 @@ class CellsWish:
         """The task instances that are (or with `dry_run` would be) touched; runs that refuse are in `refused`."""
         spec = (await actions.dag_pages.dag(self.dag_id)).spec
         touched: dict[Key, None] = {}
-        self.refused = []
+        self.refused, self.unresolved = [], 0
         for run_id, task_ids in self.by_run(spec).items():
             try:
                 rows = await self._in_run(actions, run_id, task_ids, dry_run)
@@ -78,8 +79,9 @@ class CellsWish:
     async def _in_run(self, actions: Actions, run_id: str, task_ids: Iterable[str], dry_run: bool) -> list[Any]:
         if self.verb == "clear":
             answer = await actions.clear_tasks(
-                self.dag_id, task_ids=list(task_ids), run_id=run_id, dry_run=dry_run, **self.scopes
+                self.dag_id, task_ids=list(task_ids), run_id=run_id, dry_run=dry_run, **clear_scopes(self.scopes)
             )
+            self.unresolved += len(answer["unresolved"])
             return list(answer["tasks"])
         rows: list[Any] = []
         for task_id in task_ids:
@@ -104,6 +106,7 @@ async def _preview(request: Request, verb: str) -> Response:
     dag = await actions.dag_pages.dag(dag_id)
     wish = CellsWish(dag_id, request.query_params, verb)
     touched = await wish.carry_out(actions, dry_run=True)
+    wish.offered = offered(wish.offered, dag.spec)
     return dialog(
         request,
         "dialogs/cells.html",

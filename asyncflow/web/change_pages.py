@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from asyncflow.core.specs import DagSpec
 from asyncflow.errors import InvalidInput
 from asyncflow.web import address, browse_view, bulk_view, done, run_view
 from asyncflow.web.once import new_key, once
@@ -20,9 +21,9 @@ from asyncflow.web.security import checked_form
 from asyncflow.web.templating import dialog, language, page
 
 #: the scopes that a form can tick, in the order in which they are shown
-CLEAR_SCOPES = ("upstream", "downstream", "past", "future", "only_failed", "only_running")
+CLEAR_SCOPES = ("upstream", "downstream", "past", "future", "only_failed", "only_running", "only_this_dag")
 MARK_SCOPES = ("upstream", "downstream", "past", "future")
-RUN_SCOPES = ("only_failed", "only_running")
+RUN_SCOPES = ("only_failed", "only_running", "only_this_dag")
 STATES = ("success", "failed", "skipped")
 _LISTED = 20
 
@@ -44,14 +45,26 @@ class Wish:
         if verb == "mark" and self.state not in STATES:
             raise address.not_accepted("state", self.state, STATES)
         scopes = CLEAR_SCOPES if verb == "clear" else MARK_SCOPES
-        self.offered = scopes if self.picks else RUN_SCOPES if verb == "clear" else ()
+        self.offered: tuple[str, ...] = scopes if self.picks else RUN_SCOPES if verb == "clear" else ()
         self.scopes: dict[str, Any] = {name: bool(fields.get(name)) for name in self.offered}
+        self.unresolved = 0
+        self.back = self._back(local_path(str(fields.get("back", "")) or came_from(request)))
+
+    def _back(self, here: str) -> str:
+        """Where to go then: the page of the run or of a task instance of it where the form was opened, else the run."""
+        home = address.run_path(self.dag_id, self.run_id)
+        path, kept = done.without(here)
+        if path.startswith(f"{home}/tasks/") and path.endswith("/log"):
+            kept = {name: kept[name] for name in ("map_index",) if name in kept}  # of the newest try
+        return path + address.query(kept) if path == home or path.startswith(f"{home}/tasks/") else home
 
     async def carry_out(self, actions: Actions, *, dry_run: bool) -> list[tuple[str, str, str, int]]:
         """The task instances that are (or with `dry_run` would be) touched."""
         touched: dict[tuple[str, str, str, int], None] = {}
+        self.unresolved = 0
         for rows in [await self._one(actions, *part, dry_run=dry_run) for part in self._parts()]:
             touched.update(dict.fromkeys((row[0], row[1], row[2], int(row[3])) for row in rows["tasks"]))
+            self.unresolved += len(rows.get("unresolved", ()))
         return list(touched)
 
     def _parts(self) -> list[tuple[list[str] | None, list[int] | None]]:
@@ -73,7 +86,12 @@ class Wish:
     ) -> dict[str, Any]:
         if self.verb == "clear":
             return await actions.clear_tasks(
-                self.dag_id, task_ids=task_ids, run_id=self.run_id, map_indexes=indexes, dry_run=dry_run, **self.scopes
+                self.dag_id,
+                task_ids=task_ids,
+                run_id=self.run_id,
+                map_indexes=indexes,
+                dry_run=dry_run,
+                **clear_scopes(self.scopes),
             )
         if task_ids is None:
             return await actions.mark_run(self.dag_id, self.run_id, self.state, dry_run=dry_run)
@@ -84,6 +102,24 @@ class Wish:
             )
             found += answer["tasks"]
         return {"tasks": found}
+
+
+def came_from(request: Request) -> str:
+    """The page of ours that the browser says it was on, "" for none."""
+    return request.headers.get("referer", "").partition(request.url.netloc)[2]
+
+
+def clear_scopes(scopes: Mapping[str, Any]) -> dict[str, Any]:
+    """The boxes of a form as the arguments of `Actions.clear_tasks`."""
+    given = dict(scopes)
+    given["recursive"] = not given.pop("only_this_dag", False)
+    return given
+
+
+def offered(scopes: Sequence[str], spec: DagSpec) -> tuple[str, ...]:
+    """The boxes that make a difference for a DAG."""
+    leads_on = any(task.marker is not None for task in spec.tasks.values())
+    return tuple(name for name in scopes if leads_on or name != "only_this_dag")
 
 
 async def clear_form(request: Request) -> Response:
@@ -124,6 +160,7 @@ async def _preview(request: Request, wish: Wish) -> Response:
     actions = actions_of(request)
     touched = await wish.carry_out(actions, dry_run=True)
     dag = await actions.dag_pages.dag(wish.dag_id)
+    wish.offered = offered(wish.offered, dag.spec)
     return dialog(
         request,
         "dialogs/change.html",
@@ -158,6 +195,7 @@ def scope_words(_: Any) -> dict[str, str]:
         "future": _("Future: later runs, too"),
         "only_failed": _("Only what failed"),
         "only_running": _("Only what is running"),
+        "only_this_dag": _("Only this DAG: not what its ExternalTaskMarkers lead to"),
     }
 
 
@@ -178,8 +216,7 @@ async def _carry_out(request: Request, verb: str) -> Response:
     async def act() -> str:
         name = await actions.remember(await wish.carry_out(actions, dry_run=True) or [(wish.dag_id, wish.run_id)])
         touched = await wish.carry_out(actions, dry_run=False)
-        path = address.run_path(wish.dag_id, wish.run_id)
-        return done.after(path, "cleared" if verb == "clear" else "marked", n=len(touched), undo=name)
+        return done.after(wish.back, "cleared" if verb == "clear" else "marked", n=len(touched), undo=name)
 
     return await once(request, form, act)
 

@@ -59,3 +59,9 @@ async def told(request: Request) -> dict[str, Any]:
     undo = params.get("undo", "")
     can_undo = bool(undo) and await actions_of(request).can_undo(undo)
     return {"said": said(params, language(request)), "undo": undo if can_undo else ""}
+
+
+async def told_here(request: Request, path: str) -> dict[str, Any]:
+    """As `told`, with the address of this page, which is at `path`, for `macros.done` to lead back to."""
+    kept = address.without(request.query_params, *FIELDS)
+    return {**await told(request), "here": path + address.query(kept)}

@@ -14,7 +14,7 @@ from starlette.routing import Route
 from asyncflow.core.models import TaskKey
 from asyncflow.engine import logs
 from asyncflow.engine.pages import InstancePage
-from asyncflow.web import address, instance_view, log_feed, log_view, views
+from asyncflow.web import address, done, instance_view, log_feed, log_view, views
 from asyncflow.web.log_feed import Shown
 from asyncflow.web.patience import unless_gone
 from asyncflow.web.ports import actions_of
@@ -49,7 +49,8 @@ async def _log(request: Request) -> Response:
     `q` with `after` or `before` (bytes; without both, from the beginning) looks for a text and leads to the same
     address with `hit`, the line that has it, instead.
     """
-    actions, key, params = actions_of(request), key_of(request), dict(request.query_params)
+    actions, key = actions_of(request), key_of(request)
+    params = address.without(request.query_params, *done.FIELDS)
     found = await actions.pages.instance(key)
     number, numbers = _try(found, params)
     path = actions.pages.log_path(key, number)
@@ -66,6 +67,7 @@ async def _log(request: Request) -> Response:
     return page(
         request,
         "tasks/log.html",
+        **await done.told_here(request, address.task_path(*key[:3], page="/log")),
         **_log_frame(found, key, number, numbers),
         waits_for=instance_view.waits_for(actions.instances.blockers(key), key),
         **_links(params, part),

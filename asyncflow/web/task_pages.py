@@ -14,7 +14,7 @@ from asyncflow.core.models import TaskKey
 from asyncflow.core.states import TaskState
 from asyncflow.engine.pages import InstancePage
 from asyncflow.errors import NotFound
-from asyncflow.web import address, copies_view, instance_view, paging, run_view, views
+from asyncflow.web import address, copies_view, done, instance_view, paging, run_view, views
 from asyncflow.web.ports import actions_of
 from asyncflow.web.templating import fingerprint, fragment, language, page
 
@@ -61,7 +61,8 @@ async def show(request: Request) -> Response:
 
 
 async def _show(request: Request) -> Response:
-    return page(request, "tasks/show.html", **await _details(request))
+    found = await _details(request)
+    return page(request, "tasks/show.html", **await done.told_here(request, found["path"]), **found)
 
 
 async def or_copies(request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:
@@ -95,7 +96,7 @@ async def _details(request: Request) -> dict[str, Any]:
         "waits_for": waits_for,
         "seconds": views.lasted(found.ti.started_at, ended_at, now),
         "tries": run_view.tries(found, now),
-        "facts": run_view.facts(task),
+        "facts": run_view.facts(task, language(request)),
         "doc": task.doc_md or task.doc if task else None,
         "upstream": run_view.neighbours(found, task.upstream if task else ()),
         "downstream": run_view.neighbours(found, task.downstream if task else ()),
@@ -131,7 +132,8 @@ async def events(request: Request) -> Response:
 
 async def copies(request: Request) -> Response:
     """The mapped copies of a task."""
-    return page(request, "tasks/copies.html", **await _copies(request))
+    found = await _copies(request)
+    return page(request, "tasks/copies.html", **await done.told_here(request, f"{found['path']}/copies"), **found)
 
 
 async def copies_table(request: Request) -> Response:
@@ -141,6 +143,7 @@ async def copies_table(request: Request) -> Response:
 
 async def _copies(request: Request) -> dict[str, Any]:
     actions, key, params = actions_of(request), key_of(request), address.fields(request.query_params)
+    params = address.without(params, *done.FIELDS)
     state = address.choice(params, "state", tuple(state.value for state in TaskState)) or ""
     sort, offset = copies_view.COLUMNS.asked(params), paging.offset(params, _COPIES)
     run, spec, _version = await actions.pages.run_alone(*key[:2])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from datetime import timedelta
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 
 from asyncflow.core.commands import SaveTry, SaveXComs
 from asyncflow.core.models import TaskKey
-from asyncflow.core.specs import ExpandSpec, LiteralInput, ParamSpec, TaskSpec
+from asyncflow.core.specs import ExpandSpec, LiteralInput, MarkerSpec, ParamSpec, TaskSpec
 from asyncflow.core.states import TaskState
 from tests.web.conftest import DAY0, RUN, RUN_PATH, Site, a_dag, a_run, a_ti, once_in, token_in
 
@@ -159,6 +160,48 @@ def test_clear_then_undo(site: Site) -> None:
     assert site.run() == before
     again = site.post("/undo", {"form_token": token_in(page), "name": name})
     assert again.status_code == 409
+
+
+@pytest.mark.parametrize(
+    ("opened_at", "leads_to"),
+    [
+        (f"{LOAD}/log?try=1&q=x&map_index=2", f"{LOAD}/log?map_index=2"),
+        (LOAD, LOAD),
+        (f"{RUN_PATH}?state=failed&done=marked&n=1", f"{RUN_PATH}?state=failed"),
+        ("/runs?state=failed", RUN_PATH),
+        ("//elsewhere.org/", RUN_PATH),
+    ],
+)
+def test_an_action_leads_back_to_where_it_was_begun(site: Site, opened_at: str, leads_to: str) -> None:
+    page = site.get(f"{RUN_PATH}/clear?ti=-1:load", referer=f"{site.base_url}{opened_at}")
+    back = re.findall(r'name="back" value="([^"]*)"', page.text.partition("<main")[2])
+    assert {html.unescape(one) for one in back} == {leads_to}
+    data = {"form_token": token_in(page), "once": once_in(page), "ti": "-1:load", "back": leads_to}
+    location = site.post(f"{RUN_PATH}/clear", data).headers["location"]
+    assert location.startswith(f"{leads_to}{'&' if '?' in leads_to else '?'}done=cleared&n=1&undo=")
+
+
+def test_the_page_of_a_task_instance_says_what_was_done_to_it(site: Site) -> None:
+    page = site.get(f"{RUN_PATH}/clear?ti=-1:load", referer=f"{site.base_url}{LOAD}")
+    data = {"form_token": token_in(page), "once": once_in(page), "ti": "-1:load", "back": LOAD}
+    page = site.get(site.post(f"{RUN_PATH}/clear", data).headers["location"])
+    assert "1 task instance was cleared." in page.text
+    name = page.text.split('name="name" value="')[1].split('"')[0]
+    assert f'name="back" value="{LOAD}"' in page.text
+    assert site.post("/undo", {"form_token": token_in(page), "name": name, "back": LOAD}).status_code == 303
+    assert site.states()["load"] == "failed"
+
+
+def test_external_markers_are_followed_unless_the_form_says_this_dag_only(empty: Site) -> None:
+    marker = MarkerSpec(dag_id="below", task_id="wait", offset=timedelta())
+    empty.add(a_dag(tasks={"mark": TaskSpec(task_id="mark", operator="ExternalTaskMarker", marker=marker)}))
+    empty.add(a_dag("below", tasks={"wait": TaskSpec(task_id="wait", operator="ExternalTaskSensor")}))
+    empty.store(a_run(), a_ti(a_run(), "mark"))
+    empty.store(a_run(dag_id="below"), a_ti(a_run(dag_id="below"), "wait"))
+    text = empty.text(f"{RUN_PATH}/clear?ti=-1:mark")
+    assert "Only this DAG" in text
+    assert "wait (below, " in text
+    assert "This touches 1 task instance." in empty.text(f"{RUN_PATH}/clear?ti=-1:mark&only_this_dag=1")
 
 
 def test_a_form_that_is_sent_twice_acts_once(site: Site) -> None:
