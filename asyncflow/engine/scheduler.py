@@ -8,6 +8,7 @@ that nothing is started and no answer is given before the state it rests on is o
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
@@ -74,6 +75,9 @@ class Scheduler:
         self._after_commit = after_commit
         self.scheduling = scheduling  #: False: only what is asked for is done (commands without a server)
         self.keeper: Keeper | None = None  #: None: nobody runs callbacks (commands without a server)
+        #: set while there is nothing to do: threads that make something for people's pages give way
+        self.at_rest = threading.Event()
+        self.at_rest.set()
         self._inbox: list[_Turn] = []
         self._wake = anyio.Event()
 
@@ -84,14 +88,12 @@ class Scheduler:
 
     def tell(self, decide: Decision[object], then: Callable[[], None] | None = None) -> None:
         """Have `decide` run in the next turn; `then` is called once its effects are committed."""
-        self._inbox.append(_Turn(decide, then, None))
-        self._wake.set()
+        self._put(_Turn(decide, then, None))
 
     async def do(self, decide: Decision[T]) -> T:
         """Have `decide` run in the next turn and return its result (or raise its error) after the commit."""
         turn = _Turn(decide, None, anyio.Event())
-        self._inbox.append(turn)
-        self._wake.set()
+        self._put(turn)
         assert turn.done is not None
         await turn.done.wait()
         if turn.error is not None:
@@ -99,13 +101,20 @@ class Scheduler:
         result: T = turn.result
         return result
 
+    def _put(self, turn: _Turn) -> None:
+        self.at_rest.clear()
+        self._inbox.append(turn)
+        self._wake.set()
+
     async def run(self) -> None:
         """Loop until cancelled."""
         while True:
             # Re-armed before the inbox is read, so that a fact which arrives during the turn is not slept through.
             self._wake = anyio.Event()
+            self.at_rest.clear()
             await self.turn()
             if not self._inbox:
+                self.at_rest.set()
                 await self._clock.wait(self._wake, self.world.next_wakeup() if self.scheduling else None)
 
     async def turn(self) -> None:

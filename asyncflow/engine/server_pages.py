@@ -9,6 +9,7 @@ import asyncio
 import platform
 import sqlite3
 import sys
+import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
@@ -179,6 +180,11 @@ class ServerPages:
 
     async def _look_at_disk(self) -> None:
         self._disk = await anyio.to_thread.run_sync(measures.disk, self._settings.home)
+
+    @property
+    def at_rest(self) -> threading.Event:
+        """Set while the scheduler has nothing to do."""
+        return self._scheduler.at_rest
 
     def alarms(self) -> Alarms:
         """What every page tells of; costs nothing."""

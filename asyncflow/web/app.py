@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
-import anyio
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -57,6 +56,7 @@ from asyncflow.web import (
 from asyncflow.web.calm import Bounded, Calm
 from asyncflow.web.etag import Unchanged
 from asyncflow.web.events import Live, events
+from asyncflow.web.later import Making
 from asyncflow.web.log_feed import LogFeeds
 from asyncflow.web.once import Once
 from asyncflow.web.person import Person
@@ -127,7 +127,7 @@ def make_app(actions: Actions) -> Starlette:
         exception_handlers={AsyncflowError: _sentence, HTTPException: _http_error},
     )
     app.state.actions = actions
-    app.state.making = anyio.CapacityLimiter(1)
+    app.state.making = Making(actions.server.at_rest)
     app.state.once = Once()
     app.state.uploads = Uploads()
     app.state.picked = Picked()

@@ -20,9 +20,11 @@ from asyncflow.web import address, dag_tree, graph_marks, graph_view, views
 from asyncflow.web.dag_grid import LIT
 from asyncflow.web.dag_head import head
 from asyncflow.web.dag_tree import Line
-from asyncflow.web.forecast import Forecast, forecast, insight
+from asyncflow.web.forecast import Forecast, Insight, forecast, insight
+from asyncflow.web.graph_layout import Layout
 from asyncflow.web.i18n import Language
 from asyncflow.web.kept import Kept
+from asyncflow.web.later import Making
 from asyncflow.web.laying import laid_out
 from asyncflow.web.ports import actions_of
 from asyncflow.web.preferences import moment_text, preferences
@@ -140,20 +142,41 @@ async def _drawn(request: Request, shown: _Shown, seq: int, dag_zone: str) -> Dr
     known = None if shown.live else _kept.get(key)
     if known is not None and known.made_from[0] is shown.whole and known.made_from[1] is usual:
         return known
-    drawn = await _draw(pages, shown, usual, words, partial(moment_text, zone=zone))
+    drawn = await _draw(request, shown, usual, words, partial(moment_text, zone=zone))
     if not shown.live:
         _kept.keep([(key, drawn)])
     return drawn
 
 
 async def _draw(
-    pages: DagPages, shown: _Shown, usual: dict[str, float], words: Language, moment: Callable[[datetime], str]
+    request: Request, shown: _Shown, usual: dict[str, float], words: Language, moment: Callable[[datetime], str]
 ) -> Drawing:
-    whole, spec, lines = shown.whole, shown.spec, shown.lines
-    foreseen = await expected(pages, whole, usual, shown.run)
+    making: Making = request.app.state.making
+    foreseen = await expected(request.app.state.actions.dag_pages, shown.whole, usual, shown.run)
+    known, between = await making.result(request.scope, partial(_foreseen, shown, usual, foreseen))
+    laid = await laid_out(tuple(graph_view.nodes(shown.lines)), tuple(between), shown.down)
+    draw = partial(_drawing, shown, usual, foreseen, known, between, laid, words, moment)
+    return await making.result(request.scope, draw)
+
+
+def _foreseen(shown: _Shown, usual: dict[str, float], foreseen: Forecast) -> tuple[Insight, list[tuple[str, str]]]:
+    """What is known of each box, and the arrows between boxes."""
+    whole, lines = shown.whole, shown.lines
     known = insight(lines, forecast(whole, usual, None, {}, shown.window.now), usual, foreseen)
-    between = graph_view.edges(spec, lines)
-    laid = await laid_out(tuple(graph_view.nodes(lines)), tuple(between), shown.down)
+    return known, graph_view.edges(shown.spec, lines)
+
+
+def _drawing(
+    shown: _Shown,
+    usual: dict[str, float],
+    foreseen: Forecast,
+    known: Insight,
+    between: Sequence[tuple[str, str]],
+    laid: Layout,
+    words: Language,
+    moment: Callable[[datetime], str],
+) -> Drawing:
+    spec, lines = shown.spec, shown.lines
     toggles = {
         line.id: _link(shown.params, open=dag_tree.toggled(spec, shown.is_open, line.id))
         for line in lines
@@ -167,7 +190,7 @@ async def _draw(
         boxes=graph_marks.boxes(shapes, words, moment),
         links=graph_marks.arrows(graph_view.arrows(spec, laid, known, down=shown.down)),
         foreseen=foreseen,
-        made_from=(whole, usual),
+        made_from=(shown.whole, usual),
     )
 
 

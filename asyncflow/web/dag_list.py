@@ -36,7 +36,7 @@ async def _list(request: Request) -> dict[str, Any]:
     params, _ = address.without(request.query_params, "have", "first"), language(request)
     asked, now = view.query(params), actions.pages.now()
     found = await actions.pages.dags(asked)
-    rows = _rows(request, view.lines(found.rows, now, _))
+    rows = await _rows(request, view.lines(found.rows, now, _))
     first = None
     if not found.statuses["all"] and not found.errors:
         first = first_run.first(await actions.server.folder(), _)
@@ -60,22 +60,23 @@ async def _list(request: Request) -> dict[str, Any]:
     }
 
 
-#: between two rows that are made at once
-_BETWEEN = "<!-- next -->"
+#: between two rows that are made at once; stands for the reader's form token in a row that is kept
+_BETWEEN, _TOKEN = "<!-- next -->", "\x00token\x00"
 _kept_rows = Kept[Markup](1024)
 
 
-def _rows(request: Request, lines: Sequence[view.Line]) -> list[Markup]:
-    """The rows of the table. Those that did not look like this before are made, all at once."""
-    look = (preferences.preferences(request).key, form_token(request))
+async def _rows(request: Request, lines: Sequence[view.Line]) -> list[Markup]:
+    """The rows of the table. Those that did not look like this before, to whomever, are made, all at once."""
+    look, token = preferences.preferences(request).key, form_token(request)
     rows = {line: _kept_rows.get((look, line)) for line in lines}
     missing = [line for line, row in rows.items() if row is None]
     if missing:
-        text = render(request, "dags/_rows.html", {"lines": missing, "between": Markup(_BETWEEN)})
+        context = {"lines": missing, "between": Markup(_BETWEEN), "form_token": Markup(_TOKEN)}
+        text = await render(request, "dags/_rows.html", context)
         made = dict(zip(missing, map(Markup, text.split(_BETWEEN)), strict=False))
         _kept_rows.keep(((look, line), row) for line, row in made.items())
         rows |= made
-    return [row for row in rows.values() if row is not None]
+    return [Markup(str(row).replace(_TOKEN, token)) for row in rows.values() if row is not None]
 
 
 ROUTES = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ from starlette.responses import Response
 from asyncflow import __version__
 from asyncflow.web import health_view, i18n, keys, preferences
 from asyncflow.web.address import segment
-from asyncflow.web.later import Later
+from asyncflow.web.later import Later, Making
 from asyncflow.web.security import FIELD, form_token, keep_token
 
 #: header of a fragment: its fingerprint, for `shared`
@@ -125,20 +125,21 @@ def language(request: Request) -> i18n.Language:
     return i18n.Language(preferences.preferences(request).language)
 
 
-def render(request: Request, name: str, context: dict[str, Any]) -> str:
+async def render(request: Request, name: str, context: dict[str, Any]) -> str:
     """A template with what every page has: language, zone, the form token, where the reader is."""
-    return _filled(request, name, context)()
+    making: Making = request.app.state.making
+    return await making.text(request.scope, _filled(request, name, context))
 
 
 def _later(request: Request, name: str, context: dict[str, Any], status_code: int = 200) -> Response:
-    return Later(_filled(request, name, context), turn=request.app.state.making, status_code=status_code)
+    return Later(_filled(request, name, context), request.app.state.making, status_code)
 
 
-def _filled(request: Request, name: str, context: dict[str, Any]) -> Callable[[], str]:
+def _filled(request: Request, name: str, context: dict[str, Any]) -> Callable[[], Iterator[str]]:
     """What fills a template; all that it needs is read now."""
     wishes = preferences.preferences(request)
     return partial(
-        _env.get_template(name).render,
+        _env.get_template(name).generate,
         {
             "_": i18n.Language(wishes.language),
             "wishes": wishes,

@@ -23,11 +23,6 @@ from tests.engine.fakes import START, FakeClock
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 class Disk:
     """A store that keeps the batches it was given, or refuses them for a while."""
 
@@ -105,6 +100,19 @@ async def test_end_of_a_task_launches_the_next_in_the_same_turn() -> None:
         await launched.wait()
         assert len(bench.disk.batches) == batches + 1
     assert [act.key.task_id for act in bench.acts if isinstance(act, LaunchTry)] == ["a", "b"]
+
+
+async def test_it_is_at_rest_until_something_comes_in_and_after_its_commit() -> None:
+    bench = Bench()
+    assert bench.scheduler.at_rest.is_set()
+    seen: list[bool] = []
+    async with bench.running():
+        bench.scheduler.tell(lambda world, now: None, then=lambda: seen.append(bench.scheduler.at_rest.is_set()))
+        assert not bench.scheduler.at_rest.is_set()
+        await bench.scheduler.do(lambda world, now: None)
+        await anyio.wait_all_tasks_blocked()
+        assert bench.scheduler.at_rest.is_set()
+    assert seen == [False]
 
 
 async def test_error_of_an_action_reaches_who_asked_and_the_loop_goes_on() -> None:
