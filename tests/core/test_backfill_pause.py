@@ -90,6 +90,10 @@ def test_when_every_run_is_there_nothing_is_begun() -> None:
     assert not plan.dates
 
 
+def test_without_a_date_nothing_is_begun() -> None:
+    assert "no run between" in begin(a_game(), 0, reprocess=Reprocess.FAILED).refused
+
+
 def test_a_run_that_was_made_meanwhile_is_left_alone() -> None:
     game = a_game()
     begin(game, 2, max_active_runs=1, reprocess=Reprocess.NONE)
