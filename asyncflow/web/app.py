@@ -155,7 +155,9 @@ async def _http_error(request: Request, error: Exception) -> Response:
     status = HTTPStatus(getattr(error, "status_code", 500))
     detail: Any = getattr(error, "detail", "")
     sentences = {404: Sentence("There is no such page."), 405: Sentence("This address takes no such request.")}
-    return _error_page(request, status, sentences.get(status, Sentence(str(detail))))
+    response = _error_page(request, status, sentences.get(status, Sentence(str(detail))))
+    response.headers.update(getattr(error, "headers", None) or {})  # what else the address takes
+    return response
 
 
 def _broken(request: Request, sentence: str) -> Response:

@@ -3,7 +3,8 @@
 There are no users yet and the server listens on this machine only, so a request for any other host name is a site
 that points its own name here (DNS rebinding).
 The token is a double-submit cookie: a random value in a SameSite=Strict, HttpOnly cookie, repeated in a hidden field
-of each form. Another site can neither read it nor send the cookie along.
+of each form. Another site can neither read it nor send the cookie along. To browsers all ports of a machine are one
+site with the same cookies, so a server beside this one could: a form must come from our own port, as its Origin says.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ _LOCAL = frozenset({"localhost", "127.0.0.1", "::1", ""})
 
 
 class Guard:
-    """Middleware: refuses foreign host names; security headers on every answer, and no caching of pages."""
+    """Middleware: refuses foreign hosts and origins; security headers on every answer, and no caching of pages."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -47,11 +48,6 @@ class Guard:
             await self.app(scope, receive, send)
             return
 
-        name = host_name(Headers(scope=scope).get("host", ""))
-        if name not in _LOCAL and not name.endswith(".localhost"):
-            sentence = f"This server answers for localhost only, not for {name!r}."
-            await PlainTextResponse(sentence, 421)(scope, receive, send)
-            return
         live = getattr(scope["app"].state, "live", None)
         if live is not None:  # before anything is read: a page must hear of what changes while it is made
             scope.setdefault("state", {})["mark"] = str(live.mark)
@@ -61,11 +57,24 @@ class Guard:
                 headers = MutableHeaders(scope=message)
                 for name, value in _HEADERS.items():
                     headers.setdefault(name, value)
-                if not scope["path"].startswith("/static/"):
+                if not scope["path"].startswith("/static/") or message["status"] >= 400:
                     headers.setdefault("Cache-Control", "no-store")
             await send(message)
 
-        await self.app(scope, receive, with_headers)
+        app = _refused(Headers(scope=scope), scope["method"]) or self.app
+        await app(scope, receive, with_headers)
+
+
+def _refused(headers: Headers, method: str) -> ASGIApp | None:
+    """The answer to a request that another site made a browser send."""
+    host = headers.get("host", "")
+    name = host_name(host)
+    if name not in _LOCAL and not name.endswith(".localhost"):
+        return PlainTextResponse(f"This server answers for localhost only, not for {name!r}.", 421)
+    origin = headers.get("origin")
+    if origin is not None and method not in ("GET", "HEAD") and origin.partition("://")[2].lower() != host.lower():
+        return PlainTextResponse(f"This form came from another site, {origin[:200]!r}. Nothing was done.", 403)
+    return None
 
 
 def host_name(host: str) -> str:

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from tests.web.conftest import RUN_PATH, Site, token_in
+from tests.web.hostile import HEADERS
 
 PAGES = [
     "/",
@@ -66,6 +67,55 @@ def test_a_form_without_cookie_changes_nothing(site: Site) -> None:
     token = token_in(site.get("/"))
     site.cookies.clear()
     assert site.post("/dags/etl/pause", {"form_token": token}).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [("http://localhost:8080", 303), ("http://localhost:3000", 403), ("http://evil.example", 403), ("null", 403)],
+)
+def test_a_form_from_another_port_of_this_machine_is_refused_although_it_has_the_cookie(
+    site: Site, origin: str, status: int
+) -> None:
+    form = {"form_token": token_in(site.get("/")), "theme": "dark", "back": "/"}
+    assert site.post("/preferences", form, Origin=origin).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/", 200),
+        ("GET", "/pools", 200),
+        ("HEAD", "/runs", 200),
+        ("GET", "/static/app.css", 200),
+        ("GET", "/list/table", 200),
+        ("GET", f"{RUN_PATH}/tasks/load/log/text", 200),
+        ("GET", "/health", 200),
+        ("GET", "/nothing", 404),
+        ("GET", "/static/nothing", 404),
+        ("GET", "/static/%2e%2e/pyproject.toml", 404),
+        ("GET", "/static/..%2f..%2f..%2f..%2fetc/passwd", 404),
+        ("GET", "/static/%00", 404),
+        ("GET", "/dags/..%2f..%2fetc/grid", 404),
+        ("GET", "/runs?state=what", 400),
+        ("POST", "/", 405),
+        ("DELETE", "/runs", 405),
+        ("OPTIONS", "/pools", 405),
+        ("TRACE", "/", 405),
+        ("POST", "/static/app.css", 405),
+        ("POST", "/preferences", 403),
+    ],
+)
+def test_every_kind_of_answer_has_all_headers(site: Site, method: str, path: str, status: int) -> None:
+    answer = site._request(method, path)
+    assert answer.status_code == status
+    assert [name for name in HEADERS if name not in answer.headers and "/static/app" not in path] == []
+    assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
+    if status == 405 and not path.startswith("/static"):
+        assert "GET" in answer.headers["allow"]
+    if method == "HEAD":
+        assert answer.content == b""
+    elif status >= 400:
+        assert ".</p>" in answer.text
 
 
 @pytest.mark.parametrize(
