@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import partial
 
 import msgspec
 
 from asyncflow.core.graph import closure, reversed_edges, topological_order
 from asyncflow.core.specs import DagSpec, TaskSpec
 from asyncflow.errors import CycleFound, InvalidInput
+from asyncflow.web.kept import Made
 
 #: up to so many tasks a DAG shows all its groups open
 _OPEN_UP_TO = 60
 #: what `?open=` says for all groups and for none
 ALL, NONE = "*", "-"
 
-#: trees that are kept, each with the definition it is of: a page asks for the same one again and again
-_KEPT = 32
-_kept: dict[tuple[int, frozenset[str], str], tuple[DagSpec, list[Line]]] = {}
-_narrow: dict[tuple[int, str, str | None], tuple[DagSpec, DagSpec]] = {}
+#: trees and parts of DAGs: a page asks for the same one again and again
+_TREES: Made[list[Line]] = Made(32)
+_PARTS: Made[DagSpec] = Made(32)
 #: what `?around=` accepts: which tasks are shown with that of `?root=`
 AROUND = ("both", "upstream", "downstream")
 
@@ -78,13 +79,7 @@ def toggled(spec: DagSpec, is_open: frozenset[str], group_id: str) -> str:
 
 def lines(spec: DagSpec, is_open: frozenset[str], search: str = "") -> list[Line]:
     """The visible lines. With `search`, the tasks whose id has it, without their groups."""
-    key = (id(spec), is_open, search)
-    known = _kept.get(key)
-    if known is None or known[0] is not spec:
-        known = _kept[key] = (spec, _lines(spec, is_open, search))
-        while len(_kept) > _KEPT:
-            del _kept[next(iter(_kept))]
-    return list(known[1])
+    return list(_TREES.of((spec,), (id(spec), is_open, search), partial(_lines, spec, is_open, search)))
 
 
 def _lines(spec: DagSpec, is_open: frozenset[str], search: str) -> list[Line]:
@@ -181,14 +176,12 @@ def narrowed(spec: DagSpec, root: str, way: str | None) -> DagSpec:
         return spec
     if root not in spec.tasks:
         raise InvalidInput("root={root!r} in the address: DAG {dag!r} has no such task.", root=root, dag=spec.dag_id)
-    key = (id(spec), root, way)
-    known = _narrow.get(key)
-    if known is None or known[0] is not spec:
-        kept = around(spec, root, upstream=way != "downstream", downstream=way != "upstream")
-        known = _narrow[key] = (spec, msgspec.structs.replace(spec, tasks=_only(spec, kept)))
-        while len(_narrow) > _KEPT:
-            del _narrow[next(iter(_narrow))]
-    return known[1]
+    return _PARTS.of((spec,), (id(spec), root, way), partial(_around, spec, root, way))
+
+
+def _around(spec: DagSpec, root: str, way: str | None) -> DagSpec:
+    kept = around(spec, root, upstream=way != "downstream", downstream=way != "upstream")
+    return msgspec.structs.replace(spec, tasks=_only(spec, kept))
 
 
 def _only(spec: DagSpec, kept: frozenset[str]) -> dict[str, TaskSpec]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -12,6 +13,7 @@ from asyncflow.engine.dataset_pages import DatasetRow, TiedDag
 from asyncflow.errors import NotFound
 from asyncflow.web import address, dataset_view, dependency_view
 from asyncflow.web.dependency_view import KINDS, Net
+from asyncflow.web.kept import Made
 from asyncflow.web.laying import laid_out
 from asyncflow.web.ports import actions_of
 from asyncflow.web.templating import language, page
@@ -69,17 +71,15 @@ async def _answer(request: Request, *, datasets_only: bool) -> Response:
     )
 
 
-#: the last graph of each kind, with what it was made of
-_kept: dict[bool, tuple[list[TiedDag], list[str], Net]] = {}
+#: the last graph of each kind
+_NETS: Made[Net] = Made(2)
 
 
 def _net(dags: list[TiedDag], rows: Sequence[DatasetRow], datasets_only: bool) -> Net:
     """The whole graph: made anew when DAGs or names of datasets have changed, not for every page."""
     names = [name for row in rows for name in (row.uri, row.name)]
-    known = _kept.get(datasets_only)
-    if known is None or known[:2] != (dags, names):
-        known = _kept[datasets_only] = (dags, names, dependency_view.net(dags, rows, datasets_only=datasets_only))
-    return known[2]
+    draw = partial(dependency_view.net, dags, rows, datasets_only=datasets_only)
+    return _NETS.of((dags, names), datasets_only, draw)
 
 
 def _chosen(everything: Net, centre: str, text: str) -> Net:

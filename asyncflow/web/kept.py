@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -33,3 +33,18 @@ class Kept(Generic[T]):
 
     def __len__(self) -> int:
         return len(self._results)
+
+
+class Made(Generic[T]):
+    """What is made of others, kept by a key as long as these are the same; not kept longer than in `Kept`."""
+
+    def __init__(self, most: int) -> None:
+        self._kept = Kept[tuple[tuple[object, ...], T]](most)
+
+    def of(self, sources: tuple[object, ...], key: Hashable, make: Callable[[], T]) -> T:
+        """What `make` gives, or gave when it was asked under this key for what is made of the same."""
+        known = self._kept.get(key)
+        if known is None or known[0] != sources:
+            known = (sources, make())
+            self._kept.keep([(key, known)])
+        return known[1]
