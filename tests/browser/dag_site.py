@@ -12,10 +12,9 @@ import anyio
 import uvicorn
 from anyio.from_thread import BlockingPortal
 
-from asyncflow.config import Settings
-from asyncflow.engine.assembly import Server, assemble
+from asyncflow.engine.assembly import Server
 from asyncflow.web.app import make_app
-from tests.web.dag_home import DagHome
+from tests.web.dag_home import DagHome, running
 
 T = TypeVar("T")
 
@@ -41,13 +40,9 @@ class DagSite:
 @asynccontextmanager
 async def listening(folder: Path) -> AsyncIterator[tuple[Server, str]]:
     """A server without a scheduler, and its address."""
-    settings = Settings(home=folder, dags=folder / "dags")
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        async with anyio.create_task_group() as tasks, assemble(settings, tasks, scheduling=False) as server:
-            tasks.start_soon(server.scheduler.run)
-            await server.restore()
-            await server.files.forget_missing()  # the folder has been looked at: actions wait for that
+        async with running(folder) as (server, tasks):
             config = uvicorn.Config(
                 make_app(server.actions), log_level="critical", lifespan="off", timeout_graceful_shutdown=3
             )
@@ -59,7 +54,6 @@ async def listening(folder: Path) -> AsyncIterator[tuple[Server, str]]:
             yield server, f"http://127.0.0.1:{listener.getsockname()[1]}"
             web.should_exit = True
             await ended.wait()
-            tasks.cancel_scope.cancel()
 
 
 async def _serve(web: uvicorn.Server, listener: socket.socket, ended: anyio.Event) -> None:

@@ -20,11 +20,6 @@ READS = {"can", "connection", "find", "get", "health", "list", "missed", "next",
 READS |= {"test", "variable", "version", "delay"}
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @recorded
 class Things:
     """Actions that say what was noted of them."""

@@ -40,11 +40,6 @@ class Desk(CredentialActions, ConnectionFormActions, VariableFormActions):
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
 async def desk(tmp_path: Path, anyio_backend: str) -> AsyncIterator[Desk]:
     async with await Store.open(tmp_path / "asyncflow.db") as store:
         made = Desk(store)

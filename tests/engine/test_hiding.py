@@ -10,12 +10,6 @@ from asyncflow.engine.hiding import hide_secrets
 from asyncflow.store.database import Connection, Store
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    """aiosqlite runs on asyncio only."""
-    return "asyncio"
-
-
 @pytest.mark.anyio
 async def test_passwords_sensitive_extras_and_variables_are_hidden(tmp_path: Path) -> None:
     async with await Store.open(tmp_path / "asyncflow.db") as store:

@@ -20,11 +20,6 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
 async def store(tmp_path: Path, anyio_backend: str) -> AsyncIterator[Store]:
     async with await Store.open(tmp_path / "asyncflow.db", now=lambda: START) as opened:
         yield opened

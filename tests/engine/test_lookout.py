@@ -31,11 +31,6 @@ KEY = TaskKey("waits", "run0", "s")
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
 async def store(tmp_path: Path, anyio_backend: str) -> AsyncIterator[Store]:
     async with await Store.open(tmp_path / "asyncflow.db", now=lambda: START) as opened:
         yield opened

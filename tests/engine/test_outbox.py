@@ -27,11 +27,6 @@ pytestmark = pytest.mark.anyio
 FILE = LoadedFile("a.py", "hash", False, frozenset({"dag"}))
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "DELAYS", (0.0, 0.0))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,19 +14,19 @@ import httpx
 import pytest
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
-from asyncflow.config import Settings
 from asyncflow.core.commands import Journal, SaveRun, SaveTask
 from asyncflow.core.messages import ImportFailure, Parsed
 from asyncflow.core.models import DagRun, TaskInstance
 from asyncflow.core.specs import DagSpec, TaskSpec
-from asyncflow.core.states import RunState, RunType, TaskState
+from asyncflow.core.states import TaskState
 from asyncflow.core.timetable import CronIntervalTimetable
-from asyncflow.engine.assembly import Server, assemble
+from asyncflow.engine.assembly import Server
 from asyncflow.web.app import make_app
+from tests.web.dag_home import DAY as DAY
+from tests.web.dag_home import DAY0, DagHome, dag_home, running
+from tests.web.dag_home import a_run as a_run
 
 T = TypeVar("T")
-DAY0 = datetime(2026, 1, 1, tzinfo=UTC)
-DAY = timedelta(days=1)
 RUN = "scheduled__2026-01-01T00:00:00+00:00"
 RUN_PATH = "/dags/etl/runs/scheduled__2026-01-01T00%3A00%3A00%2B00%3A00"
 
@@ -47,25 +47,6 @@ def a_dag(dag_id: str = "etl", **changed: Any) -> DagSpec:
         **changed,
     }
     return DagSpec(dag_id=dag_id, **given)
-
-
-def a_run(day: int = 0, dag_id: str = "etl", **changed: Any) -> DagRun:
-    """The scheduled run of a day, which took ten seconds and went well."""
-    date = DAY0 + day * DAY
-    given: dict[str, Any] = {
-        "run_id": f"scheduled__{date.isoformat()}",
-        "run_type": RunType.SCHEDULED,
-        "state": RunState.SUCCESS,
-        "logical_date": date,
-        "data_interval_start": date,
-        "data_interval_end": date + DAY,
-        "run_after": date + DAY,
-        "started_at": date + DAY,
-        "ended_at": date + DAY + timedelta(seconds=10),
-        "version": "v1",
-        **changed,
-    }
-    return DagRun(dag_id=dag_id, **given)
 
 
 def a_ti(run: DagRun, task_id: str, **changed: Any) -> TaskInstance:
@@ -178,21 +159,28 @@ class Site:
         return self.ask(asked)
 
 
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+async def home(tmp_path: Path, anyio_backend: str) -> AsyncIterator[DagHome]:
+    """For tests that await: the DAG `etl` of `dag_home`, without runs."""
+    async with dag_home(tmp_path) as opened:
+        yield opened
+
+
 @asynccontextmanager
-async def _running(home: Path) -> Any:
-    settings = Settings(home=home, dags=home / "dags")
-    async with anyio.create_task_group() as tasks, assemble(settings, tasks, scheduling=False) as server:
-        tasks.start_soon(server.scheduler.run)
-        await server.restore()
-        await server.files.forget_missing()  # the folder has been looked at: actions wait for that
+async def _alone(folder: Path) -> AsyncIterator[Server]:
+    async with running(folder) as (server, _):
         yield server
-        tasks.cancel_scope.cancel()
 
 
 @pytest.fixture
 def empty(tmp_path: Path) -> Iterator[Site]:
     """A server that knows no DAG."""
-    with start_blocking_portal("asyncio") as portal, portal.wrap_async_context_manager(_running(tmp_path)) as server:
+    with start_blocking_portal("asyncio") as portal, portal.wrap_async_context_manager(_alone(tmp_path)) as server:
         yield Site(portal, server)
 
 

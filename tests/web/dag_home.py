@@ -10,6 +10,7 @@ from typing import Any
 
 import anyio
 import httpx
+from anyio.abc import TaskGroup
 
 from asyncflow.config import Settings
 from asyncflow.core.commands import Journal, SaveRun, SaveTask, SaveTry, Write
@@ -58,8 +59,8 @@ def a_spec(dag_id: str = "etl", **changed: Any) -> DagSpec:
     return DagSpec(dag_id=dag_id, **given)
 
 
-def a_run(day: int, **changed: Any) -> DagRun:
-    """The scheduled run of a day, which took ten seconds."""
+def a_run(day: int = 0, dag_id: str = "etl", **changed: Any) -> DagRun:
+    """The scheduled run of a day, which took ten seconds and went well."""
     date = DAY0 + day * DAY
     given: dict[str, Any] = {
         "run_id": f"scheduled__{date.isoformat()}",
@@ -74,7 +75,7 @@ def a_run(day: int, **changed: Any) -> DagRun:
         "version": "v1",
         **changed,
     }
-    return DagRun(dag_id="etl", **given)
+    return DagRun(dag_id=dag_id, **given)
 
 
 def a_ti(run: DagRun, task_id: str, **changed: Any) -> TaskInstance:
@@ -137,10 +138,20 @@ class DagHome:
 
 
 @asynccontextmanager
-async def dag_home(folder: Path) -> AsyncIterator[DagHome]:
+async def running(folder: Path) -> AsyncIterator[tuple[Server, TaskGroup]]:
+    """A server without processes of its own, which knows no DAG; and the tasks that end before it."""
     settings = Settings(home=folder, dags=folder / "dags")
     async with anyio.create_task_group() as tasks, assemble(settings, tasks, scheduling=False) as server:
+        tasks.start_soon(server.scheduler.run)
+        await server.restore()
+        await server.files.forget_missing()  # the folder has been looked at: actions wait for that
+        yield server, tasks
+        tasks.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def dag_home(folder: Path) -> AsyncIterator[DagHome]:
+    async with running(folder) as (server, _):
         home = DagHome(server)
         await home.save(a_spec())
         yield home
-        tasks.cancel_scope.cancel()

@@ -3,30 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
 from asyncflow.core.states import RunState, RunType
 from asyncflow.web import calendar_view
-from tests.web.dag_home import DAY0, DagHome, a_run, a_spec, dag_home
+from tests.web.dag_home import DAY0, DagHome, a_run, a_spec
 
 pytestmark = pytest.mark.anyio
 
 TODAY = date(2026, 1, 20)
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
-async def home(tmp_path: Path, anyio_backend: str) -> AsyncIterator[DagHome]:
-    async with dag_home(tmp_path) as opened:
-        yield opened
 
 
 def _days(**given: object) -> dict[date, calendar_view.Day]:

@@ -3,32 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
 from asyncflow.core.specs import TaskSpec
-from tests.web.dag_home import DAY, DAY0, DagHome, a_run, a_spec, a_ti, dag_home
+from tests.web.dag_home import DAY, DAY0, DagHome, a_run, a_spec, a_ti
 
 pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
-async def home(tmp_path: Path, anyio_backend: str) -> AsyncIterator[DagHome]:
-    async with dag_home(tmp_path) as opened:
-        for day in range(3):
-            run = a_run(day)
-            slow = a_ti(run, "load.users")
-            slow.ended_at = run.run_after + timedelta(seconds=60 + day)
-            await opened.add(run, a_ti(run, "start", try_number=2), slow)
-        yield opened
+async def home(home: DagHome) -> DagHome:
+    for day in range(3):
+        run = a_run(day)
+        slow = a_ti(run, "load.users")
+        slow.ended_at = run.run_after + timedelta(seconds=60 + day)
+        await home.add(run, a_ti(run, "start", try_number=2), slow)
+    return home
 
 
 def _row(text: str, name: str) -> str:

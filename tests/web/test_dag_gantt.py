@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -16,7 +14,7 @@ from asyncflow.core.states import RunState, TaskState
 from asyncflow.store.grid import TryBar
 from asyncflow.web import gantt_view
 from asyncflow.web.forecast import Span
-from tests.web.dag_home import DagHome, a_run, a_ti, a_try, dag_home
+from tests.web.dag_home import DagHome, a_run, a_ti, a_try
 
 SECOND = timedelta(seconds=1)
 RUN = a_run(0)
@@ -91,17 +89,6 @@ def test_the_axis_has_a_few_round_moments(seconds: float) -> None:
     ticks = _gantt([ti], [_try(ti, 1, 0, seconds)]).ticks
     assert 1 <= len(ticks) <= 10
     assert all(0 <= x <= gantt_view.WIDTH for x, _ in ticks)
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
-async def home(tmp_path: Path, anyio_backend: str) -> AsyncIterator[DagHome]:
-    async with dag_home(tmp_path) as opened:
-        yield opened
 
 
 @pytest.mark.anyio

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -13,20 +11,9 @@ import pytest
 from asyncflow.core.specs import TaskSpec
 from asyncflow.core.states import RunState, TaskState
 from asyncflow.web import laying
-from tests.web.dag_home import DAY, DAY0, DagHome, a_run, a_spec, a_ti, dag_home
+from tests.web.dag_home import DAY, DAY0, DagHome, a_run, a_spec, a_ti
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
-async def home(tmp_path: Path, anyio_backend: str) -> AsyncIterator[DagHome]:
-    async with dag_home(tmp_path) as opened:
-        yield opened
 
 
 def _node(text: str, name: str) -> str:

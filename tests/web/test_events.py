@@ -15,17 +15,14 @@ from asyncflow.engine.changes import Changes
 from asyncflow.web import events
 from asyncflow.web.events import PACE, Live, Tab, topics_of
 from asyncflow.web.log_feed import LogFeeds, Shown
+from asyncflow.web.run_feed import RunLogFeeds, ShownRun
 
 pytestmark = pytest.mark.anyio
 
 
 #: of a server on which no log is shown
 FEEDS = LogFeeds(lambda key, number: Path(), lambda key, number: False)
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
+RUN_FEEDS = RunLogFeeds(lambda key, number: Path(), lambda dag_id, run_id: [])
 
 
 class Listener:
@@ -62,7 +59,7 @@ def changes() -> Changes:
 
 @pytest.fixture
 def live(changes: Changes) -> Live:
-    return Live(changes, lambda: True, FEEDS)
+    return Live(changes, lambda: True, FEEDS, RUN_FEEDS)
 
 
 async def test_a_tab_hears_of_what_it_shows(live: Live, changes: Changes) -> None:
@@ -168,7 +165,7 @@ async def test_many_changes_are_one_event(live: Live, changes: Changes, monkeypa
 
 async def test_lines_of_a_log_come_through_the_stream(changes: Changes, tmp_path: Path) -> None:
     log = tmp_path / "a.log"
-    live = Live(changes, lambda: True, LogFeeds(lambda key, number: log, lambda key, number: True))
+    live = Live(changes, lambda: True, LogFeeds(lambda key, number: log, lambda key, number: True), RUN_FEEDS)
     tab = Listener(live, str(changes.mark), log=Shown(TaskKey("etl", "r", "t"), 1))
     await tab.next()
     assert await tab.next() == "event: log\ndata: \n\n", "it may have missed some"
@@ -177,7 +174,7 @@ async def test_lines_of_a_log_come_through_the_stream(changes: Changes, tmp_path
 
 async def test_a_line_of_a_log_comes_soon(changes: Changes, tmp_path: Path) -> None:
     log = tmp_path / "a.log"
-    live = Live(changes, lambda: True, LogFeeds(lambda key, number: log, lambda key, number: True))
+    live = Live(changes, lambda: True, LogFeeds(lambda key, number: log, lambda key, number: True), RUN_FEEDS)
     tab = Listener(live, str(changes.mark), log=Shown(TaskKey("etl", "r", "t"), 1))
     await tab.next()
     await tab.next()
@@ -185,6 +182,28 @@ async def test_a_line_of_a_log_comes_soon(changes: Changes, tmp_path: Path) -> N
     assert '"from": 0, "start": 0, "end": 5' in await tab.next()
     assert tab.told == ["log", "log"]
     await tab.close()
+
+
+async def test_lines_of_a_run_come_through_the_stream(changes: Changes, tmp_path: Path) -> None:
+    log = tmp_path / "a.log"
+    log.write_text("before\n")
+    feeds = RunLogFeeds(lambda key, number: log, lambda dag_id, run_id: [(TaskKey(dag_id, run_id, "t"), 1)])
+    live = Live(changes, lambda: True, FEEDS, feeds)
+    known = await feeds.snapshot("etl", "r")
+    assert known.ends == {(TaskKey("etl", "r", "t"), 1): 7}
+    tab = Listener(live, str(changes.mark), log=ShownRun("etl", "r", known.since))
+    await tab.next()
+    with log.open("a") as file:
+        file.write("after\n")
+    text = await tab.next()
+    assert "event: log" in text
+    assert '>after\\n</div>"' in text
+    assert 'href=\\"/dags/etl/runs/r/tasks/t/log\\">t</a>' in text
+    await tab.close()
+    late = Listener(live, str(changes.mark), log=ShownRun("etl", "r", "other-1"))
+    await late.next()
+    assert await late.next() == "event: log\ndata: \n\n", "it asks for what it has not"
+    await late.close()
 
 
 async def test_a_silent_stream_gives_signs_of_life(
@@ -198,7 +217,7 @@ async def test_a_silent_stream_gives_signs_of_life(
 
 async def test_trouble_and_its_end_are_told(changes: Changes) -> None:
     well = False
-    live = Live(changes, lambda: well, FEEDS)
+    live = Live(changes, lambda: well, FEEDS, RUN_FEEDS)
     tab = Listener(live, str(changes.mark), dag="etl")
     await tab.next()
     assert "data: bad" in await tab.next()

@@ -20,11 +20,6 @@ KEY = TaskKey("etl", "r", "t")
 SHOWN = Shown(KEY, 1)
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 class World:
     """One log, its try, and a tab that shows it."""
 

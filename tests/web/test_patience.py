@@ -15,11 +15,6 @@ from asyncflow.web.patience import unless_gone
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 def request(gone: anyio.Event) -> Request:
     """A request whose asker goes away when told to."""
     begun = False
