@@ -1,4 +1,5 @@
 // The log of a try: lines that come while it is written, reading on at both ends, folds, full screen, links to lines.
+// And the merged log of a run, whose lines come in numbered batches.
 // Without scripts the page has links for its parts, and shows what there was when it was made.
 "use strict";
 
@@ -8,6 +9,7 @@
   const MOST = 5000; // lines that are kept in the page: with each new one, the browser lays all of them out
   const live = document.getElementById("live"), sign = document.getElementById("following");
   let end = Number(box.dataset.end), start = Number(box.dataset.start), size = Number(box.dataset.size);
+  const merged = box.classList.contains("merged");
   let level = box.dataset.level, into = null, following = Boolean(box.dataset.live), chosen = null;
 
   // ---- adding lines --------------------------------------------------------------------------------------------------
@@ -55,6 +57,15 @@
     const lines = box.querySelectorAll(".line");
     const many = lines.length - MOST;
     if (many <= 0) return;
+    if (merged) { // with the names above them; the first line that is left keeps its own
+      let name = null;
+      while (box.firstElementChild !== lines[many]) {
+        if (box.firstElementChild.matches(".from")) name = box.firstElementChild;
+        box.firstElementChild.remove();
+      }
+      if (name) box.prepend(name);
+      return;
+    }
     const gone = top ? Array.from(lines).slice(0, many) : Array.from(lines).slice(-many);
     gone.forEach((line) => line.remove());
     const first = box.querySelector(".line");
@@ -86,13 +97,54 @@
   if (live && box.dataset.live) live.addEventListener("log", (event) => {
     const text = event.detail.data;
     const told = text ? JSON.parse(text) : null;
+    if (merged) { mix(told); return; }
     if (told) size = told.size;
     if (!following && box.querySelectorAll(".line").length >= MOST) return; // nobody's lines are taken away while they read
     if (told && told.from === end && !asking) append(told);
     else if (!told || told.end > end) later();
   });
+  // ---- the log of a run: batches that are numbered, and the whole page again when one is missing -----------------------
+  let [feed, number] = merged ? (box.dataset.since || "-").split("-") : [], waiting = [], asked = 0, left = false;
+  number = Number(number);
+  function mix(told) {
+    if (asking) waiting.push(told);
+    else if (!told || told.feed !== feed || told.number > number + 1) anew();
+    else if (told.number === number + 1) {
+      number = told.number;
+      left = left || (!following && box.querySelectorAll(".line").length >= MOST); // who reads loses no line over it
+      if (left) return;
+      const made = parsed(told.html), names = box.querySelectorAll(".from"), first = made.firstElementChild;
+      if (first && names.length && names[names.length - 1].href === first.href) first.remove(); // goes on with the same
+      if (made.firstElementChild) { const none = document.getElementById("no-log"); if (none) none.remove(); }
+      box.append(made);
+      shorten(true);
+      if (following) box.scrollTop = box.scrollHeight;
+    }
+  }
+  async function anew() {
+    asking = true;
+    try {
+      const rest = asked + 2000 - Date.now(); // who cannot keep up asks now and then
+      if (rest > 0) await new Promise((done) => setTimeout(done, rest));
+      asked = Date.now();
+      waiting = [];
+      left = false;
+      const answer = await fetch(location.href, { credentials: "same-origin" });
+      const page = answer.ok ? new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("log") : null;
+      if (page) {
+        box.replaceChildren(...page.childNodes);
+        [feed, number] = (page.dataset.since || "-").split("-");
+        number = Number(number);
+        const none = document.getElementById("no-log");
+        if (none && box.firstElementChild) none.remove();
+        if (following) box.scrollTop = box.scrollHeight;
+      }
+    } finally { asking = false; }
+    for (const told of waiting.splice(0)) mix(told);
+  }
+
   async function earlier() {
-    if (asking || start <= 0 || box.dataset.sieved) return;
+    if (merged || asking || start <= 0 || box.dataset.sieved) return;
     asking = true;
     try {
       const told = await ask(`before=${start}`);
@@ -109,6 +161,7 @@
   box.addEventListener("scroll", () => {
     const below = box.scrollHeight - box.scrollTop - box.clientHeight;
     if (box.dataset.live) { following = below < 40; sign.hidden = following; }
+    if (left && following && !asking) anew();
     if (box.scrollTop < 200) earlier();
     if (below < 200 && !box.dataset.sieved && end < size) later();
   }, { passive: true });
@@ -153,7 +206,8 @@
     if (chosen) chosen.classList.remove("chosen");
     chosen = line;
     line.classList.add("chosen");
-    document.querySelector("[data-log='link']").hidden = false;
+    const link = document.querySelector("[data-log='link']");
+    if (link) link.hidden = false;
   }
   box.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && document.body.classList.contains("log-full")) acts.full(document.querySelector("[data-log='full']"));

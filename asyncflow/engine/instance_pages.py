@@ -19,7 +19,7 @@ from asyncflow.store.instances import Copy, XComHead
 __all__ = ["Blockers", "Copy", "InstancePages", "XComHead"]
 
 #: the last try is over in these, too
-_BETWEEN = frozenset({TaskState.NONE, TaskState.UP_FOR_RETRY})
+_SILENT = FINISHED | {TaskState.NONE, TaskState.UP_FOR_RETRY}
 #: in these nothing is waited for
 _QUIET = FINISHED | {TaskState.RUNNING}
 #: characters read beyond those that are shown, so that no secret is cut before it is hidden
@@ -37,7 +37,12 @@ class InstancePages:
     def is_written(self, key: TaskKey, try_number: int) -> bool:
         """Whether a try may still write its log, as far as is known in memory."""
         ti = self._scheduler.world.task_instance(key)
-        return ti is not None and ti.try_number <= try_number and ti.state not in FINISHED | _BETWEEN
+        return ti is not None and ti.try_number <= try_number and ti.state not in _SILENT
+
+    def written(self, dag_id: str, run_id: str) -> list[tuple[TaskKey, int]]:
+        """The tries of a run that may still write their logs, by their numbers."""
+        tis = self._scheduler.world.tasks_of(dag_id, run_id)
+        return [(ti.key, ti.try_number) for ti in tis if ti.state not in _SILENT and ti.try_number]
 
     @property
     def asking(self) -> int:

@@ -222,10 +222,9 @@ class Pages:
         """What happened to a run and its task instances, oldest first."""
         return await self._store.journal(after, dag_id=dag_id, run_id=run_id, limit=limit)
 
-    async def tried(self, dag_id: str, run_id: str, *, limit: int = 200) -> list[Tried]:
-        """The tries of a run that wrote a log, in the order of their start."""
-        await self.run_alone(dag_id, run_id)
-        return await self._store.tried(dag_id, run_id, limit)
+    async def tried(self, dag_id: str, run_id: str, *, limit: int, offset: int = 0) -> list[Tried]:
+        """The tries of a run that wrote a log, the one that started last first."""
+        return await self._store.tried(dag_id, run_id, limit, offset)
 
     # ---- task instances ---------------------------------------------------------------------------------------------
 

@@ -191,8 +191,9 @@ def neighbours(db: sqlite3.Connection, dag_id: str, run_id: str) -> dict[str, st
     return {side: row[0] for side, row in rows.items() if row is not None}
 
 
-def tried(db: sqlite3.Connection, dag_id: str, run_id: str, limit: int) -> list[Tried]:
-    rows = db.execute(SQL["page_tried"], {"dag_id": dag_id, "run_id": run_id, "limit": limit})
+def tried(db: sqlite3.Connection, dag_id: str, run_id: str, limit: int, offset: int) -> list[Tried]:
+    where = {"dag_id": dag_id, "run_id": run_id, "limit": limit, "offset": offset}
+    rows = db.execute(SQL["page_tried"], where)
     return [Tried(task_id, map_index, number, from_micros(at)) for task_id, map_index, number, at in rows]
 
 
@@ -247,6 +248,6 @@ class PageReads(Database):
         """The run ids of the "older" and the "newer" run of the DAG, where there are such."""
         return await self._read(neighbours, dag_id, run_id)
 
-    async def tried(self, dag_id: str, run_id: str, limit: int) -> list[Tried]:
-        """The tries of a run that wrote a log, in the order of their start."""
-        return await self._read(tried, dag_id, run_id, limit)
+    async def tried(self, dag_id: str, run_id: str, limit: int, offset: int) -> list[Tried]:
+        """The tries of a run that wrote a log, the one that started last first."""
+        return await self._read(tried, dag_id, run_id, limit, offset)

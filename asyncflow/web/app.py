@@ -62,6 +62,7 @@ from asyncflow.web.once import Once
 from asyncflow.web.person import Person
 from asyncflow.web.picked import Picked
 from asyncflow.web.ports import Actions
+from asyncflow.web.run_feed import RunLogFeeds
 from asyncflow.web.security import Guard
 from asyncflow.web.shared import Metered, Shared
 from asyncflow.web.templating import STATIC, page, prepare
@@ -132,7 +133,8 @@ def make_app(actions: Actions) -> Starlette:
     app.state.uploads = Uploads()
     app.state.picked = Picked()
     feeds = LogFeeds(actions.pages.log_path, actions.instances.is_written)
-    app.state.live = Live(actions.pages.changes, lambda: actions.pages.healthy, feeds)
+    run_feeds = RunLogFeeds(actions.pages.log_path, actions.instances.written)
+    app.state.live = Live(actions.pages.changes, lambda: actions.pages.healthy, feeds, run_feeds)
     actions.server.watch(lambda: app.state.live.announce("server"))
     actions.server.watch_log(lambda: app.state.live.announce("serverlog"))
     return app

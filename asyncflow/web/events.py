@@ -27,6 +27,7 @@ from asyncflow.engine.changes import CONNECTIONS, POOLS, VARIABLES, Changes, Mar
 from asyncflow.errors import InvalidInput
 from asyncflow.web.log_feed import LogFeeds, Reader, Shown
 from asyncflow.web.pacing import FEW, Budget, Ticks
+from asyncflow.web.run_feed import BACKLOG, RunLogFeeds, ShownRun
 
 #: seconds between two signs of life on a stream where nothing happens
 HEARTBEAT = 15.0
@@ -56,7 +57,7 @@ class Tab:
     """One open stream."""
 
     topics: Mapping[str, Callable[[frozenset[Named]], bool]]  #: topic -> whether a change is about it
-    log: Shown | None = None  #: a log that is shown and grows
+    log: Shown | ShownRun | None = None  #: a log, or that of a whole run, that is shown and grows
     about: str = ""  #: the DAG and the run that it shows
     first: dict[str, Mark] = field(default_factory=dict)  #: topic -> first change about it that the tab was not told of
     latest: dict[str, Mark] = field(default_factory=dict)  #: topic -> last change about it
@@ -68,6 +69,8 @@ class Tab:
 
     def __post_init__(self) -> None:
         self.lines = Reader(lambda: self.woken.set())
+        if isinstance(self.log, ShownRun):
+            self.lines.most = BACKLOG
 
     def tell(self, names: frozenset[Named], mark: Mark) -> None:
         """Something has changed."""
@@ -83,9 +86,10 @@ class Tab:
 class Live:
     """All open streams of a server."""
 
-    def __init__(self, changes: Changes, healthy: Callable[[], bool], feeds: LogFeeds) -> None:
+    def __init__(self, changes: Changes, healthy: Callable[[], bool], feeds: LogFeeds, run_feeds: RunLogFeeds) -> None:
         self._changes = changes
         self._feeds = feeds
+        self.run_feeds = run_feeds
         self._healthy = healthy
         self._tabs: list[Tab] = []
         self._ticks = Ticks()
@@ -106,6 +110,7 @@ class Live:
         for tab in self._tabs:
             tab.tell(names, self.mark)
         self._feeds.changed(names)
+        self.run_feeds.changed(names)
 
     def announce(self, topic: str) -> None:
         """Something has changed that is in no commit: a topic of `_ANNOUNCED`."""
@@ -117,8 +122,7 @@ class Live:
     async def stream(self, tab: Tab, since: str) -> AsyncIterator[str]:
         """The text of a stream, until it is closed. `since`: the mark that the tab has seen."""
         self._tabs.append(tab)
-        if tab.log is not None:
-            self._feeds.join(tab.log, tab.lines)
+        has_all_lines = self._join(tab)
         try:
             missed = self._changes.since(since)
             if missed is None:
@@ -127,14 +131,23 @@ class Live:
             else:
                 tab.tell(missed, self.mark)
             yield f"retry: 500\n{self._id(tab)}\n"
-            if tab.log is not None:
+            if not has_all_lines:
                 yield _LOG_MISSED
             async for text in self._events(tab):
                 yield text
         finally:
             self._tabs.remove(tab)
-            if tab.log is not None:
+            if isinstance(tab.log, Shown):
                 self._feeds.leave(tab.log, tab.lines)
+            elif tab.log is not None:
+                self.run_feeds.leave(tab.log, tab.lines)
+
+    def _join(self, tab: Tab) -> bool:
+        """Have a tab told of new lines; False: it should ask whether there are some already."""
+        if isinstance(tab.log, Shown):
+            self._feeds.join(tab.log, tab.lines)
+            return False
+        return tab.log is None or self.run_feeds.join(tab.log, tab.lines)
 
     async def _events(self, tab: Tab) -> AsyncIterator[str]:
         beat, well = monotonic() + HEARTBEAT, True
@@ -229,9 +242,15 @@ async def events(request: Request) -> Response:
     return StreamingResponse(live.stream(tab, since), media_type="text/event-stream", headers=headers)
 
 
-def _log(request: Request) -> Shown | None:
-    """The log that the address names: `log=<try>`, with `dag`, `run`, `task` and perhaps `map` and `level`."""
+def _log(request: Request) -> Shown | ShownRun | None:
+    """The log that the address names: `log=<try>`, with `dag`, `run`, `task` and perhaps `map` and `level`.
+
+    Or `lines=<what the tab has>` with `dag`, `run`, and perhaps `level` and `find`: that of the run.
+    """
     params = request.query_params
+    if "lines" in params and {"dag", "run"} <= params.keys():
+        least, find = params.get("level", ""), params.get("find", "")
+        return ShownRun(params["dag"], params["run"], params["lines"], least, find)
     if "log" not in params:
         return None
     try:

@@ -47,12 +47,13 @@ class Reader:
     """What waits to be sent to one tab. `None` in `news` says that it has missed something."""
 
     wake: Callable[[], None]
+    most: int = field(default_factory=lambda: _BACKLOG)  #: characters that may wait
     news: list[str | None] = field(default_factory=list)
     waiting: int = 0  #: characters in `news`
 
     def tell(self, text: str) -> None:
         """One more message."""
-        if self.waiting + len(text) > _BACKLOG:
+        if self.waiting + len(text) > self.most:
             self.news, self.waiting = [None], 0
         else:
             self.news.append(text)

@@ -6,10 +6,12 @@ escaped.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from markupsafe import Markup, escape
 
@@ -139,6 +141,30 @@ def _time(text: str) -> datetime | None:
         return None
 
 
+# ---- several logs as one --------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Source:
+    """One of the logs that are merged, and how far it was read."""
+
+    name: str  #: of the task instance
+    href: str
+    moment: float = 0.0  #: of its last line with a time; a line without one stays behind it
+    level: str = "info"
+
+
+class Row(NamedTuple):
+    """One line of one of the logs."""
+
+    moment: float
+    place: int  #: of its log among the others, whose lines of the same moment come before or after
+    name: str
+    href: str
+    level: str
+    line: str
+
+
 @dataclass(frozen=True, slots=True)
 class Merged:
     """One line of a merged log."""
@@ -148,33 +174,57 @@ class Merged:
     level: str
     html: Markup
 
+    def __html__(self) -> str:
+        label = f'<a class="from" href="{escape(self.href)}">{escape(self.name)}</a>' if self.name else ""
+        return f'{label}<div class="line {self.level}">{self.html}\n</div>'
+
 
 def merged(parts: list[tuple[str, str, Window]], least: str = "", find: str = "", most: int = 5000) -> list[Merged]:
     """The last lines of several logs in the order of their times; a line without a time stays behind the one before it.
 
     With `find` those alone that have it, in any case.
     """
-    rows: list[tuple[float, int, str, str, str, str]] = []
+    found: list[Row] = []
     for place, (name, href, part) in enumerate(parts):
-        rows += [(moment, place, name, href, level, line) for moment, level, line in _timed(part, least, find)]
-    rows.sort(key=lambda row: row[:2])
+        rows, _ = rows_of(Source(name, href), place, part.data, part.start)
+        found += [row for row in rows if is_wanted(row, least, find)]
+    return in_order(found, find, most)
+
+
+def in_order(rows: list[Row], find: str = "", most: int = 5000) -> list[Merged]:
+    """The last of these lines by their times."""
     found, before = [], ""
-    for _, _, name, href, level, line in rows[-most:]:
-        found.append(Merged(name if name != before else "", href, level, Markup(coloured(line, find))))
-        before = name
+    for row in sorted(rows, key=lambda row: row[:2])[-most:]:
+        name = row.name if row.name != before else ""
+        found.append(Merged(name, row.href, row.level, Markup(coloured(row.line, find))))
+        before = row.name
     return found
 
 
-def _timed(part: Window, least: str, find: str) -> Iterator[tuple[float, str, str]]:
-    """(time, level, line) of the lines of one log that are wanted."""
+def is_wanted(row: Row, least: str, find: str) -> bool:
+    """Whether a line has at least a level, and a text, in any case."""
     lowest = LEVELS.index(least) if least in LEVELS else 0
-    wanted = find.casefold()
-    moment, level = 0.0, "info"
-    for _, line in _lines(part.data, part.start):
+    return LEVELS.index(row.level) >= lowest and (not find or find.casefold() in row.line.casefold())
+
+
+def rows_of(
+    source: Source, place: int, data: bytes, start: int, *, held: tuple[float, float] = (math.inf, math.inf)
+) -> tuple[list[Row], int]:
+    """The lines of a part of a log, which goes on where `source` has come to; and the byte that is reached.
+
+    It ends before the first line of a time between those of `held`.
+    """
+    rows: list[Row] = []
+    for at, line in _lines(data, start):
         head = _HEAD.search(line[:80])
         if head:
-            level = head[2].lower() if head[2] and head[2].lower() in LEVELS else level
             when = _time(head[1])
-            moment = when.timestamp() if when else moment
-        if LEVELS.index(level) >= lowest and not _GROUP.search(line) and (not wanted or wanted in line.casefold()):
-            yield moment, level, line
+            moment = when.timestamp() if when else source.moment
+            if held[0] < moment < held[1]:
+                return rows, at
+            source.moment = moment
+            if head[2] and head[2].lower() in LEVELS:
+                source.level = head[2].lower()
+        if not _GROUP.search(line):
+            rows.append(Row(source.moment, place, source.name, source.href, source.level, line))
+    return rows, start + len(data)

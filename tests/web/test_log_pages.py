@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -205,11 +206,21 @@ def test_a_run_with_many_tries_has_pages_of_its_log(site: Site, monkeypatch: pyt
     for task_id in ("extract", "load"):
         tried(site, task_id, 1)
         site.log(line(f"of {task_id}"), task_id)
-    assert 'href="?page=2" rel="next"' in site.text(f"{RUN_PATH}/log")
+    assert 'href="?page=2" rel="prev"' in site.text(f"{RUN_PATH}/log")
     text = site.text(f"{RUN_PATH}/log?page=2")
     assert "of load" in text
     assert "of extract" not in text
-    assert 'href="?page=1" rel="prev"' in text
+    assert 'href="?page=1" rel="next"' in text
+
+
+def test_the_log_of_a_run_that_goes_on_says_what_it_has(site: Site) -> None:
+    run = site.ask(site.server.actions.trigger_dag, "etl", conf={})
+    path = f"/dags/etl/runs/{quote(run['run_id'], safe='')}/log"
+    text = site.text(f"{path}?level=error&q=room")
+    since = re.findall(r'data-since="([0-9a-f]+-0)" data-live="1"', text)
+    assert f"lines={since[0]}&amp;level=error&amp;find=room" in text
+    assert "data-live" not in site.text(f"{path}?page=2")
+    assert "data-live" not in site.text(f"{RUN_PATH}/log")
 
 
 def test_what_stands_above_a_log_comes_alone_when_it_has_changed(site: Site) -> None:

@@ -258,7 +258,7 @@ ORDER BY run_after, id LIMIT 1;
 SELECT id, run_after FROM dag_run WHERE dag_id = :dag_id AND run_id = :run_id;
 
 -- name: page_tried
--- Every try of a run that wrote a log.
+-- The tries of a run that wrote a log, newest first.
 SELECT t.task_id, t.map_index, t.try_number, t.started_at FROM dag_run r JOIN task_try t ON t.run = r.id
 WHERE r.dag_id = :dag_id AND r.run_id = :run_id AND t.started_at IS NOT NULL
-ORDER BY t.started_at LIMIT :limit;
+ORDER BY t.started_at DESC, t.task_id, t.map_index LIMIT :limit OFFSET :offset;
