@@ -166,10 +166,17 @@ class DagPages:
         run_type: str | None = None,
         state: str | None = None,
         triggered_by: str | None = None,
+        offset: int = 0,
     ) -> GridWindow:
-        """The newest `limit` runs that were due at `until` or before."""
+        """The newest `limit` runs that were due at `until` or before, but for the first `offset` of these."""
         runs = await self._store.grid_runs(
-            dag_id, until=until, run_type=run_type, state=state, triggered_by=triggered_by, limit=limit + 1
+            dag_id,
+            until=until,
+            run_type=run_type,
+            state=state,
+            triggered_by=triggered_by,
+            limit=limit + 1,
+            offset=offset,
         )
         older = runs[limit].run_after if len(runs) > limit else None
         shown = runs[:limit][::-1]

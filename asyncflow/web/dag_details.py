@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from asyncflow.core.specs import DagSpec, TaskSpec
 from asyncflow.engine.dag_pages import StoredDag, StoredFile
-from asyncflow.web import address, dag_tree, views
+from asyncflow.web import address, dag_task_view, dag_tree, views
 from asyncflow.web.dag_head import head
 from asyncflow.web.i18n import Language
 from asyncflow.web.ports import actions_of
@@ -124,7 +124,7 @@ def _task(spec: DagSpec, task: TaskSpec, _: Language) -> dict[str, Any]:
         retries = _("{n}, every {time}", n=task.retries, time=_.duration(task.retry_delay.total_seconds()))
     return {
         "task_id": task.task_id,
-        "href": f"{address.dag_path(spec.dag_id)}/grid{address.query({}, task=task.task_id)}",
+        "href": dag_task_view.path_of(spec.dag_id, task.task_id),
         "operator": task.operator + (" [ ]" if task.is_mapped else ""),
         "kind": kind,
         "trigger_rule": task.trigger_rule.value.replace("_", " "),

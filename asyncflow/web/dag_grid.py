@@ -214,7 +214,6 @@ def _controls(spec: DagSpec, window: GridWindow, params: dict[str, str], span: t
     return {
         "fields": {name: params.get(name, "") for name in _FIELDS},
         "query": address.query(params),
-        "around_link": _link(params, root="~TASK~", line=None, task=None),
         "all_tasks": _link(params, root=None, around=None, line=None),
         "ways": dag_tree.AROUND,
         "plain_query": address.query(params, select=None),

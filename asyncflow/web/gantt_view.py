@@ -162,7 +162,7 @@ def _moments(instances: Sequence[TaskInstance], tries: Sequence[Try]) -> list[da
 def _expected(run: DagRun | None, task_id: str, span: Span, scale: _Scale, _: Language) -> Row:
     """A task that has not begun; without a run when that has no instance of it yet."""
     name = segment(task_id)
-    href = f"{run_path(run.dag_id, run.run_id)}/tasks/{name}" if run else f"details?task={name}"
+    href = f"{run_path(run.dag_id, run.run_id)}/tasks/{name}" if run else f"tasks/{name}"
     return Row(name=task_id, bars=[_rest(scale, span, href, _)], waited="", ran="", open_end=False)
 
 

@@ -156,7 +156,7 @@ def _href(line: Line, run: DagRun | None, toggles: Mapping[str, str]) -> str:
     if line.is_group:
         return toggles[line.id]
     if run is None:
-        return f"details?task={segment(line.id)}"
+        return f"tasks/{segment(line.id)}"
     place = run_path(run.dag_id, run.run_id)
     return f"{place}?task_id={segment(line.id)}" if line.mapped else f"{place}/tasks/{segment(line.id)}"
 

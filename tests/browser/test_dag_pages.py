@@ -88,6 +88,7 @@ def _fill(live: DagSite) -> None:
 PAGES = [
     *("grid", "grid?open=-", "graph", "graph?dir=down&open=-", "calendar", "calendar?until=2026-03-01", "duration"),
     *("landing", "tries", "gantt", "runs", "details", "code", "code?version=v2&against=v1"),
+    *("tasks/end", "tasks/load", "tasks/load.orders", f"tasks/{HOSTILE}"),
 ]
 
 

@@ -23,7 +23,15 @@ SAMPLES = {
 #: parts of a page that its script asks for
 PARTS = {
     *("dags_table", "runs_table", "tasks_table", "audit_table", "grid_table", "graph_drawing", "gantt_drawing"),
-    *("dag_runs_table", "pools_table", "pool_use", "connections_table", "variables_table", "datasets_table"),
+    *(
+        "dag_runs_table",
+        "dag_task_body",
+        "pools_table",
+        "pool_use",
+        "connections_table",
+        "variables_table",
+        "datasets_table",
+    ),
     *("dataset_body", "dataset_events_table", "dag_datasets_body", "backfills_table", "backfill_body"),
     *("dag_backfills_table", "log_head", "log_more", "answers_table", "task_details", "copies_table"),
     *("run_instances", "admin_health_now", "admin_log_more", "sla_misses_table", "search_results"),

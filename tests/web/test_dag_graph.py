@@ -47,7 +47,7 @@ async def test_another_run_can_be_chosen(home: DagHome) -> None:
 
 async def test_a_dag_without_runs_is_drawn_without_states(home: DagHome) -> None:
     text = await home.page("/dags/etl/graph")
-    assert 'href="details?task=start"' in _node(text, "start")
+    assert 'href="tasks/start"' in _node(text, "start")
 
 
 async def test_a_closed_group_is_one_box_that_opens(home: DagHome) -> None:

@@ -81,7 +81,7 @@ def test_the_list_says_who_makes_and_who_waits(shop: Site) -> None:
     text = shop.text("/datasets")
     assert f'href="/datasets/show?uri={quote(ORDERS, safe="")}"' in text
     assert text.count("never updated") == 2
-    assert 'href="/dags/make/details?task=load"' in text
+    assert 'href="/dags/make/tasks/load"' in text
     assert 'href="/dags/report/datasets">report</a> <small>awaited' in text
     assert "asleep</a> <small>paused: nothing is queued for it" in text
     _update(shop)

@@ -227,7 +227,7 @@ def test_search_finds_dags_tasks_and_runs(site: Site) -> None:
     text = site.text("/search/results?q=etl")
     assert 'href="/dags/etl"' in text
     assert "report" not in text
-    assert 'href="/dags/report/grid?task=extract"' in site.text("/search/results?q=EXTR")
+    assert 'href="/dags/report/tasks/extract"' in site.text("/search/results?q=EXTR")
     assert f'href="{RUN_PATH}"' in site.text("/search?q=scheduled__2026-01-01")
     assert "Nothing is called like that" in site.text("/search?q=nothing")
     assert site.text("/search/results?q=").strip() == ""
