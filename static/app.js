@@ -32,6 +32,13 @@
   }
   setInterval(tick, 10000);
 
+  // ---- where one is, in bars that are wider than the window ------------------------------------------------------------
+  document.querySelectorAll(".tabs [aria-current], .sections [aria-current]").forEach((it) => {
+    const bar = it.parentElement;
+    const over = it.offsetLeft + it.offsetWidth - bar.offsetLeft - bar.clientWidth;
+    if (over > 0) bar.scrollLeft = over + it.offsetWidth;
+  });
+
   // ---- the live stream: a dot that turns red when it is silent ---------------------------------------------------------
   const live = $("#live"), pulse = $("#pulse");
   const mark = (bad) => pulse && pulse.classList.toggle("bad", bad);
@@ -129,9 +136,17 @@
     if (link) link.focus({ preventScroll: true });
     next.scrollIntoView({ block: "nearest" });
   }
+  // what a key does to the row one is at: its own link, or the button for all that are ticked; else what it does to the page
+  function ofRow(row, key) {
+    const own = $(`[data-key="${key}"]`, row);
+    const box = $("td.pick input", row);
+    const button = !own && box && box.form && $(`[data-key="${key}"], [data-row-key="${key}"]`, box.form);
+    if (button && !document.querySelector("td.pick input:checked")) box.checked = true;
+    return own || button;
+  }
   function act(key) {
     const row = $("tr.at");
-    const target = (row && $(`[data-key="${key}"]`, row)) || $(`main [data-key="${key}"]`);
+    const target = (row && ofRow(row, key)) || $(`main [data-key="${key}"]`);
     if (!target || target.hidden) return false;
     if (target.matches("input")) { target.focus(); target.select(); } else target.click();
     return true;
@@ -177,6 +192,12 @@
     if (event.key === "g") { before = "g"; setTimeout(() => { before = ""; }, 1500); return; }
     if (event.key === "?") { event.preventDefault(); $("#keys").showModal(); return; }
     if (event.target.closest("table.grid")) return;
+    const grid = $("table.grid [tabindex='0']"); // its own keys move on from there
+    if (grid && event.target === document.body && ["j", "k", "ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight"].includes(event.key)) {
+      event.preventDefault();
+      grid.focus();
+      return;
+    }
     if (event.key === "j" || event.key === "k") { event.preventDefault(); walk(event.key === "j" ? 1 : -1); return; }
     if (event.key === "x") {
       const box = $("tr.at td.pick input");

@@ -226,14 +226,35 @@
       draw();
     }
 
+    // All of it where its letters can be read (9 px of the 11 they have); else as small as they can be, around what
+    // failed, runs or waits, or from the start of the DAG. "fit" shows all of it.
+    const READABLE = 9 / 11;
+    const WORTH = ["failed", "running", "up_for_retry", "upstream_failed", "awaiting_input", "queued", "scheduled"];
     function begin() {
-      // as large as can be read, from the start of the DAG; "fit" shows all of it
       const svg = pane.querySelector("svg");
       const [width, height] = [svg.width.baseVal.value, svg.height.baseVal.value];
-      if (height < box.clientHeight) box.style.height = `${Math.max(160, height + 2)}px`;
-      fit();
-      if (view.k < 1) { view.k = 1; view.x = Math.max(0, (box.clientWidth - width) / 2); view.y = 0; draw(); }
+      box.style.height = "";
+      const all = Math.min(1, box.clientWidth / width, box.clientHeight / height);
+      view.k = Math.max(READABLE, all);
+      if (height * view.k < box.clientHeight) box.style.height = `${Math.max(160, height * view.k + 2)}px`;
+      const mark = WORTH.map((state) => svg.querySelector(`.node .state-${state}, .node.state-${state}`)).find(Boolean);
+      const boxes = Array.from(svg.querySelectorAll(".node:not(.group)"));
+      const edge = (it) => it.getBoundingClientRect().left + it.getBoundingClientRect().top;
+      const node = (mark && mark.closest(".node")) || boxes.sort((one, other) => edge(one) - edge(other))[0];
+      const [whole, part] = [svg.getBoundingClientRect(), (node || svg).getBoundingClientRect()];
+      const shown = whole.width / width;
+      const place = (room, size, middle) => size <= room ? (room - size) / 2
+        : Math.min(0, Math.max(room - size, room / 2 - middle * view.k));
+      view.x = place(box.clientWidth, width * view.k, ((part.left + part.right) / 2 - whole.left) / shown);
+      view.y = place(box.clientHeight, height * view.k, ((part.top + part.bottom) / 2 - whole.top) / shown);
+      draw();
     }
+
+    let own = false; // somebody has moved it: it stays as it is
+    ["wheel", "pointerdown", "keydown"].forEach((kind) => box.addEventListener(kind, () => { own = true; }));
+    let wide = box.clientWidth;
+    begin();
+    new ResizeObserver(() => { if (!own && box.clientWidth !== wide) { wide = box.clientWidth; begin(); } }).observe(box);
 
     box.addEventListener("wheel", (event) => {
       event.preventDefault();
@@ -275,11 +296,11 @@
       if (event.key === "+" || event.key === "-") zoom(event.key === "+" ? 1.25 : 0.8, box.clientWidth / 2, box.clientHeight / 2);
     });
     controls.addEventListener("click", (event) => {
+      own = true;
       const wish = event.target.dataset.zoom;
       if (wish === "fit") fit();
       else if (wish) zoom(Number(wish), box.clientWidth / 2, box.clientHeight / 2);
     });
-    begin();
   }
 
   function light(node) {

@@ -15,6 +15,7 @@ from asyncflow.core.models import DagRun, TaskInstance, TaskKey
 from asyncflow.core.specs import DagSpec, TaskSpec
 from asyncflow.engine.pages import InstancePage, RunPage, StoredTry
 from asyncflow.web import address
+from asyncflow.web.i18n import ENGLISH, Language
 from asyncflow.web.views import instance_name, lasted
 
 #: the order in which counts of states are shown: what needs somebody first
@@ -199,19 +200,19 @@ def reproduce(run: DagRun, ti: TaskInstance) -> str:
     return f"asyncflow test {quote(ti.dag_id)} {quote(ti.task_id)} {quote(date)}{copy}{conf}"
 
 
-def facts(task: TaskSpec | None) -> dict[str, Any]:
+def facts(task: TaskSpec | None, _: Language = ENGLISH) -> dict[str, Any]:
     """What a task's definition says about how it runs."""
     if task is None:
         return {}
     said: dict[str, Any] = {
-        "trigger_rule": task.trigger_rule.value,
-        "pool": task.pool if task.pool_slots == 1 else f"{task.pool} ({task.pool_slots})",
-        "priority_weight": task.priority_weight,
-        "retries": task.retries,
-        "depends_on_past": task.depends_on_past or None,
-        "execution_timeout": task.execution_timeout,
-        "sla": task.sla,
-        "owner": task.owner,
+        _("Trigger rule"): task.trigger_rule.value.replace("_", " "),
+        _("Pool"): task.pool if task.pool_slots == 1 else f"{task.pool} ({task.pool_slots})",
+        _("Priority weight"): task.priority_weight,
+        _("Retries"): task.retries,
+        _("Depends on past"): _("yes") if task.depends_on_past else None,
+        _("Timeout"): _.duration(task.execution_timeout.total_seconds()) if task.execution_timeout else None,
+        _("SLA"): _.duration(task.sla.total_seconds()) if task.sla else None,
+        _("Owner"): task.owner,
     }
     return {name: value for name, value in said.items() if value is not None}
 
