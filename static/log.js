@@ -104,10 +104,10 @@
     else if (!told || told.end > end) later();
   });
   // ---- the log of a run: batches that are numbered, and the whole page again when one is missing -----------------------
-  let [feed, number] = merged ? (box.dataset.since || "-").split("-") : [], waiting = [], asked = 0, left = false;
+  let [feed, number] = merged ? (box.dataset.since || "-").split("-") : [], held = [], asked = 0, left = false;
   number = Number(number);
   function mix(told) {
-    if (asking) waiting.push(told);
+    if (asking) held.push(told);
     else if (!told || told.feed !== feed || told.number > number + 1) anew();
     else if (told.number === number + 1) {
       number = told.number;
@@ -127,7 +127,7 @@
       const rest = asked + 2000 - Date.now(); // who cannot keep up asks now and then
       if (rest > 0) await new Promise((done) => setTimeout(done, rest));
       asked = Date.now();
-      waiting = [];
+      held = [];
       left = false;
       const answer = await fetch(location.href, { credentials: "same-origin" });
       const page = answer.ok ? new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("log") : null;
@@ -140,7 +140,7 @@
         if (following) box.scrollTop = box.scrollHeight;
       }
     } finally { asking = false; }
-    for (const told of waiting.splice(0)) mix(told);
+    for (const told of held.splice(0)) mix(told);
   }
 
   async function earlier() {
