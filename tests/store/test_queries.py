@@ -96,6 +96,13 @@ def test_a_name_given_twice_is_refused() -> None:
         parse("-- name: a\nSELECT 1;\n-- name: a\nSELECT 2;\n")
 
 
+def test_a_part_stands_in_every_query_that_names_it() -> None:
+    text = "-- part: wanted\na = :a\n\n-- name: one\nSELECT 1 WHERE {wanted};\n-- name: two\nSELECT 2 WHERE {wanted};\n"
+    assert parse(text) == {"one": "SELECT 1 WHERE a = :a", "two": "SELECT 2 WHERE a = :a"}
+    with pytest.raises(ValueError, match="no parts"):
+        parse("-- name: one\nSELECT {other};\n")
+
+
 def _nothing(sql: str) -> dict[str, None]:
     return dict.fromkeys(re.findall(r":(\w+)", sql))
 

@@ -1,51 +1,44 @@
+-- part: shown
+backfill_id, dag_id, state, paused, position, json_array_length(dates) AS total, options, created_at, ended_at,
+  triggered_by, reason
+FROM backfill
+
+-- part: sort
+CASE :by WHEN 'dag' THEN dag_id WHEN 'state' THEN state WHEN 'ended' THEN ended_at
+    WHEN 'who' THEN triggered_by ELSE backfill_id END
+
 -- name: page_backfills_falling
 -- Without the dates of each, which may be many; the few that are shown are chosen without a look at these.
-SELECT backfill_id, dag_id, state, paused, position, json_array_length(dates) AS total, options, created_at, ended_at,
-  triggered_by, reason
-FROM backfill
+SELECT {shown}
 WHERE backfill_id IN (
   SELECT backfill_id FROM backfill
   WHERE (:states IS NULL OR state IN (SELECT value FROM json_each(:states)))
-  ORDER BY CASE :by WHEN 'dag' THEN dag_id WHEN 'state' THEN state WHEN 'ended' THEN ended_at
-    WHEN 'who' THEN triggered_by ELSE backfill_id END DESC, backfill_id DESC LIMIT :limit OFFSET :offset)
-ORDER BY CASE :by WHEN 'dag' THEN dag_id WHEN 'state' THEN state WHEN 'ended' THEN ended_at
-    WHEN 'who' THEN triggered_by ELSE backfill_id END DESC, backfill_id DESC;
+  ORDER BY {sort} DESC, backfill_id DESC LIMIT :limit OFFSET :offset)
+ORDER BY {sort} DESC, backfill_id DESC;
 
 -- name: page_backfills_rising
-SELECT backfill_id, dag_id, state, paused, position, json_array_length(dates) AS total, options, created_at, ended_at,
-  triggered_by, reason
-FROM backfill
+SELECT {shown}
 WHERE backfill_id IN (
   SELECT backfill_id FROM backfill
   WHERE (:states IS NULL OR state IN (SELECT value FROM json_each(:states)))
-  ORDER BY CASE :by WHEN 'dag' THEN dag_id WHEN 'state' THEN state WHEN 'ended' THEN ended_at
-    WHEN 'who' THEN triggered_by ELSE backfill_id END, backfill_id LIMIT :limit OFFSET :offset)
-ORDER BY CASE :by WHEN 'dag' THEN dag_id WHEN 'state' THEN state WHEN 'ended' THEN ended_at
-    WHEN 'who' THEN triggered_by ELSE backfill_id END, backfill_id;
+  ORDER BY {sort}, backfill_id LIMIT :limit OFFSET :offset)
+ORDER BY {sort}, backfill_id;
 
 -- name: page_backfills_of_dag_falling
-SELECT backfill_id, dag_id, state, paused, position, json_array_length(dates) AS total, options, created_at, ended_at,
-  triggered_by, reason
-FROM backfill
+SELECT {shown}
 WHERE backfill_id IN (
   SELECT backfill_id FROM backfill
   WHERE dag_id = :dag_id AND (:states IS NULL OR state IN (SELECT value FROM json_each(:states)))
-  ORDER BY CASE :by WHEN 'dag' THEN dag_id WHEN 'state' THEN state WHEN 'ended' THEN ended_at
-    WHEN 'who' THEN triggered_by ELSE backfill_id END DESC, backfill_id DESC LIMIT :limit OFFSET :offset)
-ORDER BY CASE :by WHEN 'dag' THEN dag_id WHEN 'state' THEN state WHEN 'ended' THEN ended_at
-    WHEN 'who' THEN triggered_by ELSE backfill_id END DESC, backfill_id DESC;
+  ORDER BY {sort} DESC, backfill_id DESC LIMIT :limit OFFSET :offset)
+ORDER BY {sort} DESC, backfill_id DESC;
 
 -- name: page_backfills_of_dag_rising
-SELECT backfill_id, dag_id, state, paused, position, json_array_length(dates) AS total, options, created_at, ended_at,
-  triggered_by, reason
-FROM backfill
+SELECT {shown}
 WHERE backfill_id IN (
   SELECT backfill_id FROM backfill
   WHERE dag_id = :dag_id AND (:states IS NULL OR state IN (SELECT value FROM json_each(:states)))
-  ORDER BY CASE :by WHEN 'dag' THEN dag_id WHEN 'state' THEN state WHEN 'ended' THEN ended_at
-    WHEN 'who' THEN triggered_by ELSE backfill_id END, backfill_id LIMIT :limit OFFSET :offset)
-ORDER BY CASE :by WHEN 'dag' THEN dag_id WHEN 'state' THEN state WHEN 'ended' THEN ended_at
-    WHEN 'who' THEN triggered_by ELSE backfill_id END, backfill_id;
+  ORDER BY {sort}, backfill_id LIMIT :limit OFFSET :offset)
+ORDER BY {sort}, backfill_id;
 
 -- name: page_backfill_runs
 -- How many runs of some backfills are in each state.

@@ -1,15 +1,33 @@
+-- part: wanted_tasks
+(:task_id IS NULL OR t.task_id = :task_id)
+  AND (:text IS NULL OR instr(t.task_id, :text) > 0)
+  AND (:states IS NULL OR t.state IN (SELECT value FROM json_each(:states)))
+  AND (:pool IS NULL OR t.pool = :pool)
+  AND (:operator IS NULL OR instr(t.operator, :operator) > 0)
+  AND t.try_number > :tries_over
+  AND (:started_from IS NULL OR t.started_at >= :started_from)
+  AND (:started_to IS NULL OR t.started_at <= :started_to)
+
+-- part: wanted_dags
+(:dag_ids IS NULL OR dag_id IN (SELECT value FROM json_each(:dag_ids)))
+
+-- part: wanted_lines
+(:via IS NULL OR via = :via)
+  AND (:action IS NULL OR action = :action)
+  AND (:at_from IS NULL OR at >= :at_from) AND (:at_to IS NULL OR at <= :at_to)
+
 -- name: browse_runs_newest
 -- The next runs of all DAGs in the order of their due time; those of some DAGs alone are chosen from them.
 SELECT id, run_after FROM dag_run
 WHERE (run_after, id) <= (:run_after, :run) AND run_after >= :due_from AND run_after <= :due_to
-  AND (:dag_ids IS NULL OR dag_id IN (SELECT value FROM json_each(:dag_ids)))
+  AND {wanted_dags}
   AND (:run_id IS NULL OR instr(run_id, :run_id) > 0)
 ORDER BY run_after DESC, id DESC LIMIT :limit;
 
 -- name: browse_runs_oldest
 SELECT id, run_after FROM dag_run
 WHERE (run_after, id) >= (:run_after, :run) AND run_after >= :due_from AND run_after <= :due_to
-  AND (:dag_ids IS NULL OR dag_id IN (SELECT value FROM json_each(:dag_ids)))
+  AND {wanted_dags}
   AND (:run_id IS NULL OR instr(run_id, :run_id) > 0)
 ORDER BY run_after, id LIMIT :limit;
 
@@ -33,34 +51,20 @@ SELECT id, run_after FROM dag_run WHERE run_id = :run_id AND dag_id = :dag_id;
 SELECT id, run_after FROM dag_run
 WHERE state IN ('queued', 'running')
   AND +run_after >= :due_from AND +run_after <= :due_to
-  AND (:dag_ids IS NULL OR dag_id IN (SELECT value FROM json_each(:dag_ids)))
+  AND {wanted_dags}
   AND (:run_id IS NULL OR instr(run_id, :run_id) > 0);
 
 -- name: browse_tasks
 -- Which instances of some runs are wanted, in the order of the runs.
 SELECT t.run, t.task_id, t.map_index FROM json_each(:runs) j CROSS JOIN task_instance t ON t.run = j.value
-WHERE (:task_id IS NULL OR t.task_id = :task_id)
-  AND (:text IS NULL OR instr(t.task_id, :text) > 0)
-  AND (:states IS NULL OR t.state IN (SELECT value FROM json_each(:states)))
-  AND (:pool IS NULL OR t.pool = :pool)
-  AND (:operator IS NULL OR instr(t.operator, :operator) > 0)
-  AND t.try_number > :tries_over
-  AND (:started_from IS NULL OR t.started_at >= :started_from)
-  AND (:started_to IS NULL OR t.started_at <= :started_to)
+WHERE {wanted_tasks}
   AND (t.run <> :run OR (t.task_id, t.map_index) > (:after_task, :after_index))
 ORDER BY j.key, t.task_id, t.map_index LIMIT :limit;
 
 -- name: browse_tasks_back
 -- The same from the last task of a run to the first, for the page before one.
 SELECT t.run, t.task_id, t.map_index FROM json_each(:runs) j CROSS JOIN task_instance t ON t.run = j.value
-WHERE (:task_id IS NULL OR t.task_id = :task_id)
-  AND (:text IS NULL OR instr(t.task_id, :text) > 0)
-  AND (:states IS NULL OR t.state IN (SELECT value FROM json_each(:states)))
-  AND (:pool IS NULL OR t.pool = :pool)
-  AND (:operator IS NULL OR instr(t.operator, :operator) > 0)
-  AND t.try_number > :tries_over
-  AND (:started_from IS NULL OR t.started_at >= :started_from)
-  AND (:started_to IS NULL OR t.started_at <= :started_to)
+WHERE {wanted_tasks}
   AND (t.run <> :run OR (t.task_id, t.map_index) < (:after_task, :after_index))
 ORDER BY j.key, t.task_id DESC, t.map_index DESC LIMIT :limit;
 
@@ -69,14 +73,7 @@ ORDER BY j.key, t.task_id DESC, t.map_index DESC LIMIT :limit;
 SELECT t.run, t.task_id, t.map_index
 FROM json_each(:runs) j CROSS JOIN task_instance t INDEXED BY task_instance_broken ON t.run = j.value
 WHERE t.state IN ('failed', 'upstream_failed')
-  AND (:task_id IS NULL OR t.task_id = :task_id)
-  AND (:text IS NULL OR instr(t.task_id, :text) > 0)
-  AND (:states IS NULL OR t.state IN (SELECT value FROM json_each(:states)))
-  AND (:pool IS NULL OR t.pool = :pool)
-  AND (:operator IS NULL OR instr(t.operator, :operator) > 0)
-  AND t.try_number > :tries_over
-  AND (:started_from IS NULL OR t.started_at >= :started_from)
-  AND (:started_to IS NULL OR t.started_at <= :started_to)
+  AND {wanted_tasks}
   AND (t.run <> :run OR (t.task_id, t.map_index) > (:after_task, :after_index))
 ORDER BY j.key, t.task_id, t.map_index LIMIT :limit;
 
@@ -85,14 +82,7 @@ ORDER BY j.key, t.task_id, t.map_index LIMIT :limit;
 SELECT t.run, t.task_id, t.map_index
 FROM json_each(:runs) j CROSS JOIN task_instance t INDEXED BY task_instance_broken ON t.run = j.value
 WHERE t.state IN ('failed', 'upstream_failed')
-  AND (:task_id IS NULL OR t.task_id = :task_id)
-  AND (:text IS NULL OR instr(t.task_id, :text) > 0)
-  AND (:states IS NULL OR t.state IN (SELECT value FROM json_each(:states)))
-  AND (:pool IS NULL OR t.pool = :pool)
-  AND (:operator IS NULL OR instr(t.operator, :operator) > 0)
-  AND t.try_number > :tries_over
-  AND (:started_from IS NULL OR t.started_at >= :started_from)
-  AND (:started_to IS NULL OR t.started_at <= :started_to)
+  AND {wanted_tasks}
   AND (t.run <> :run OR (t.task_id, t.map_index) < (:after_task, :after_index))
 ORDER BY j.key, t.task_id DESC, t.map_index DESC LIMIT :limit;
 
@@ -128,14 +118,7 @@ SELECT t.run, t.task_id, t.map_index
 FROM json_each(:keys) k CROSS JOIN task_instance t
   ON t.run = k.value ->> 0 AND t.task_id = k.value ->> 1 AND t.map_index = k.value ->> 2
 JOIN dag_run r ON r.id = t.run
-WHERE (:task_id IS NULL OR t.task_id = :task_id)
-  AND (:text IS NULL OR instr(t.task_id, :text) > 0)
-  AND (:states IS NULL OR t.state IN (SELECT value FROM json_each(:states)))
-  AND (:pool IS NULL OR t.pool = :pool)
-  AND (:operator IS NULL OR instr(t.operator, :operator) > 0)
-  AND t.try_number > :tries_over
-  AND (:started_from IS NULL OR t.started_at >= :started_from)
-  AND (:started_to IS NULL OR t.started_at <= :started_to)
+WHERE {wanted_tasks}
   AND r.run_after >= :due_from AND r.run_after <= :due_to
   AND (:dag_ids IS NULL OR r.dag_id IN (SELECT value FROM json_each(:dag_ids)))
   AND (:run_id IS NULL OR instr(r.run_id, :run_id) > 0)
@@ -159,9 +142,7 @@ VALUES (:at, :via, :who, :action, :dag_id, :run_id, :task_id, :map_index, :argum
 -- Newest first.
 SELECT * FROM audit
 WHERE id < :before AND id > :after
-  AND (:via IS NULL OR via = :via)
-  AND (:action IS NULL OR action = :action)
-  AND (:at_from IS NULL OR at >= :at_from) AND (:at_to IS NULL OR at <= :at_to)
+  AND {wanted_lines}
   AND (:text IS NULL OR instr(arguments, :text) > 0 OR instr(dag_id, :text) > 0 OR instr(run_id, :text) > 0
        OR instr(task_id, :text) > 0)
 ORDER BY id DESC LIMIT :limit;
@@ -169,9 +150,7 @@ ORDER BY id DESC LIMIT :limit;
 -- name: audit_lines_oldest
 SELECT * FROM audit
 WHERE id < :before AND id > :after
-  AND (:via IS NULL OR via = :via)
-  AND (:action IS NULL OR action = :action)
-  AND (:at_from IS NULL OR at >= :at_from) AND (:at_to IS NULL OR at <= :at_to)
+  AND {wanted_lines}
   AND (:text IS NULL OR instr(arguments, :text) > 0 OR instr(dag_id, :text) > 0 OR instr(run_id, :text) > 0
        OR instr(task_id, :text) > 0)
 ORDER BY id LIMIT :limit;
@@ -181,9 +160,7 @@ SELECT * FROM audit
 WHERE dag_id = :dag_id AND dag_id <> '' AND id < :before AND id > :after
   AND (:run_id IS NULL OR run_id = :run_id OR (run_id = '' AND instr(arguments, :run_id) > 0))
   AND (:task_id IS NULL OR task_id = :task_id)
-  AND (:via IS NULL OR via = :via)
-  AND (:action IS NULL OR action = :action)
-  AND (:at_from IS NULL OR at >= :at_from) AND (:at_to IS NULL OR at <= :at_to)
+  AND {wanted_lines}
   AND (:text IS NULL OR instr(arguments, :text) > 0 OR instr(run_id, :text) > 0 OR instr(task_id, :text) > 0)
 ORDER BY id DESC LIMIT :limit;
 
@@ -192,9 +169,7 @@ SELECT * FROM audit
 WHERE dag_id = :dag_id AND dag_id <> '' AND id < :before AND id > :after
   AND (:run_id IS NULL OR run_id = :run_id OR (run_id = '' AND instr(arguments, :run_id) > 0))
   AND (:task_id IS NULL OR task_id = :task_id)
-  AND (:via IS NULL OR via = :via)
-  AND (:action IS NULL OR action = :action)
-  AND (:at_from IS NULL OR at >= :at_from) AND (:at_to IS NULL OR at <= :at_to)
+  AND {wanted_lines}
   AND (:text IS NULL OR instr(arguments, :text) > 0 OR instr(run_id, :text) > 0 OR instr(task_id, :text) > 0)
 ORDER BY id LIMIT :limit;
 

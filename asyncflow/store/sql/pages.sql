@@ -1,3 +1,15 @@
+-- part: wanted_runs
+(:states IS NULL OR state IN (SELECT value FROM json_each(:states)))
+  AND (:run_types IS NULL OR run_type IN (SELECT value FROM json_each(:run_types)))
+  AND (:run_id IS NULL OR instr(run_id, :run_id) > 0)
+
+-- part: wanted_dags
+(:dag_ids IS NULL OR dag_id IN (SELECT value FROM json_each(:dag_ids)))
+
+-- part: sort_of_runs
+CASE :by WHEN 'started' THEN started_at WHEN 'duration' THEN ended_at - started_at WHEN 'state' THEN state
+    ELSE run_after END
+
 -- name: page_dags
 -- What the list needs of every DAG in the folder, without its definition.
 SELECT d.dag_id, d.file, d.version, d.paused, d.next_logical_date, d.next_interval_start, d.next_interval_end,
@@ -33,27 +45,19 @@ GROUP BY t.run, t.state;
 -- The list of runs over all DAGs. The first two conditions are on the index that orders it.
 SELECT * FROM dag_run
 WHERE run_after >= :due_from AND run_after <= :due_to
-  AND (:dag_ids IS NULL OR dag_id IN (SELECT value FROM json_each(:dag_ids)))
-  AND (:states IS NULL OR state IN (SELECT value FROM json_each(:states)))
-  AND (:run_types IS NULL OR run_type IN (SELECT value FROM json_each(:run_types)))
-  AND (:run_id IS NULL OR instr(run_id, :run_id) > 0)
+  AND {wanted_dags} AND {wanted_runs}
 ORDER BY run_after DESC, id DESC LIMIT :limit OFFSET :offset;
 
 -- name: page_find_runs_oldest
 SELECT * FROM dag_run
 WHERE run_after >= :due_from AND run_after <= :due_to
-  AND (:dag_ids IS NULL OR dag_id IN (SELECT value FROM json_each(:dag_ids)))
-  AND (:states IS NULL OR state IN (SELECT value FROM json_each(:states)))
-  AND (:run_types IS NULL OR run_type IN (SELECT value FROM json_each(:run_types)))
-  AND (:run_id IS NULL OR instr(run_id, :run_id) > 0)
+  AND {wanted_dags} AND {wanted_runs}
 ORDER BY run_after, id LIMIT :limit OFFSET :offset;
 
 -- name: page_find_runs_of_dag
 SELECT * FROM dag_run
 WHERE dag_id = :dag_id AND run_after >= :due_from AND run_after <= :due_to
-  AND (:states IS NULL OR state IN (SELECT value FROM json_each(:states)))
-  AND (:run_types IS NULL OR run_type IN (SELECT value FROM json_each(:run_types)))
-  AND (:run_id IS NULL OR instr(run_id, :run_id) > 0)
+  AND {wanted_runs}
 ORDER BY run_after DESC, id DESC LIMIT :limit OFFSET :offset;
 
 -- name: page_active_runs
@@ -61,10 +65,7 @@ ORDER BY run_after DESC, id DESC LIMIT :limit OFFSET :offset;
 SELECT * FROM dag_run
 WHERE state IN ('queued', 'running')
   AND +run_after >= :due_from AND +run_after <= :due_to
-  AND (:dag_ids IS NULL OR dag_id IN (SELECT value FROM json_each(:dag_ids)))
-  AND (:states IS NULL OR state IN (SELECT value FROM json_each(:states)))
-  AND (:run_types IS NULL OR run_type IN (SELECT value FROM json_each(:run_types)))
-  AND (:run_id IS NULL OR instr(run_id, :run_id) > 0)
+  AND {wanted_dags} AND {wanted_runs}
 ORDER BY +run_after DESC, id DESC LIMIT :limit OFFSET :offset;
 
 -- name: page_failed_runs
@@ -72,10 +73,7 @@ ORDER BY +run_after DESC, id DESC LIMIT :limit OFFSET :offset;
 SELECT * FROM dag_run
 WHERE state = 'failed'
   AND run_after >= :due_from AND run_after <= :due_to
-  AND (:dag_ids IS NULL OR dag_id IN (SELECT value FROM json_each(:dag_ids)))
-  AND (:states IS NULL OR state IN (SELECT value FROM json_each(:states)))
-  AND (:run_types IS NULL OR run_type IN (SELECT value FROM json_each(:run_types)))
-  AND (:run_id IS NULL OR instr(run_id, :run_id) > 0)
+  AND {wanted_dags} AND {wanted_runs}
 ORDER BY run_after DESC, id DESC LIMIT :limit OFFSET :offset;
 
 -- name: page_unscheduled_runs
@@ -83,153 +81,94 @@ ORDER BY run_after DESC, id DESC LIMIT :limit OFFSET :offset;
 SELECT * FROM dag_run
 WHERE run_type <> 'scheduled'
   AND run_after >= :due_from AND run_after <= :due_to
-  AND (:dag_ids IS NULL OR dag_id IN (SELECT value FROM json_each(:dag_ids)))
-  AND (:states IS NULL OR state IN (SELECT value FROM json_each(:states)))
-  AND (:run_types IS NULL OR run_type IN (SELECT value FROM json_each(:run_types)))
-  AND (:run_id IS NULL OR instr(run_id, :run_id) > 0)
+  AND {wanted_dags} AND {wanted_runs}
 ORDER BY run_after DESC, id DESC LIMIT :limit OFFSET :offset;
 
 -- name: page_runs_by_start_newest
 -- The list of runs in other orders, each from its index.
 SELECT * FROM dag_run INDEXED BY dag_run_started
 WHERE +run_after >= :due_from AND +run_after <= :due_to
-  AND (:dag_ids IS NULL OR dag_id IN (SELECT value FROM json_each(:dag_ids)))
-  AND (:states IS NULL OR state IN (SELECT value FROM json_each(:states)))
-  AND (:run_types IS NULL OR run_type IN (SELECT value FROM json_each(:run_types)))
-  AND (:run_id IS NULL OR instr(run_id, :run_id) > 0)
+  AND {wanted_dags} AND {wanted_runs}
 ORDER BY started_at DESC, id DESC LIMIT :limit OFFSET :offset;
 
 -- name: page_runs_by_start_oldest
 SELECT * FROM dag_run INDEXED BY dag_run_started
 WHERE +run_after >= :due_from AND +run_after <= :due_to
-  AND (:dag_ids IS NULL OR dag_id IN (SELECT value FROM json_each(:dag_ids)))
-  AND (:states IS NULL OR state IN (SELECT value FROM json_each(:states)))
-  AND (:run_types IS NULL OR run_type IN (SELECT value FROM json_each(:run_types)))
-  AND (:run_id IS NULL OR instr(run_id, :run_id) > 0)
+  AND {wanted_dags} AND {wanted_runs}
 ORDER BY started_at, id LIMIT :limit OFFSET :offset;
 
 -- name: page_runs_by_duration_longest
 SELECT * FROM dag_run INDEXED BY dag_run_duration
 WHERE +run_after >= :due_from AND +run_after <= :due_to
-  AND (:dag_ids IS NULL OR dag_id IN (SELECT value FROM json_each(:dag_ids)))
-  AND (:states IS NULL OR state IN (SELECT value FROM json_each(:states)))
-  AND (:run_types IS NULL OR run_type IN (SELECT value FROM json_each(:run_types)))
-  AND (:run_id IS NULL OR instr(run_id, :run_id) > 0)
+  AND {wanted_dags} AND {wanted_runs}
 ORDER BY ended_at - started_at DESC, id DESC LIMIT :limit OFFSET :offset;
 
 -- name: page_runs_by_duration_shortest
 SELECT * FROM dag_run INDEXED BY dag_run_duration
 WHERE +run_after >= :due_from AND +run_after <= :due_to
-  AND (:dag_ids IS NULL OR dag_id IN (SELECT value FROM json_each(:dag_ids)))
-  AND (:states IS NULL OR state IN (SELECT value FROM json_each(:states)))
-  AND (:run_types IS NULL OR run_type IN (SELECT value FROM json_each(:run_types)))
-  AND (:run_id IS NULL OR instr(run_id, :run_id) > 0)
+  AND {wanted_dags} AND {wanted_runs}
 ORDER BY ended_at - started_at, id LIMIT :limit OFFSET :offset;
 
 -- name: page_runs_by_state_falling
 SELECT * FROM dag_run INDEXED BY dag_run_state
 WHERE +run_after >= :due_from AND +run_after <= :due_to
-  AND (:dag_ids IS NULL OR dag_id IN (SELECT value FROM json_each(:dag_ids)))
-  AND (:states IS NULL OR state IN (SELECT value FROM json_each(:states)))
-  AND (:run_types IS NULL OR run_type IN (SELECT value FROM json_each(:run_types)))
-  AND (:run_id IS NULL OR instr(run_id, :run_id) > 0)
+  AND {wanted_dags} AND {wanted_runs}
 ORDER BY state || '' DESC, run_after DESC, id DESC LIMIT :limit OFFSET :offset;
 
 -- name: page_runs_by_state_rising
 SELECT * FROM dag_run INDEXED BY dag_run_state
 WHERE +run_after >= :due_from AND +run_after <= :due_to
-  AND (:dag_ids IS NULL OR dag_id IN (SELECT value FROM json_each(:dag_ids)))
-  AND (:states IS NULL OR state IN (SELECT value FROM json_each(:states)))
-  AND (:run_types IS NULL OR run_type IN (SELECT value FROM json_each(:run_types)))
-  AND (:run_id IS NULL OR instr(run_id, :run_id) > 0)
+  AND {wanted_dags} AND {wanted_runs}
 ORDER BY state || '', run_after, id LIMIT :limit OFFSET :offset;
 
 -- name: page_sorted_of_dag_runs_falling
 -- The same of few runs, which are sorted: those of a DAG, and what partial indexes have.
 SELECT * FROM dag_run
 WHERE dag_id = :dag_id AND run_after >= :due_from AND run_after <= :due_to
-  AND (:states IS NULL OR state IN (SELECT value FROM json_each(:states)))
-  AND (:run_types IS NULL OR run_type IN (SELECT value FROM json_each(:run_types)))
-  AND (:run_id IS NULL OR instr(run_id, :run_id) > 0)
-ORDER BY
-  CASE :by WHEN 'started' THEN started_at WHEN 'duration' THEN ended_at - started_at WHEN 'state' THEN state
-    ELSE run_after END DESC, run_after DESC, id DESC LIMIT :limit OFFSET :offset;
+  AND {wanted_runs}
+ORDER BY {sort_of_runs} DESC, run_after DESC, id DESC LIMIT :limit OFFSET :offset;
 
 -- name: page_sorted_of_dag_runs_rising
 SELECT * FROM dag_run
 WHERE dag_id = :dag_id AND run_after >= :due_from AND run_after <= :due_to
-  AND (:states IS NULL OR state IN (SELECT value FROM json_each(:states)))
-  AND (:run_types IS NULL OR run_type IN (SELECT value FROM json_each(:run_types)))
-  AND (:run_id IS NULL OR instr(run_id, :run_id) > 0)
-ORDER BY
-  CASE :by WHEN 'started' THEN started_at WHEN 'duration' THEN ended_at - started_at WHEN 'state' THEN state
-    ELSE run_after END, run_after, id LIMIT :limit OFFSET :offset;
+  AND {wanted_runs}
+ORDER BY {sort_of_runs}, run_after, id LIMIT :limit OFFSET :offset;
 
 -- name: page_sorted_active_runs_falling
 SELECT * FROM dag_run
 WHERE state IN ('queued', 'running') AND +run_after >= :due_from AND +run_after <= :due_to
-  AND (:dag_ids IS NULL OR dag_id IN (SELECT value FROM json_each(:dag_ids)))
-  AND (:states IS NULL OR state IN (SELECT value FROM json_each(:states)))
-  AND (:run_types IS NULL OR run_type IN (SELECT value FROM json_each(:run_types)))
-  AND (:run_id IS NULL OR instr(run_id, :run_id) > 0)
-ORDER BY
-  CASE :by WHEN 'started' THEN started_at WHEN 'duration' THEN ended_at - started_at WHEN 'state' THEN state
-    ELSE run_after END DESC, run_after DESC, id DESC LIMIT :limit OFFSET :offset;
+  AND {wanted_dags} AND {wanted_runs}
+ORDER BY {sort_of_runs} DESC, run_after DESC, id DESC LIMIT :limit OFFSET :offset;
 
 -- name: page_sorted_active_runs_rising
 SELECT * FROM dag_run
 WHERE state IN ('queued', 'running') AND +run_after >= :due_from AND +run_after <= :due_to
-  AND (:dag_ids IS NULL OR dag_id IN (SELECT value FROM json_each(:dag_ids)))
-  AND (:states IS NULL OR state IN (SELECT value FROM json_each(:states)))
-  AND (:run_types IS NULL OR run_type IN (SELECT value FROM json_each(:run_types)))
-  AND (:run_id IS NULL OR instr(run_id, :run_id) > 0)
-ORDER BY
-  CASE :by WHEN 'started' THEN started_at WHEN 'duration' THEN ended_at - started_at WHEN 'state' THEN state
-    ELSE run_after END, run_after, id LIMIT :limit OFFSET :offset;
+  AND {wanted_dags} AND {wanted_runs}
+ORDER BY {sort_of_runs}, run_after, id LIMIT :limit OFFSET :offset;
 
 -- name: page_sorted_failed_runs_falling
 SELECT * FROM dag_run
 WHERE state = 'failed' AND run_after >= :due_from AND run_after <= :due_to
-  AND (:dag_ids IS NULL OR dag_id IN (SELECT value FROM json_each(:dag_ids)))
-  AND (:states IS NULL OR state IN (SELECT value FROM json_each(:states)))
-  AND (:run_types IS NULL OR run_type IN (SELECT value FROM json_each(:run_types)))
-  AND (:run_id IS NULL OR instr(run_id, :run_id) > 0)
-ORDER BY
-  CASE :by WHEN 'started' THEN started_at WHEN 'duration' THEN ended_at - started_at WHEN 'state' THEN state
-    ELSE run_after END DESC, run_after DESC, id DESC LIMIT :limit OFFSET :offset;
+  AND {wanted_dags} AND {wanted_runs}
+ORDER BY {sort_of_runs} DESC, run_after DESC, id DESC LIMIT :limit OFFSET :offset;
 
 -- name: page_sorted_failed_runs_rising
 SELECT * FROM dag_run
 WHERE state = 'failed' AND run_after >= :due_from AND run_after <= :due_to
-  AND (:dag_ids IS NULL OR dag_id IN (SELECT value FROM json_each(:dag_ids)))
-  AND (:states IS NULL OR state IN (SELECT value FROM json_each(:states)))
-  AND (:run_types IS NULL OR run_type IN (SELECT value FROM json_each(:run_types)))
-  AND (:run_id IS NULL OR instr(run_id, :run_id) > 0)
-ORDER BY
-  CASE :by WHEN 'started' THEN started_at WHEN 'duration' THEN ended_at - started_at WHEN 'state' THEN state
-    ELSE run_after END, run_after, id LIMIT :limit OFFSET :offset;
+  AND {wanted_dags} AND {wanted_runs}
+ORDER BY {sort_of_runs}, run_after, id LIMIT :limit OFFSET :offset;
 
 -- name: page_sorted_unscheduled_runs_falling
 SELECT * FROM dag_run
 WHERE run_type <> 'scheduled' AND run_after >= :due_from AND run_after <= :due_to
-  AND (:dag_ids IS NULL OR dag_id IN (SELECT value FROM json_each(:dag_ids)))
-  AND (:states IS NULL OR state IN (SELECT value FROM json_each(:states)))
-  AND (:run_types IS NULL OR run_type IN (SELECT value FROM json_each(:run_types)))
-  AND (:run_id IS NULL OR instr(run_id, :run_id) > 0)
-ORDER BY
-  CASE :by WHEN 'started' THEN started_at WHEN 'duration' THEN ended_at - started_at WHEN 'state' THEN state
-    ELSE run_after END DESC, run_after DESC, id DESC LIMIT :limit OFFSET :offset;
+  AND {wanted_dags} AND {wanted_runs}
+ORDER BY {sort_of_runs} DESC, run_after DESC, id DESC LIMIT :limit OFFSET :offset;
 
 -- name: page_sorted_unscheduled_runs_rising
 SELECT * FROM dag_run
 WHERE run_type <> 'scheduled' AND run_after >= :due_from AND run_after <= :due_to
-  AND (:dag_ids IS NULL OR dag_id IN (SELECT value FROM json_each(:dag_ids)))
-  AND (:states IS NULL OR state IN (SELECT value FROM json_each(:states)))
-  AND (:run_types IS NULL OR run_type IN (SELECT value FROM json_each(:run_types)))
-  AND (:run_id IS NULL OR instr(run_id, :run_id) > 0)
-ORDER BY
-  CASE :by WHEN 'started' THEN started_at WHEN 'duration' THEN ended_at - started_at WHEN 'state' THEN state
-    ELSE run_after END, run_after, id LIMIT :limit OFFSET :offset;
+  AND {wanted_dags} AND {wanted_runs}
+ORDER BY {sort_of_runs}, run_after, id LIMIT :limit OFFSET :offset;
 
 -- name: page_runs_named
 -- Runs whose id begins with a text: `:after` is the first text behind all of them.

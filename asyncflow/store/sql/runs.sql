@@ -1,3 +1,9 @@
+-- part: found_runs
+(:states IS NULL OR state IN (SELECT value FROM json_each(:states)))
+  AND (:run_types IS NULL OR run_type IN (SELECT value FROM json_each(:run_types)))
+  AND (:logical_from IS NULL OR logical_date >= :logical_from)
+  AND (:logical_to IS NULL OR logical_date <= :logical_to)
+
 -- name: insert_run
 -- A run that must not exist yet.
 INSERT INTO dag_run (
@@ -47,36 +53,24 @@ LIMIT 1;
 
 -- name: find_runs_newest
 SELECT * FROM dag_run
-WHERE (:states IS NULL OR state IN (SELECT value FROM json_each(:states)))
-  AND (:run_types IS NULL OR run_type IN (SELECT value FROM json_each(:run_types)))
-  AND (:logical_from IS NULL OR logical_date >= :logical_from)
-  AND (:logical_to IS NULL OR logical_date <= :logical_to)
+WHERE {found_runs}
 ORDER BY run_after DESC, id DESC LIMIT :limit OFFSET :offset;
 
 -- name: find_runs_oldest
 SELECT * FROM dag_run
-WHERE (:states IS NULL OR state IN (SELECT value FROM json_each(:states)))
-  AND (:run_types IS NULL OR run_type IN (SELECT value FROM json_each(:run_types)))
-  AND (:logical_from IS NULL OR logical_date >= :logical_from)
-  AND (:logical_to IS NULL OR logical_date <= :logical_to)
+WHERE {found_runs}
 ORDER BY run_after, id LIMIT :limit OFFSET :offset;
 
 -- name: find_runs_of_dag_newest
 SELECT * FROM dag_run
 WHERE dag_id = :dag_id
-  AND (:states IS NULL OR state IN (SELECT value FROM json_each(:states)))
-  AND (:run_types IS NULL OR run_type IN (SELECT value FROM json_each(:run_types)))
-  AND (:logical_from IS NULL OR logical_date >= :logical_from)
-  AND (:logical_to IS NULL OR logical_date <= :logical_to)
+  AND {found_runs}
 ORDER BY run_after DESC, id DESC LIMIT :limit OFFSET :offset;
 
 -- name: find_runs_of_dag_oldest
 SELECT * FROM dag_run
 WHERE dag_id = :dag_id
-  AND (:states IS NULL OR state IN (SELECT value FROM json_each(:states)))
-  AND (:run_types IS NULL OR run_type IN (SELECT value FROM json_each(:run_types)))
-  AND (:logical_from IS NULL OR logical_date >= :logical_from)
-  AND (:logical_to IS NULL OR logical_date <= :logical_to)
+  AND {found_runs}
 ORDER BY run_after, id LIMIT :limit OFFSET :offset;
 
 -- name: run_before
