@@ -6,12 +6,16 @@ import its file, or never was.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from asyncflow.core.commands import CallBack
 from asyncflow.core.live import LiveRun
-from asyncflow.core.machine import Machine
 from asyncflow.core.models import TaskInstance
 from asyncflow.core.specs import TaskSpec
 from asyncflow.core.states import TaskState
+
+if TYPE_CHECKING:
+    from asyncflow.core.machine import Machine
 
 _WORDS = {
     TaskState.SUCCESS: "success",
@@ -27,6 +31,11 @@ def try_over(machine: Machine, live: LiveRun, ti: TaskInstance, reason: str) -> 
     word = _WORDS.get(ti.state)
     if task is None or word is None or not (word in task.callbacks or _mails(task, word)):
         return
+    call(machine, ti, word, reason)
+
+
+def call(machine: Machine, ti: TaskInstance, word: str, reason: str) -> None:
+    """Have the callbacks for a word (success, failure, retry, skipped) called in a process of their own."""
     machine.ledger.act(
         CallBack(
             kind=f"task_{word}",

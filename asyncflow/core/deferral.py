@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from asyncflow.core.commands import CallBack, Journal, SaveXComs, TriggerEndedFact
+from asyncflow.core import callbacks
+from asyncflow.core.commands import Journal, SaveXComs, TriggerEndedFact
 from asyncflow.core.failfast import stop_the_rest
 from asyncflow.core.live import LiveRun
 from asyncflow.core.models import TaskInstance
@@ -94,16 +95,6 @@ def _end(machine: Machine, live: LiveRun, ti: TaskInstance, fact: TriggerEndedFa
     task = live.dag.graph.tasks.get(ti.task_id)
     word = {TaskState.SUCCESS: "success", TaskState.FAILED: "failure"}.get(ti.state, "skipped")
     if task is not None and word in task.callbacks:
-        reason = "the trigger has ended the task"
-        machine.ledger.act(
-            CallBack(
-                kind=f"task_{word}",
-                dag_id=ti.dag_id,
-                run_id=ti.run_id,
-                task_id=ti.task_id,
-                map_index=ti.map_index,
-                reason=reason,
-            )
-        )
+        callbacks.call(machine, ti, word, "the trigger has ended the task")
     if ti.state is TaskState.FAILED and live.dag.spec.fail_fast:
         stop_the_rest(machine, live, ti, fact.at)
