@@ -27,7 +27,7 @@
   function show() {
     const begun = performance.now(), news = waiting;
     waiting = [];
-    news.forEach(put);
+    news.forEach(merged ? add : put);
     shorten(true);
     if (following) box.scrollTop = box.scrollHeight;
     rest = Math.min(2 * (performance.now() - begun), 1000);
@@ -112,14 +112,18 @@
     else if (told.number === number + 1) {
       number = told.number;
       left = left || (!following && box.querySelectorAll(".line").length >= MOST); // who reads loses no line over it
-      if (left) return;
-      const made = parsed(told.html), names = box.querySelectorAll(".from"), first = made.firstElementChild;
-      if (first && names.length && names[names.length - 1].href === first.href) first.remove(); // goes on with the same
-      if (made.firstElementChild) { const none = document.getElementById("no-log"); if (none) none.remove(); }
-      box.append(made);
-      shorten(true);
-      if (following) box.scrollTop = box.scrollHeight;
+      if (left || !told.html) return;
+      waiting.push(told);
+      if (waiting.length === 1) setTimeout(show, rest);
     }
+  }
+  function add(told) {
+    const made = parsed(told.html), names = box.getElementsByClassName("from"), first = made.firstElementChild;
+    const last = names.length ? names[names.length - 1].getAttribute("href") : null;
+    if (first.getAttribute("href") === last) first.remove(); // goes on with the same
+    const none = document.getElementById("no-log");
+    if (none) none.remove();
+    box.append(made);
   }
   async function anew() {
     asking = true;
@@ -128,6 +132,7 @@
       if (rest > 0) await new Promise((done) => setTimeout(done, rest));
       asked = Date.now();
       held = [];
+      waiting = [];
       left = false;
       const answer = await fetch(location.href, { credentials: "same-origin" });
       const page = answer.ok ? new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("log") : null;

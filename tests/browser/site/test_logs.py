@@ -116,6 +116,24 @@ def at_end(log: Locator) -> bool:
     return bool(log.evaluate("box => box.scrollHeight - box.scrollTop - box.clientHeight < 40"))
 
 
+def test_the_log_of_a_run_goes_on_while_its_tasks_write(tab: Page, talk: Talk) -> None:
+    talk.say(line("early"))
+    tab.goto(talk.address.partition("/tasks/")[0] + "/log")
+    box = tab.locator("#log")
+    expect(box.get_by_text("- early")).to_be_visible()
+    talk.say("".join(line(f"late {n}") for n in range(100)))
+    expect(box.get_by_text("- late 99")).to_be_in_viewport()
+    expect(box.locator(".from")).to_have_text(["speak"])
+    box.evaluate("box => { box.scrollTop = 0; }")
+    expect(tab.locator("#following")).to_be_visible()
+    talk.say(line("later", "ERROR"))
+    expect(box.locator(".error")).to_have_count(1)
+    assert box.evaluate("box => box.scrollTop") == 0
+    tab.get_by_role("button", name="End").click()
+    expect(box.get_by_text("- later")).to_be_in_viewport()
+    expect(tab.locator("#following")).to_be_hidden()
+
+
 def test_it_follows_until_somebody_scrolls_up(tab: Page, talk: Talk) -> None:
     talk.say("".join(f"early {n}\n" for n in range(200)))
     tab.goto(talk.address)
