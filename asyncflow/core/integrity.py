@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from asyncflow.core import lateness
+from asyncflow.core import lateness, launching
 from asyncflow.core.instances import new_instance
 from asyncflow.core.live import LiveRun
 from asyncflow.core.machine import Machine
@@ -77,7 +77,7 @@ def bring_into_line(machine: Machine, live: LiveRun, now: datetime) -> None:
                 machine.move(live, ti, Event.REMOVE, now)
         elif ti.state is TaskState.SCHEDULED:  # its limits and priority may have changed
             machine.slots.withdraw(ti.key)
-            machine.enqueue(live, ti)
+            launching.enqueue(machine, live, ti)
     for task_id in graph.tasks:
         _fit(machine, live, task_id, now)
     live.mark_all()

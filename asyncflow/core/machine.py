@@ -1,8 +1,9 @@
 """The scheduler's machinery: every move of an instance or run goes through here, with all that follows from it.
 
 `Machine` owns the live DAGs and runs, the slots, the timers and the ledger. `settle` looks again at what has changed
-until nothing moves any more; `launch` hands out slots. What the moves should be is decided elsewhere (`planner`,
-`retry`, `slots`, `ending`), what people want comes from `clearing` and `marking`.
+until nothing moves any more. What the moves should be is decided elsewhere (`planner`, `retry`, `slots`, `ending`), and
+what people want comes from `clearing` and `marking`. Mapped tasks become instances in `expansion`; slots are handed out
+in `launching`.
 """
 
 from __future__ import annotations
@@ -11,26 +12,24 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from asyncflow.core import asking, deferral, mapping, planner
+from asyncflow.core import asking, deferral, expansion, launching, mapping, planner
 from asyncflow.core.calendar import Calendar
 from asyncflow.core.commands import (
     CallBack,
     ClearXComs,
     EndTry,
     Journal,
-    LaunchTry,
     RunEnded,
-    SaveTry,
     StartTrigger,
     StopTrigger,
 )
 from asyncflow.core.datasets import Board
 from asyncflow.core.ending import failed_in_a_row, outcome
-from asyncflow.core.instances import first_copy, goes_on_waiting, new_instance, refresh
+from asyncflow.core.instances import goes_on_waiting, refresh
 from asyncflow.core.ledger import Ledger
 from asyncflow.core.live import LiveDag, LiveRun, RunKey
 from asyncflow.core.models import TaskInstance, TaskKey
-from asyncflow.core.slots import Bucket, Free, Slots, bucket_of, on_loop
+from asyncflow.core.slots import Slots, on_loop
 from asyncflow.core.states import FINISHED, SCHEDULABLE, Event, RunState, TaskState, move
 from asyncflow.core.timers import RunDue, RunTimeout, Timers, TriggerTimeout
 from asyncflow.core.trigger_rules import Verdict
@@ -315,45 +314,13 @@ class Machine:
         elif ti.task_id not in live.dag.graph.expands:
             self.schedule(live, ti, look.now)
         elif ti.map_index < 0:
-            self._expand(live, ti, look.now)
+            expansion.expand(self, live, ti, look.now)
         else:
             if ti.task_id not in look.fitted:
                 look.fitted.add(ti.task_id)
-                self._fit(live, ti.task_id, mapping.map_length(live, ti.task_id), look.now)
+                expansion.fit(self, live, ti.task_id, mapping.map_length(live, ti.task_id), look.now)
             if ti.state in SCHEDULABLE:
                 self.schedule(live, ti, look.now)
-
-    def _expand(self, live: LiveRun, ti: TaskInstance, now: datetime) -> None:
-        """The dependencies of an unexpanded instance are met: copies take its place."""
-        length = mapping.map_length(live, ti.task_id)
-        by_index = live.tis[ti.task_id]
-        if length is None:
-            self.move(live, ti, Event.RULE_FAIL, now, reason="the value to map over was never returned")
-        elif length == 0:
-            self.move(live, ti, Event.RULE_SKIP, now, reason="there is nothing to map over")
-        else:
-            live.drop(ti)
-            self.ledger.delete_task(ti)
-            if 0 not in by_index:
-                self.ledger.new_task(ti := first_copy(ti))
-                live.add(ti)
-            self._fit(live, ti.task_id, length, now)
-            live.mark(ti.task_id)
-            live.mark_dependents(ti.task_id, -1)
-            self.look_again(live)
-
-    def _fit(self, live: LiveRun, task_id: str, length: int | None, now: datetime) -> None:
-        """Exactly the instances 0 .. length-1: missing ones are made, those beyond the end are removed."""
-        if length is None:
-            return
-        by_index = live.tis[task_id]
-        for index in sorted(by_index):
-            if index >= length and by_index[index].state is not TaskState.REMOVED:
-                self.kill(by_index[index], "the list it is mapped over has become shorter")
-                self.move(live, by_index[index], Event.REMOVE, now)
-        for index in range(length):
-            if index not in by_index:
-                self.add_instance(live, new_instance(live, task_id, index))
 
     def schedule(self, live: LiveRun, ti: TaskInstance, now: datetime) -> None:
         """The dependencies of an instance are met: into the slot queue, or, with nothing to run, to its end."""
@@ -381,51 +348,7 @@ class Machine:
             deferral.defer(self, live, ti, task.start_trigger, now)
             return
         self.move(live, ti, Event.READY, now)
-        self.enqueue(live, ti)
-
-    def enqueue(self, live: LiveRun, ti: TaskInstance) -> None:
-        """Put an instance in state SCHEDULED into the slot queue."""
-        bucket = bucket_of(ti, live.dag.graph.tasks[ti.task_id])
-        date = (live.run.logical_date or live.run.run_after).timestamp()
-        if live.orders is not None:
-            if live.is_beyond_end(ti.task_id):
-                return  # as in Airflow it stays scheduled, and its backfill ends as deadlocked
-            bucket = bucket._replace(is_backfill=True)
-            date = -date if live.orders.options.run_backwards else date
-        self.slots.enqueue(ti, bucket, date, live.seq)
-
-    def _is_open(self, bucket: Bucket) -> bool:
-        dag = self.dags[bucket.dag_id]
-        return dag.is_open or (dag.active and bucket.is_backfill)
-
-    def launch(self, now: datetime) -> None:
-        """Give free slots to the best of the scheduled instances."""
-        free = Free(self.parallelism - self.processes, self.async_concurrency - len(self.on_loop))
-        for key in self.slots.take(free, self._is_open, lambda d: self.dags[d].spec.max_active_tasks):
-            found = self.find(key)
-            assert found is not None, "an instance that leaves is withdrawn from the queue"
-            live, ti = found
-            ti.token = self.new_token()
-            ti.queued_at = now
-            if ti.next_method is None:  # one that was deferred goes on with its try
-                ti.started_at = None
-            ti.pid = ti.pid_started = ti.host_pid = ti.host_pid_started = None
-            self.remember_token(live, ti)
-            self.move(live, ti, Event.LAUNCH, now)
-            live.set_skips(ti, ())
-            if ti.next_method is None and (ti.try_number > 1 or ti.poke_count):
-                self.ledger.write(ClearXComs(key=key))
-            self.ledger.write(
-                SaveTry(
-                    key=key,
-                    try_number=ti.try_number,
-                    token=ti.token,
-                    state=TaskState.QUEUED,
-                    queued_at=now,
-                    version=live.dag.version,
-                )
-            )
-            self.ledger.act(LaunchTry(key=key, token=ti.token, on_loop=ti.token in self.on_loop))
+        launching.enqueue(self, live, ti)
 
     # ---- runs -------------------------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from asyncflow.core import callbacks, deferral
+from asyncflow.core import callbacks, deferral, launching
 from asyncflow.core.commands import (
     EndTry,
     Journal,
@@ -143,7 +143,7 @@ def _requeue(machine: Machine, live: LiveRun, ti: TaskInstance, fact: TryEndedFa
     ti.try_number += 1
     ti.max_tries += 1
     machine.move(live, ti, Event.LOSE, fact.at, reason=fact.reason)
-    machine.enqueue(live, ti)
+    launching.enqueue(machine, live, ti)
 
 
 def _apply(machine: Machine, live: LiveRun, ti: TaskInstance, fact: TryEndedFact, result: TryResult) -> None:

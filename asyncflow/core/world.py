@@ -18,7 +18,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from asyncflow.core import alarms, backfill, deferral, integrity, lateness, tries
+from asyncflow.core import alarms, backfill, deferral, integrity, lateness, launching, tries
 from asyncflow.core.calendar import restriction
 from asyncflow.core.commands import Effects, Journal, SaveDatasetEvent, TriggerEndedFact, TryEndedFact, TryStartedFact
 from asyncflow.core.live import LiveDag, LiveRun
@@ -199,7 +199,7 @@ class World(Wishes):
         machine = self._machine
         for ti in live.instances():
             if ti.state is TaskState.SCHEDULED and ti.task_id in live.dag.graph.tasks:
-                machine.enqueue(live, ti)
+                launching.enqueue(machine, live, ti)
             machine.watching.resume(live, ti)
             if ti.state in (TaskState.UP_FOR_RETRY, TaskState.UP_FOR_RESCHEDULE) and ti.not_before is not None:
                 machine.timers.set(ti.not_before, InstanceDue(ti.key, ti.not_before))
@@ -376,7 +376,7 @@ class World(Wishes):
             machine.settle(now)
         else:
             self._go_on = now  # runs with nothing to do end at once: a year of them is no matter of one turn
-        machine.launch(now)
+        launching.launch(machine, now)
         machine.forget_ended(now)
 
     def _make_planned(self, timer: PlannedRun, now: datetime) -> None:
