@@ -166,6 +166,8 @@ class DagList:
         self._stale: set[str] | None = None
         self._looking = anyio.Lock()
         self._looks = 0  #: how often facts about runs were read anew
+        self._whole_look = 0  #: the last time that was done for all DAGs
+        self._looked_at: dict[str, int] = {}  #: and for a DAG
         self._named = 0  #: how many changes were about a DAG itself, or about none
         self._overview: _Overview | None = None
         changes.listen(self._forget)
@@ -228,22 +230,37 @@ class DagList:
     async def _all(self) -> _Overview:
         await self._look_again()
         key = (self._store.other_writes, self._named, self._looks)  # before the reads: what changes later counts again
-        if self._overview is None or self._overview.key != key:
-            self._overview = await self._made_anew(key)
-        return self._overview
+        known = self._overview
+        if known is None or known.key[:2] != key[:2] or known.key[2] < self._whole_look:
+            known = await self._made_anew(key)
+        elif known.key != key:
+            known = self._up_to_date(known, key)
+        self._overview = known
+        return known
+
+    def _up_to_date(self, known: _Overview, key: tuple[int, int, int]) -> _Overview:
+        """The same with the rows of those DAGs made anew whose runs were read since."""
+        rows, statuses = dict(known.rows), dict(known.statuses)
+        for dag_id, look in self._looked_at.items():
+            if look > known.key[2] and dag_id in rows:
+                before, after = rows[dag_id], self._row(rows[dag_id].dag)
+                rows[dag_id] = after
+                for name, test in STATUSES.items():
+                    statuses[name] += test(after) - test(before)
+        return known._replace(key=key, rows=rows, statuses=statuses)
+
+    def _row(self, dag: ListedDag) -> DagRow:
+        return DagRow(
+            dag=dag,
+            card=self._cards[dag.dag_id],
+            run_states=self._run_states.get(dag.dag_id, {}),
+            last_run=self._last_runs.get(dag.dag_id),
+        )
 
     async def _made_anew(self, key: tuple[int, int, int]) -> _Overview:
         listed = await self._store.listed_dags()
         await self._learn(listed)
-        rows = [
-            DagRow(
-                dag=dag,
-                card=self._cards[dag.dag_id],
-                run_states=self._run_states.get(dag.dag_id, {}),
-                last_run=self._last_runs.get(dag.dag_id),
-            )
-            for dag in listed
-        ]
+        rows = list(map(self._row, listed))
         rows.sort(key=SORTS["name"])
         return _Overview(
             key=key,
@@ -266,8 +283,10 @@ class DagList:
                     self._recent.clear()
                     self._run_states = await self._store.run_state_counts()
                     self._last_runs = {run.dag_id: run for run in await self._store.newest_runs()}
+                    self._whole_look = self._looks
                 else:
                     await self._look_at(stale)
+                    self._looked_at |= dict.fromkeys(stale, self._looks)
             except BaseException:
                 self._stale = None
                 raise

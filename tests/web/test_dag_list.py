@@ -10,6 +10,7 @@ import pytest
 
 from asyncflow.core.states import RunState
 from asyncflow.core.timetable import NullTimetable
+from asyncflow.engine.dag_list import DagPage, DagQuery
 from tests.web.conftest import DAY0, RUN, RUN_PATH, Site, a_dag, a_run, a_ti, once_in, token_in
 
 
@@ -126,6 +127,24 @@ def test_the_list_follows_what_changes(site: Site) -> None:
 
 
 # ---- why nothing runs -------------------------------------------------------------------------
+
+
+def test_what_is_kept_of_the_list_is_as_if_made_anew(site: Site) -> None:
+    pages = site.server.actions.pages
+
+    def seen() -> DagPage:
+        return site.ask(pages.dags, DagQuery())
+
+    before = seen()
+    for dag_id, state in (("etl", "failed"), ("etl", "success")):
+        run_id = site.ask(site.server.actions.trigger_dag, dag_id, run_id=f"{dag_id}-{state}")["run_id"]
+        running = seen()
+        site.ask(site.server.actions.mark_run, dag_id, run_id, state)
+        over = seen()
+        assert running.statuses["running"] > over.statuses["running"]
+        site.server.changes.noted()  # something has changed that is of no DAG: all is read again
+        assert (seen().rows, seen().statuses) == (over.rows, over.statuses)
+    assert seen().rows != before.rows
 
 
 def test_idle_dags_say_why(empty: Site) -> None:
