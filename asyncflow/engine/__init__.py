@@ -6,8 +6,8 @@ assembly, serve, offline: the parts put together, for a server or for one comman
 actions: the one door for people. Its parts are mixins by what they are about: dags, runs, clearing, bulk, amends,
     answers, backfills, datasets, credentials, connection_forms, variable_forms, pool_use, records. They share
     lookup; audit notes what changes something
-pages, dag_list, dag_pages, instance_pages, dataset_pages, backfill_pages, server_pages, browse: what pages read,
-    as structs, and windows only; changes tells them when to look again
+pages, dag_list, dag_pages, instance_pages, dataset_pages, backfill_pages, server_pages, browse, search: what pages
+    read, as structs, and windows only; changes tells them when to look again
 task_api: the door for running tasks
 moments, params, jsonable, named, hiding: what goes in and out: dates, confs, rows, files of names, secrets
 """

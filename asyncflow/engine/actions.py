@@ -37,6 +37,7 @@ from asyncflow.engine.pool_use import PoolUseActions
 from asyncflow.engine.records import RecordActions
 from asyncflow.engine.runs import RunActions
 from asyncflow.engine.scheduler import Scheduler
+from asyncflow.engine.search import SearchPages
 from asyncflow.engine.server_pages import ServerPages
 from asyncflow.engine.variable_forms import VariableFormActions
 from asyncflow.store.database import Store
@@ -86,6 +87,7 @@ class Actions(
         self.pages = Pages(store=store, scheduler=scheduler, clock=clock, changes=changes, logs=logs, folder=folder)
         self.dataset_pages = DatasetPages(store, scheduler, self.pages)
         self.backfill_pages = BackfillPages(store, clock)
+        self.search = SearchPages(store, self.pages, self.dataset_pages)
         #: the lists over all DAGs
         self.browse = BrowsePages(store, scheduler, clock)
         #: and those of one task instance

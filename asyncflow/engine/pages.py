@@ -55,14 +55,6 @@ __all__ = [
 _BROKEN = frozenset({"failed", "upstream_failed"})
 
 
-class Found(NamedTuple):
-    """What a search came to."""
-
-    dags: list[DagCard]
-    tasks: list[tuple[str, str]]  #: (dag_id, task_id)
-    runs: list[tuple[str, str, str]]  #: (dag_id, run_id, state)
-
-
 class Waiting(NamedTuple):
     """A task instance and, while it waits, the reason."""
 
@@ -139,20 +131,9 @@ class Pages:
         """How many runs of a DAG are in each state; zeros are left out."""
         return (await self._store.run_state_counts([dag_id])).get(dag_id, {})
 
-    # ---- search -----------------------------------------------------------------------------------------------------
-
-    async def search(self, text: str, *, limit: int = 20) -> Found:
-        """DAGs and tasks whose id or name has `text` in it, and runs whose id begins with it."""
-        wanted = text.casefold()
-        dags: list[DagCard] = []
-        tasks: list[tuple[str, str]] = []
-        for card in await self._list.cards():
-            if len(dags) < limit and has(card, wanted):
-                dags.append(card)
-            if len(tasks) < limit:
-                tasks += [(card.dag_id, task_id) for task_id in card.task_ids if wanted in task_id.casefold()]
-        dags.sort(key=lambda card: (not card.dag_id.casefold().startswith(wanted), card.dag_id))
-        return Found(dags, tasks[:limit], await self._store.runs_named(text, limit))
+    async def cards(self) -> list[DagCard]:
+        """What is listed of every DAG in the folder, by id."""
+        return await self._list.cards()
 
     # ---- runs -------------------------------------------------------------------------------------------------------
 

@@ -173,6 +173,11 @@ def runs_named(db: sqlite3.Connection, text: str, limit: int) -> list[tuple[str,
     return [(dag_id, run_id, state) for dag_id, run_id, state in db.execute(SQL["page_runs_named"], where)]
 
 
+def runs_called(db: sqlite3.Connection, run_id: str, limit: int) -> list[tuple[str, str, str]]:
+    rows = db.execute(SQL["page_runs_called"], {"run_id": run_id, "limit": limit})
+    return [(dag_id, run_id, state) for dag_id, run_id, state in rows]
+
+
 def run_tasks(db: sqlite3.Connection, dag_id: str, run_id: str) -> list[tuple[str, int, str]]:
     return db.execute(SQL["page_run_tasks"], {"dag_id": dag_id, "run_id": run_id}).fetchall()
 
@@ -235,6 +240,10 @@ class PageReads(Database):
     async def runs_named(self, text: str, limit: int) -> list[tuple[str, str, str]]:
         """(dag_id, run_id, state) of runs whose id begins with `text`, in falling order."""
         return await self._read(runs_named, text, limit)
+
+    async def runs_called(self, run_id: str, limit: int) -> list[tuple[str, str, str]]:
+        """(dag_id, run_id, state) of runs with this very id."""
+        return await self._read(runs_called, run_id, limit)
 
     async def run_tasks(self, dag_id: str, run_id: str) -> list[tuple[str, int, str]]:
         """(task_id, map_index, state) of a run, by name; empty for a run that does not exist."""

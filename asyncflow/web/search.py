@@ -1,4 +1,4 @@
-"""Search over DAGs, tasks and runs: a page, and the list under the field at the top of every page."""
+"""Search over all that has a name: a page, and the list under the field at the top of every page."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from asyncflow.web import search_view
 from asyncflow.web.ports import actions_of
-from asyncflow.web.templating import bare, page
+from asyncflow.web.templating import bare, language, page
 
-_LISTED, _ALL = 8, 100
+_LISTED, _ALL = 6, 100
 
 
 async def show(request: Request) -> Response:
@@ -25,9 +26,11 @@ async def results(request: Request) -> Response:
 
 
 async def _found(request: Request, limit: int) -> dict[str, Any]:
-    actions = actions_of(request)
-    text = request.query_params.get("q", "").strip()
-    return {"text": text, "found": await actions.pages.search(text, limit=limit) if text else None}
+    text, _ = request.query_params.get("q", "").strip(), language(request)
+    groups: list[search_view.Group] = []
+    if text:
+        groups = search_view.groups(await actions_of(request).search.find(text, limit=limit), text, limit, _)
+    return {"text": text, "groups": groups}
 
 
 ROUTES = (

@@ -32,7 +32,7 @@ HOT = [
     *("page_runs_by_state_falling", "page_runs_by_state_rising"),
     *(f"page_sorted_{of}_runs_{way}" for of in ("of_dag", "active", "failed", "unscheduled") for way in WAYS),
     *("browse_chosen", "browse_rows", "browse_names", "browse_run", "audit_of_dag", "spills_of_run", "delete_run"),
-    *("page_runs_named", "page_run_tasks", "page_tasks", "page_run_place", "page_older", "page_newer", "page_tried"),
+    *("page_runs_called", "page_runs_named", "page_run_tasks", "page_tasks", "page_run_place", "page_older", "page_newer", "page_tried"),
     *("grid_runs", "numbered_run", "run_seqs", "run_cells", "run_tries", "run_days", "dag_versions", "file_facts"),
     *("page_backfills_of_dag_falling", "page_backfills_of_dag_rising", "page_backfill_runs"),
     *("page_runs_on", "page_runs_between"),

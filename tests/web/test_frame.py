@@ -182,10 +182,20 @@ def test_language_theme_and_zone_are_kept(site: Site) -> None:
     wish["back"] = "/runs?state=failed"
     answer = site.send("/preferences", wish)
     assert (answer.status_code, answer.headers["location"]) == (303, "/runs?state=failed")
-    site.cookies.set("asyncflow_browser_zone", "Asia/Seoul")
+    site.cookies.set("asyncflow_browser_zone", "Asia%2FSeoul")  # as the script of the page writes it
     text = site.text("/runs")
     assert '<html lang="ko" data-theme="dark" data-colours="airflow2" data-keys="off">' in text
     assert "2026-01-02 09:00:00 KST" in text
+
+
+@pytest.mark.parametrize(
+    "page", ["grid", "gantt", "duration", "landing", "tries", "code", "details", "graph", "runs", "backfills"]
+)
+def test_all_times_of_a_dag_follow_the_zone(site: Site, page: str) -> None:
+    site.cookies.set("asyncflow_zone", "browser")
+    site.cookies.set("asyncflow_browser_zone", "Asia%2FSeoul")
+    text = re.sub(r"[(]UTC[)]|zone is UTC|zone they are UTC", "", site.text(f"/dags/etl/{page}").partition("<main")[2])
+    assert "UTC" not in text.partition("</main>")[0]
 
 
 @pytest.mark.parametrize(

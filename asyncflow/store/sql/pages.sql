@@ -174,6 +174,9 @@ ORDER BY {sort_of_runs}, run_after, id LIMIT :limit OFFSET :offset;
 -- Runs whose id begins with a text: `:after` is the first text behind all of them.
 SELECT dag_id, run_id, state FROM dag_run WHERE run_id >= :text AND run_id < :after ORDER BY run_id DESC LIMIT :limit;
 
+-- name: page_runs_called
+SELECT dag_id, run_id, state FROM dag_run WHERE run_id = :run_id ORDER BY dag_id LIMIT :limit;
+
 -- name: page_run_tasks
 -- Names and states alone: what a page of them is chosen from.
 SELECT t.task_id, t.map_index, t.state FROM dag_run r JOIN task_instance t ON t.run = r.id
