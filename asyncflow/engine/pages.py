@@ -85,6 +85,8 @@ class InstancePage(NamedTuple):
     tries: list[StoredTry]
     states: dict[str, dict[str, int]]  #: by task, of its neighbours: how many instances are in each state
     copies: int  #: instances of the same task in this run
+    older: str | None = None  #: ids of the runs beside this one
+    newer: str | None = None
 
 
 class Pages:
@@ -227,6 +229,7 @@ class Pages:
         for task_id, _, state in names:
             if task_id in states:
                 states[task_id][state] = states[task_id].get(state, 0) + 1
+        runs = await self._store.run_neighbours(key.dag_id, key.run_id)
         return InstancePage(
             run=run,
             spec=spec,
@@ -235,6 +238,8 @@ class Pages:
             tries=await self._store.list_tries(key),
             states=states,
             copies=sum(row[0] == key.task_id for row in names),
+            older=runs.get("older"),
+            newer=runs.get("newer"),
         )
 
     async def rendered(self, key: TaskKey) -> dict[str, Any]:

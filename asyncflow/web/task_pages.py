@@ -50,6 +50,8 @@ def frame(found: InstancePage, key: TaskKey) -> dict[str, Any]:
         "copy": copy,
         "copies": found.copies,
         "run_path": address.run_path(key.dag_id, key.run_id),
+        "older": found.older,
+        "newer": found.newer,
         "pick": run_view.pick(key.task_id, key.map_index),
         "has_ended": views.has_ended(found.ti.state.value),
     }

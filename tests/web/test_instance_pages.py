@@ -8,6 +8,7 @@ from asyncflow.core.commands import Journal, SaveXComs
 from asyncflow.core.models import Pool, TaskKey
 from asyncflow.core.specs import TaskSpec
 from asyncflow.core.states import RunState, TaskState
+from asyncflow.web import address
 from tests.web.conftest import DAY0, RUN, RUN_PATH, Site, a_dag, a_run, a_ti
 
 EXTRACT = f"{RUN_PATH}/tasks/extract"
@@ -91,3 +92,11 @@ def test_the_copies_of_a_mapped_task(empty: Site) -> None:
     assert "No task instance matches." in empty.text(f"{EXTRACT}/copies?state=running")
     assert empty.get(f"{EXTRACT}/copies?sort=colour").status_code == 400
     assert f'href="{EXTRACT}/copies"' in empty.text(f"{EXTRACT}?map_index=1")
+
+
+def test_the_same_task_of_the_runs_beside_is_a_key_away(site: Site) -> None:
+    site.store(a_run(1), a_ti(a_run(1), "load"))
+    there = address.task_path("etl", a_run(1).run_id, "load")
+    for page in ("", "/log"):
+        assert f'href="{there}{page}" data-key="]"' in site.text(f"{RUN_PATH}/tasks/load{page}")
+        assert f'href="{RUN_PATH}/tasks/load{page}" data-key="["' in site.text(f"{there}{page}")

@@ -69,7 +69,7 @@ def test_from_the_list_to_the_log_and_back(tab: Page, server: ServeProcess) -> N
     tab.goto(run)
     tab.keyboard.press("j")
     tab.keyboard.press("Shift+C")
-    tab.get_by_role("dialog").wait_for()
+    expect(tab.get_by_role("dialog").get_by_role("heading")).to_have_text("Clear: extract")  # the row, not the run
     tab.keyboard.press("Escape")
     expect(tab.get_by_role("dialog")).to_have_count(0)
     tab.keyboard.press("Shift+C")
