@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 
@@ -36,5 +37,7 @@ def told(error: BaseException) -> str:
 
 
 def in_a_row(value: Any) -> Any:
-    """The values of a tuple with commas between; anything else as it is."""
+    """The values of a tuple with commas between, a moment in UTC; anything else as it is."""
+    if isinstance(value, datetime):
+        return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
     return ", ".join(map(str, value)) if isinstance(value, tuple) else value

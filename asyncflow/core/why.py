@@ -45,11 +45,11 @@ def _of_trigger(ti: TaskInstance) -> str:
     if question is not None:
         if question.moment is None:
             return Sentence("It waits for the answer of a person.")
-        return Sentence("It waits for the answer of a person, at most until {time}.", time=_time(question.moment))
+        return Sentence("It waits for the answer of a person, at most until {time}.", time=question.moment)
     trigger = ti.trigger["classpath"]
     if ti.trigger_timeout is None:
         return Sentence("It is deferred and waits for its trigger {trigger}.", trigger=trigger)
-    until = _time(ti.trigger_timeout)
+    until = ti.trigger_timeout
     return Sentence(
         "It is deferred and waits for its trigger {trigger}, at most until {time}.", trigger=trigger, time=until
     )
@@ -70,7 +70,7 @@ def _of_run(live: LiveRun, now: datetime) -> str | None:
     if live.is_finished:
         return Sentence("The run is over ({state}).", state=run.state)
     if run.run_after > now:
-        return Sentence("The run starts at {time}.", time=_time(run.run_after))
+        return Sentence("The run starts at {time}.", time=run.run_after)
     limit = live.dag.spec.max_active_runs
     others = [other.run.run_id for other in live.dag.runs.values() if other.run.state is RunState.RUNNING]
     return Sentence("The run waits: max_active_runs={n} of the DAG is reached by {runs}.", n=limit, runs=_some(others))
@@ -86,9 +86,9 @@ def _of_instance(machine: Machine, live: LiveRun, ti: TaskInstance, now: datetim
         return watched
     if ti.not_before is not None and ti.not_before > now and ti.state is not TaskState.NONE:
         if ti.state is TaskState.UP_FOR_RETRY:
-            then = _time(ti.not_before)
+            then = ti.not_before
             return Sentence("Try {n} has failed; the next one starts at {time}.", n=ti.try_number, time=then)
-        return Sentence("The sensor pokes again at {time}.", time=_time(ti.not_before))
+        return Sentence("The sensor pokes again at {time}.", time=ti.not_before)
     return _of_upstream(live, ti) or _of_past(live, ti) or Sentence("It is about to be scheduled.")
 
 
@@ -149,7 +149,3 @@ def _some(names: Iterable[str]) -> Sentence:
     if len(listed) <= 3:
         return Sentence("{names}", names=listed)
     return Sentence("{names} and {n} more", names=listed[:3], n=len(listed) - 3)
-
-
-def _time(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%d %H:%M:%S UTC")

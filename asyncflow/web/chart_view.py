@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
 from functools import lru_cache
 
 from asyncflow.core.models import DagRun
-from asyncflow.web import views
 from asyncflow.web.address import run_path, segment
 from asyncflow.web.dag_tree import Line
 from asyncflow.web.grid_view import Part, gravest
@@ -176,7 +175,7 @@ def _chart(
         # a task may land before its interval ends (a run by hand): that is the bottom line
         return round(height - _MARGIN - (height - 2 * _MARGIN) * max(0.0, value) / top, 1)
 
-    dates, wide = _dates(tuple(run.logical_date or run.run_after for run in runs)), step(len(runs))
+    dates, wide = _dates(tuple(run.logical_date or run.run_after for run in runs), _.zone), step(len(runs))
     dots = [
         Dot(
             x=round((place + 0.5) * wide, 1),
@@ -213,9 +212,10 @@ def _path(dots: Sequence[Dot], wide: float) -> str:
 
 
 @lru_cache(maxsize=8)
-def _dates(moments: tuple[datetime, ...]) -> list[str]:
+def _dates(moments: tuple[datetime, ...], zone: tzinfo) -> list[str]:
     """Said once for all the charts of a page."""
-    return [views.moment_text(moment.isoformat()) for moment in moments]
+    _ = Language("en", zone)
+    return [_.moment(moment) for moment in moments]
 
 
 def new_versions(runs: Sequence[DagRun], numbers: Mapping[str, int], _: Language = ENGLISH) -> list[tuple[float, str]]:

@@ -13,6 +13,7 @@ from asyncflow.core.specs import DagSpec
 from asyncflow.web import address, chart_view, dag_tree, grid_view
 from asyncflow.web.dag_head import head
 from asyncflow.web.dag_tree import Line
+from asyncflow.web.i18n import Language
 from asyncflow.web.ports import actions_of
 from asyncflow.web.templating import language, page
 
@@ -36,7 +37,7 @@ async def _answer(request: Request, name: str) -> Response:
     actions = actions_of(request)
     pages, params, kind = actions.dag_pages, dict(request.query_params), chart_view.KINDS[name]
     dag = await pages.dag(request.path_params["dag_id"])
-    spec, words = dag.spec, language(request)
+    spec, words = dag.spec, language(request, dag.spec.timezone)
     count = address.number(params, "runs", _RUNS_SHOWN, least=2, most=max(_RUN_CHOICES))
     window = await pages.window(spec.dag_id, limit=count, until=address.date(params, "until"))
     lines = _lines(spec, params.get("task", "").strip())
@@ -60,7 +61,7 @@ async def _answer(request: Request, name: str) -> Response:
         ranked=ranked,
         markers=chart_view.new_versions(window.runs, numbers, words),
         width=round(max(len(window.runs), 1) * chart_view.step(len(window.runs))),
-        span=(_date(window.runs[0]), _date(window.runs[-1])) if window.runs else None,
+        span=(_date(window.runs[0], words), _date(window.runs[-1], words)) if window.runs else None,
         fields={key: params.get(key, "") for key in ("task", "until")},
         runs_shown=count,
         run_choices=sorted({*_RUN_CHOICES, count}),
@@ -78,9 +79,8 @@ def _lines(spec: DagSpec, search: str) -> list[Line]:
     return [line for line in dag_tree.lines(spec, frozenset(spec.groups), search) if not line.is_group]
 
 
-def _date(run: Any) -> str:
-    moment = run.logical_date or run.run_after
-    return f"{moment:%Y-%m-%d %H:%M}"
+def _date(run: Any, _: Language) -> str:
+    return f"{_.there(run.logical_date or run.run_after):%Y-%m-%d %H:%M %Z}"
 
 
 ROUTES = (

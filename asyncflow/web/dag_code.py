@@ -15,8 +15,9 @@ from starlette.routing import Route
 from asyncflow.engine.dag_pages import DagPages, StoredVersion, VersionLine
 from asyncflow.web import address, blame_view, code_view, grid_view, views
 from asyncflow.web.dag_head import head
+from asyncflow.web.i18n import Language
 from asyncflow.web.ports import actions_of
-from asyncflow.web.templating import page
+from asyncflow.web.templating import language, page
 
 _coloured = lru_cache(maxsize=16)(code_view.coloured)
 #: versions that are looked at for who changed what
@@ -56,7 +57,7 @@ async def show(request: Request) -> Response:
         line=shown.spec.line,
         version=shown.version,
         against=against,
-        choices=_choices(versions),
+        choices=_choices(versions, language(request, dag.spec.timezone)),
         parsed_at=file.parsed_at.isoformat() if file else None,
         parse_time=views.duration_text(file.seconds) if file else "",
         text_address=f"{address.dag_path(dag.spec.dag_id)}/code/text{address.query({}, version=shown.version)}",
@@ -111,11 +112,9 @@ def _task_lines(shown: StoredVersion) -> dict[str, int]:
     return known
 
 
-def _choices(versions: Sequence[VersionLine]) -> list[tuple[str, str]]:
+def _choices(versions: Sequence[VersionLine], _: Language) -> list[tuple[str, str]]:
     numbers = grid_view.version_numbers([row.version for row in versions])
-    return [
-        (row.version, f"{numbers[row.version]} · {views.moment_text(row.created_at.isoformat())}") for row in versions
-    ]
+    return [(row.version, f"{numbers[row.version]} · {_.moment(row.created_at)}") for row in versions]
 
 
 def _comparison(older: StoredVersion, newer: StoredVersion) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
 from inspect import cleandoc
 from typing import Any
 
@@ -15,7 +14,7 @@ from starlette.routing import Route
 
 from asyncflow.core.specs import DagSpec, TaskSpec
 from asyncflow.engine.dag_pages import StoredDag, StoredFile
-from asyncflow.web import address, dag_task_view, dag_tree, views
+from asyncflow.web import address, dag_task_view, dag_tree
 from asyncflow.web.dag_head import head
 from asyncflow.web.i18n import Language
 from asyncflow.web.ports import actions_of
@@ -35,7 +34,7 @@ async def show(request: Request) -> Response:
     search = params.get("task", "").strip()
     order = [task_id for task_id in dag_tree.order_of(spec) if search.casefold() in task_id.casefold()]
     first = min(address.number(params, "from", 0), max(len(order) - 1, 0) // _TASKS_SHOWN * _TASKS_SHOWN)
-    words = language(request)
+    words = language(request, spec.timezone)
     shown = [_task(spec, spec.tasks[task_id], words) for task_id in order[first : first + _TASKS_SHOWN]]
     return page(
         request,
@@ -67,8 +66,8 @@ def _facts(dag: StoredDag, versions: int, _: Language) -> list[tuple[str, str]]:
     timeout = spec.dagrun_timeout
     return [
         ("Schedule", f"{spec.schedule_text} ({spec.timezone})"),
-        ("Start date", _moment(spec.start_date) or _("none")),
-        ("End date", _moment(spec.end_date) or _("none")),
+        ("Start date", _.moment(spec.start_date) or _("none")),
+        ("End date", _.moment(spec.end_date) or _("none")),
         ("Catch up", _("yes") if spec.catchup else _("no")),
         ("Active runs at most", str(spec.max_active_runs)),
         ("Active tasks at most", str(spec.max_active_tasks)),
@@ -79,8 +78,8 @@ def _facts(dag: StoredDag, versions: int, _: Language) -> list[tuple[str, str]]:
         ("Owner", spec.owner or _("none")),
         ("Tasks", _tasks(spec, _)),
         ("Versions", str(versions)),
-        ("Newest version since", _moment(dag.changed_at)),
-        ("Known since", _moment(dag.created_at)),
+        ("Newest version since", _.moment(dag.changed_at)),
+        ("Known since", _.moment(dag.created_at)),
     ]
 
 
@@ -95,16 +94,12 @@ def _file_facts(dag: StoredDag, file: StoredFile | None, _: Language) -> list[tu
         return [("File", place)]
     return [
         ("File", place),
-        ("Loaded", _("{time}, took {duration}", time=_moment(file.parsed_at), duration=_.duration(file.seconds))),
+        ("Loaded", _("{time}, took {duration}", time=_.moment(file.parsed_at), duration=_.duration(file.seconds))),
         ("Memory for loading", f"{file.peak_rss_kb / 1024:.0f} MB" if file.peak_rss_kb else _("unknown")),
         ("Reads the Variables", ", ".join(file.variables) or _("none")),
         ("Reads the Connections", ", ".join(file.connections) or _("none")),
         ("Differs from load to load", ", ".join(file.unrepeatable) or _("no")),
     ]
-
-
-def _moment(moment: datetime | None) -> str:
-    return views.moment_text(moment.isoformat()) if moment else ""
 
 
 def _param(name: str, param: Any, _: Language) -> dict[str, str]:

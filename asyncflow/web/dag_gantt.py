@@ -41,7 +41,8 @@ async def _answer(request: Request, template: str) -> Response:
         coming = (await expected(pages, dag.spec, await pages.usual(window), run)).spans if live else {}
         shown = (address.number(params, "line", 0), _LINES_SHOWN)
         instances = await pages.instances(run)
-        chart = gantt_view.gantt(run, instances, tries, places, window.now, coming, language(request), shown)
+        words = language(request, dag.spec.timezone)
+        chart = gantt_view.gantt(run, instances, tries, places, window.now, coming, words, shown)
     # while something runs the line of now moves on, so there is always something new
     have = fingerprint(dag.version, dag.paused, address.query(params), chart and (chart.rows, chart.end))
     if has(request, template, have):

@@ -81,7 +81,7 @@ async def _answer(request: Request, template: str) -> Response:
     have = fingerprint(dag.version, dag.paused, address.query(params), window.seqs, states, planned)
     if has(request, template, have):
         return unchanged()
-    context = await _grid(actions, dag, window, planned, params, at, language(request))
+    context = await _grid(actions, dag, window, planned, params, at, language(request, dag.spec.timezone))
     return page(
         request,
         template,

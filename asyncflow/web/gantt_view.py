@@ -143,7 +143,7 @@ def gantt(
         rows=rows,
         first=first,
         count=count,
-        ticks=_ticks(scale),
+        ticks=_ticks(scale, words),
         start=start,
         end=end,
         seconds=scale.seconds,
@@ -247,18 +247,18 @@ def _bar(
 
 
 def _clock(start: datetime, end: datetime, _: Language) -> str:
-    return _("{first} to {last} UTC", first=f"{start:%H:%M:%S}", last=f"{end:%H:%M:%S}")
+    return _("{first} to {last}", first=f"{_.there(start):%H:%M:%S}", last=f"{_.there(end):%H:%M:%S %Z}")
 
 
-def _ticks(scale: _Scale) -> list[tuple[float, str]]:
+def _ticks(scale: _Scale, _: Language) -> list[tuple[float, str]]:
     """Round moments of the axis, at most nine."""
     step = next((step for step in _STEPS if scale.seconds / step <= _TICKS), 86400 * (int(scale.seconds) // 604800 + 1))
-    first = scale.start.replace(minute=0, second=0, microsecond=0)
+    first = _.there(scale.start).replace(minute=0, second=0, microsecond=0)
     first += timedelta(seconds=step * -(-(scale.start - first).total_seconds() // step))
     text = "%H:%M:%S" if step < 60 else "%H:%M" if step < 86400 else "%d %b"
     found = []
     moment = first
     while scale.x(moment) <= WIDTH:
-        found.append((scale.x(moment), f"{moment:{text}}"))
+        found.append((scale.x(moment), f"{_.there(moment):{text}}"))
         moment += timedelta(seconds=step)
     return found

@@ -11,7 +11,6 @@ from typing import Protocol
 
 from asyncflow.core.models import DagRun
 from asyncflow.core.states import RunType
-from asyncflow.web import views
 from asyncflow.web.address import run_path, segment
 from asyncflow.web.dag_tree import Line
 from asyncflow.web.i18n import ENGLISH, Language
@@ -115,7 +114,7 @@ def columns(
 
 
 def _planned(info: Mapping[str, str], _: Language) -> Column:
-    due, date = views.moment_text(info["run_after"]), views.moment_text(info["logical_date"])
+    due, date = _.moment(info["run_after"]), _.moment(info["logical_date"])
     title = _("planned for {date}, due {due}", date=date, due=due)
     return Column(run_id=info["logical_date"], path="", state="planned", title=title, height=6, planned=True)
 
@@ -131,7 +130,7 @@ def _height(seconds: float | None, longest: float) -> int:
 
 
 def _run_title(run: DagRun, seconds: float | None, _: Language) -> str:
-    date = views.moment_text(run.logical_date.isoformat()) if run.logical_date else run.run_id
+    date = _.moment(run.logical_date) or run.run_id
     parts = [date, _.state(run.state), _.duration(seconds) or _("not started"), _.state(run.run_type)]
     if run.note:
         parts.append(_("note: {text}", text=run.note[:200]))

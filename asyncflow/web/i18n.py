@@ -8,7 +8,7 @@ read the same for everybody.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import UTC, date, datetime, tzinfo
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -36,8 +36,9 @@ def words(code: str) -> Mapping[str, str]:
 class Language:
     """Called with an English text, gives it in this language. `{name}` in it is filled from the keywords."""
 
-    def __init__(self, code: str) -> None:
+    def __init__(self, code: str, zone: tzinfo = UTC) -> None:
         self.code = code
+        self.zone = zone  #: in which moments are told
         self._words = words(code)
         self._seconds = self("{n} s")
 
@@ -53,9 +54,18 @@ class Language:
         """The label of a state of a run or task instance."""
         return self("no status" if state in (None, "none") else str(state).replace("_", " "))
 
+    def moment(self, when: datetime | str | None) -> str:
+        """`2024-01-31 10:00:00 UTC`, with the zone's short name at that moment; "" for none. Text is ISO's."""
+        found = datetime.fromisoformat(when) if isinstance(when, str) and when else when
+        return f"{self.there(found):%Y-%m-%d %H:%M:%S %Z}" if isinstance(found, datetime) else ""
+
+    def there(self, when: datetime) -> datetime:
+        """A moment in the zone in which moments are told."""
+        return when.astimezone(self.zone)
+
     def said(self, text: str) -> str:
         """A sentence of the engine; any other text stays as it is."""
-        if not isinstance(text, Sentence) or not self._words:
+        if not isinstance(text, Sentence) or (not self._words and str(self.zone) == "UTC"):
             return text
         values = {name: self._said_value(value) for name, value in text.values.items()}
         return self(text.template, **values)
@@ -65,6 +75,8 @@ class Language:
             return ", ".join(str(self._said_value(one)) for one in value)
         if isinstance(value, TaskState | RunState):
             return self.state(value)
+        if isinstance(value, datetime):
+            return self.moment(value)
         return self.said(value) if isinstance(value, str) else value
 
     def duration(self, seconds: float | None) -> str:

@@ -75,7 +75,7 @@ def preferences(request: Request) -> Preferences:
         theme=theme if theme in THEMES else "system",
         colours=colours if (colours := cookies.get(COLOURS, "")) in PALETTES else "asyncflow",
         zone=zone if zone in ZONES else "utc",
-        browser_zone=cookies.get(BROWSER_ZONE, "")[:64],
+        browser_zone=unquote(cookies.get(BROWSER_ZONE, ""))[:64],
         keys=cookies.get(KEYS) != "off",
         own_keys=keys.chosen(unquote(cookies.get(KEYMAP, ""))),
     )

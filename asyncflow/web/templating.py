@@ -120,9 +120,10 @@ def prepare() -> None:
         _env.get_template(name)
 
 
-def language(request: Request) -> i18n.Language:
-    """The reader's."""
-    return i18n.Language(preferences.preferences(request).language)
+def language(request: Request, dag_zone: str | None = None) -> i18n.Language:
+    """The reader's; `dag_zone` is that of the page's DAG, if it has one."""
+    wishes = preferences.preferences(request)
+    return i18n.Language(wishes.language, wishes.zone_of(dag_zone))
 
 
 async def render(request: Request, name: str, context: dict[str, Any]) -> str:
@@ -138,12 +139,13 @@ def _later(request: Request, name: str, context: dict[str, Any], status_code: in
 def _filled(request: Request, name: str, context: dict[str, Any]) -> Callable[[], Iterator[str]]:
     """What fills a template; all that it needs is read now."""
     wishes = preferences.preferences(request)
+    zone = wishes.zone_of(context.get("dag_zone") or getattr(context.get("head"), "timezone", None))
     return partial(
         _env.get_template(name).generate,
         {
-            "_": i18n.Language(wishes.language),
+            "_": i18n.Language(wishes.language, zone),
             "wishes": wishes,
-            "zone": wishes.zone_of(context.get("dag_zone") or getattr(context.get("head"), "timezone", None)),
+            "zone": zone,
             "now": datetime.now(UTC),
             "here": request.url.path + (f"?{request.url.query}" if request.url.query else ""),
             "form_token": form_token(request),

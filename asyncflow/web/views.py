@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from asyncflow.web import signs
 
@@ -63,15 +63,6 @@ def has_ended(state: str | None) -> bool:
     return state in _ENDED
 
 
-def moment_text(text: str | None) -> str:
-    """ISO text as `2024-01-31 10:00:00 UTC`, or with its offset; "" for none."""
-    when = _parse(text)
-    if when is None:
-        return ""
-    zone = "UTC" if when.utcoffset() == timedelta(0) else f"{when:%z}"
-    return f"{when:%Y-%m-%d %H:%M:%S} {zone}"
-
-
 def duration_text(seconds: float | None) -> str:
     """`0.42 s`, `12.3 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`; "" for none."""
     if seconds is None:
@@ -86,10 +77,6 @@ def duration_text(seconds: float | None) -> str:
             tail = whole % size // rest
             return f"{whole // size} {big}" + (f" {tail} {small}" if tail else "")
     return f"{whole} s"
-
-
-def _parse(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
 
 
 def lasted(start: datetime | None, end: datetime | None, now: datetime) -> float | None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from http import HTTPStatus
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -215,3 +216,13 @@ def test_braces_in_a_value_are_no_blanks() -> None:
 def test_schedules_in_words(expression: str, english: str, korean: str) -> None:
     words = describe(CronIntervalTimetable(expression=expression))
     assert (words, Language("en").said(words), Language("ko").said(words)) == (english, english, korean)
+
+
+def test_moments_are_told_in_the_zone_of_the_reader_within_sentences_too() -> None:
+    when = datetime(2026, 1, 1, 23, 30, tzinfo=UTC)
+    said = Sentence("The run starts at {time}.", time=when)
+    assert said == "The run starts at 2026-01-01 23:30:00 UTC."
+    seoul = Language("en", ZoneInfo("Asia/Seoul"))
+    assert seoul.said(said) == "The run starts at 2026-01-02 08:30:00 KST."
+    assert (seoul.moment(when.isoformat()), seoul.moment(None)) == ("2026-01-02 08:30:00 KST", "")
+    assert Language("en").said(said) is said

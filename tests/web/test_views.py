@@ -30,18 +30,6 @@ def test_duration(seconds: float | None, text: str) -> None:
     assert views.duration_text(seconds) == text
 
 
-@pytest.mark.parametrize(
-    ("iso", "text"),
-    [
-        (None, ""),
-        ("2026-01-01T10:00:00.123456+00:00", "2026-01-01 10:00:00 UTC"),
-        ("2026-01-01T10:00:00+02:00", "2026-01-01 10:00:00 +0200"),
-    ],
-)
-def test_moment(iso: str | None, text: str) -> None:
-    assert views.moment_text(iso) == text
-
-
 def test_copies_of_mapped_tasks_are_named_by_label_or_index() -> None:
     assert views.instance_name("t", -1) == "t"
     assert views.instance_name("t", 0) == "t[0]"
