@@ -349,6 +349,11 @@
     document.querySelectorAll("[data-past]").forEach((slider) => { slider.hidden = false; });
     paint();
     document.querySelectorAll(".graph-box").forEach(panZoom);
+    // where the calendar is wider than the window: what was, and a little of what is to come
+    document.querySelectorAll(".calendar .today").forEach((day) => {
+      const box = day.closest(".grid-box");
+      box.scrollBy(day.getBoundingClientRect().left - box.getBoundingClientRect().left - box.clientWidth * 0.75, 0);
+    });
   }
 
   document.addEventListener("DOMContentLoaded", start);

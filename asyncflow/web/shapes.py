@@ -12,6 +12,8 @@ _LETTER = 7.9
 STRIPE = 24.0
 HEIGHT = 42.0
 _NARROWEST, _WIDEST = 96.0, 280.0
+#: letters that are half as wide again as most
+_BROAD = "mwMW@%"
 
 
 def path(points: Sequence[Point], down: bool) -> str:
@@ -40,9 +42,10 @@ def middle(points: Sequence[Point]) -> Point:
 
 def _letters(text: str) -> float:
     """Width of a text in Latin letters; those of East Asia are about twice as wide."""
+    broad = 0.5 * sum(map(text.count, _BROAD))
     if not text or max(text) < "\u1100":  # no wide letter comes before these
-        return float(len(text))
-    return sum(1.75 if unicodedata.east_asian_width(letter) in "WF" else 1.0 for letter in text)
+        return len(text) + broad
+    return broad + sum(1.75 if unicodedata.east_asian_width(letter) in "WF" else 1.0 for letter in text)
 
 
 def box_width(label: str, operator: str) -> float:
