@@ -267,8 +267,8 @@ def _load(server: Server, seconds: float) -> tuple[float, tuple[float, float]]:
 
 #: what of a page counts on, or is a reader's own
 _MOVING = re.compile(
-    r'have=\w+|<time class="ago".*?</time>|form_token" value="[^"]*"|since=[^"&]*|name="once" value="[^"]*"'
-    r'|data-label="Duration">[^<]*',
+    r'have=\w+|<time class="(?:ago|lasting)".*?</time>|form_token" value="[^"]*"|since=[^"&]*'
+    r'|name="once" value="[^"]*"',
     re.DOTALL,
 )
 

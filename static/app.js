@@ -39,6 +39,20 @@
     if (over > 0) bar.scrollLeft = over + it.offsetWidth;
   });
 
+  // how long what goes on has taken so far
+  const sizes = [86400, 3600, 60, 1], words = clock ? clock.dataset.units.split("|") : [];
+  function lasted(seconds) {
+    const at = Math.max(0, sizes.findIndex((size) => seconds >= size)), whole = sizes[at];
+    if (seconds < 60) return words[3].replace("{n}", seconds);
+    const rest = Math.floor((seconds % whole) / sizes[at + 1]);
+    return words[at].replace("{n}", Math.floor(seconds / whole)) + (rest ? ` ${words[at + 1].replace("{n}", rest)}` : "");
+  }
+  setInterval(() => {
+    if (words.length) document.querySelectorAll("time.lasting").forEach((time) => {
+      time.textContent = lasted(Math.max(0, Math.floor((Date.now() - Date.parse(time.dateTime)) / 1000)));
+    });
+  }, 1000);
+
   // ---- the live stream: a dot that turns red when it is silent ---------------------------------------------------------
   const live = $("#live"), pulse = $("#pulse");
   const mark = (bad) => pulse && pulse.classList.toggle("bad", bad);

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import msgspec
+from starlette.convertors import IntegerConvertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -36,6 +37,15 @@ _RUNS_OF_A_DAY, _PLANNED = 200, 1000
 
 
 # ---- lists ----------------------------------------------------------------------------------------------------------
+
+
+class _Serial(IntegerConvertor):
+    """A whole number that a row may have: Python refuses to read one of thousands of digits."""
+
+    regex = "[0-9]{1,18}"
+
+
+register_url_convertor("serial", _Serial())
 
 
 async def index(request: Request) -> Response:
@@ -280,10 +290,10 @@ async def _gaps(
 ROUTES = (
     Route("/backfills", index, name="backfills"),
     Route("/backfills/table", table, name="backfills_table"),
-    Route("/backfills/{backfill_id:int}", show, name="backfill"),
-    Route("/backfills/{backfill_id:int}/body", body, name="backfill_body"),
-    Route("/backfills/{backfill_id:int}/cancel", cancel_form, name="backfill_cancel_form"),
-    Route("/backfills/{backfill_id:int}/{verb:str}", change, methods=["POST"], name="backfill_change"),
+    Route("/backfills/{backfill_id:serial}", show, name="backfill"),
+    Route("/backfills/{backfill_id:serial}/body", body, name="backfill_body"),
+    Route("/backfills/{backfill_id:serial}/cancel", cancel_form, name="backfill_cancel_form"),
+    Route("/backfills/{backfill_id:serial}/{verb:str}", change, methods=["POST"], name="backfill_change"),
     Route("/dags/{dag_id}/backfills", of_dag, name="dag_backfills"),
     Route("/dags/{dag_id}/backfills/table", of_dag_table, name="dag_backfills_table"),
     Route("/dags/{dag_id}/backfill", form, name="backfill_form"),

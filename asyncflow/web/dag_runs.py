@@ -76,7 +76,7 @@ def _line(run: DagRun, now: datetime, numbers: dict[str, int]) -> dict[str, Any]
         "end": run.data_interval_end and run.data_interval_end.isoformat(),
         "due": run.run_after.isoformat(),
         "started_at": run.started_at and run.started_at.isoformat(),
-        "duration": views.duration_text(views.lasted(run.started_at, run.ended_at, now)),
+        "seconds": views.lasted(run.started_at, run.ended_at, now),
         "triggered_by": run.triggered_by,
         "note": run.note or "",
         "version": numbers.get(run.version),

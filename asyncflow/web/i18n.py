@@ -94,6 +94,10 @@ class Language:
                 return f"{text} {self(f'{{n}} {small}', n=tail)}" if tail else text
         raise AssertionError("a minute or more has a unit")
 
+    def so_far(self, seconds: float) -> str:
+        """The same in whole seconds, as the page goes on counting."""
+        return self("{n} s", n=max(int(seconds), 0)) if seconds < 60 else self.duration(int(seconds))
+
     def month(self, day: date) -> str:
         """`Jan 2026`."""
         return f"{day.year}년 {day.month}월" if self.code == "ko" else f"{day:%b %Y}"

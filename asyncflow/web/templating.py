@@ -21,6 +21,7 @@ from asyncflow.web import health_view, i18n, keys, preferences
 from asyncflow.web.address import segment
 from asyncflow.web.later import Later, Making
 from asyncflow.web.security import FIELD, form_token, keep_token
+from asyncflow.web.views import SoFar
 
 #: header of a fragment: its fingerprint, for `shared`
 PRINT = "asyncflow-print"
@@ -95,7 +96,10 @@ def _stamp(context: Context, value: str | datetime | None) -> Markup:
 
 @pass_context
 def _duration(context: Context, seconds: float | None) -> str:
-    """Seconds in the reader's language; "" for none."""
+    """Seconds in the reader's language; "" for none. The page counts on those of what goes on."""
+    if isinstance(seconds, SoFar):
+        text = Markup('<time class="lasting" datetime="{}">{}</time>')
+        return text.format(seconds.since.isoformat(), context["_"].so_far(seconds))
     return str(context["_"].duration(seconds))
 
 

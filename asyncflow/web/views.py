@@ -79,6 +79,23 @@ def duration_text(seconds: float | None) -> str:
     return f"{whole} s"
 
 
+class SoFar(float):
+    """Seconds since `since` of something that goes on: a page counts them on by itself, and is not made anew for it."""
+
+    since: datetime
+
+    def __new__(cls, since: datetime, now: datetime) -> SoFar:
+        made = super().__new__(cls, (now - since).total_seconds())
+        made.since = since
+        return made
+
+    def __repr__(self) -> str:
+        """The same however much time goes by: for `fingerprint`."""
+        return f"SoFar({self.since!r})"
+
+
 def lasted(start: datetime | None, end: datetime | None, now: datetime) -> float | None:
-    """Seconds from start to end, or until now while it has not ended; None before the start."""
-    return None if start is None else ((end or now) - start).total_seconds()
+    """Seconds from start to end, or until now (`SoFar`) while it has not ended; None before the start."""
+    if start is None:
+        return None
+    return SoFar(start, now) if end is None else (end - start).total_seconds()

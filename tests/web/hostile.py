@@ -180,7 +180,8 @@ def complaint(answer: Answer) -> str:
     """What is wrong with an answer to a hostile request; "" for nothing."""
     if answer.status >= 500:
         return f"status {answer.status}"
-    if 'href="javascript:' in answer.text or "<script>alert" in answer.text or "onerror=alert(1)>" in answer.text:
+    page = answer.text if "html" in answer.headers.get("content-type", "html") else ""
+    if 'href="javascript:' in page or "<script>alert" in page or "onerror=alert(1)>" in page:
         return "it passes on what it was given as it is"
     if "Traceback (most recent" in answer.text:
         return "a traceback"

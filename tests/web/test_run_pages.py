@@ -12,7 +12,8 @@ import pytest
 from asyncflow.core.commands import SaveTry, SaveXComs
 from asyncflow.core.models import TaskKey
 from asyncflow.core.specs import ExpandSpec, LiteralInput, MarkerSpec, ParamSpec, TaskSpec
-from asyncflow.core.states import TaskState
+from asyncflow.core.states import RunState, TaskState
+from asyncflow.web import address
 from tests.web.conftest import DAY0, RUN, RUN_PATH, Site, a_dag, a_run, a_ti, once_in, token_in
 
 LOAD = f"{RUN_PATH}/tasks/load"
@@ -341,3 +342,12 @@ def test_a_paused_dag_may_be_turned_on_with_the_trigger(site: Site) -> None:
     assert "Unpause the DAG" in site.text("/dags/report/trigger")
     confirm(site, "/dags/report/trigger", unpause="1", run_id="mine")
     assert not site.ask(site.server.actions.get_dag, "report")["paused"]
+
+
+def test_how_long_a_run_goes_on_is_counted_by_the_page(site: Site) -> None:
+    run = a_run(1, state=RunState.RUNNING, ended_at=None)
+    site.store(run, a_ti(run, "extract", state=TaskState.RUNNING, ended_at=None, token="a"))
+    since = f'<time class="lasting" datetime="{run.run_after.isoformat()}">'
+    for path in ("/runs", "/dags/etl/runs", "/tasks", address.run_path("etl", run.run_id)):
+        assert since in site.text(path), path
+    assert since not in site.text(RUN_PATH)

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from asyncflow.web import views
+from asyncflow.web.i18n import Language
+from asyncflow.web.templating import fingerprint
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def test_missing_state_is_named() -> None:
@@ -42,3 +48,13 @@ def test_a_dag_says_how_many_of_its_datasets_were_updated() -> None:
     assert views.datasets_words("a and b", [updated, awaited]) == "1 of 2 datasets updated"
     assert views.datasets_words("b", [awaited]) == "when b is updated"
     assert views.datasets_words(None, []) == ""
+
+
+def test_what_goes_on_is_counted_by_the_page_and_does_not_make_another_fragment() -> None:
+    one, later = (views.lasted(NOW, None, NOW + timedelta(seconds=seconds)) for seconds in (5, 75.9))
+    assert (one, later) == (5, 75.9)
+    assert fingerprint(one) == fingerprint(later)
+    assert [Language(code).so_far(later or 0) for code in ("en", "ko")] == ["1 min 15 s", "1분 15초"]
+    assert Language("en").so_far(5.9) == "5 s"
+    assert views.lasted(NOW, NOW + timedelta(seconds=1), NOW) == 1
+    assert views.lasted(None, None, NOW) is None
