@@ -141,6 +141,10 @@ class Settings:
         return self.home / "run"
 
     @property
+    def stderr_dir(self) -> Path:
+        return self.run_dir / "stderr"
+
+    @property
     def socket(self) -> Path:
         return self.run_dir / "server.sock"
 

@@ -171,6 +171,8 @@ class HostConfig(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     socket: str = ""
     spool_dir: str = ""
     logs_dir: str = ""
+    #: where it puts what it prints on stderr; "" = where its parent does
+    stderr_dir: str = ""
     home: str = ""
     import_timeout: float = 30.0
     memory_limit_mb: int = 1024  #: address space during import; 0 = none

@@ -24,6 +24,7 @@ from asyncflow.core.world import World
 from asyncflow.dagfiles.loader import Loader, LoadResult
 from asyncflow.engine.actions import Actions
 from asyncflow.engine.changes import Changes
+from asyncflow.engine.childlog import ChildLog
 from asyncflow.engine.clock import Clock, SystemClock
 from asyncflow.engine.files import DagFiles, LoadedFile
 from asyncflow.engine.history import finished_runs, runs_to_come
@@ -92,6 +93,7 @@ class Server:
             self.scheduler.keeper = self.outbox
         self.loader = self._loader()
         self.monitor = Monitor(self.scheduler)
+        self.child_log = ChildLog(settings.stderr_dir, store)
         self.actions = Actions(
             store=store,
             scheduler=self.scheduler,
@@ -240,7 +242,14 @@ async def assemble(
 
     Without `scheduling` only actions change anything: no run is made and no try is launched.
     """
-    for folder in (settings.home, settings.logs, settings.xcom_dir, settings.spool, settings.run_dir):
+    for folder in (
+        settings.home,
+        settings.logs,
+        settings.xcom_dir,
+        settings.spool,
+        settings.run_dir,
+        settings.stderr_dir,
+    ):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def spawn(function: Callable[..., Any], *args: Any) -> None:

@@ -64,6 +64,7 @@ async def serve(
             finally:
                 with anyio.CancelScope(shield=True):
                     await server.pool.close(stop_tasks=stop_tasks)
+                    await server.child_log.look(last=True)
                 tasks.cancel_scope.cancel()
 
 
@@ -96,6 +97,7 @@ async def _run(
         tasks.start_soon(server.actions.server.look_around)
         tasks.start_soon(server.settle, tries)
         tasks.start_soon(server.outbox.run)
+        tasks.start_soon(server.child_log.run)
         tasks.start_soon(_load, server)
         async for number in signals:
             log.info("Stopping on %s", signal.Signals(number).name)

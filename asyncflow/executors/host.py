@@ -106,6 +106,7 @@ def orders(settings: Settings, file: str, content_hash: str, mode: Mode, source:
         socket=str(settings.socket),
         spool_dir=str(settings.spool),
         logs_dir=str(settings.logs),
+        stderr_dir=str(settings.stderr_dir),
         home=str(settings.home),
         import_timeout=settings.dagbag_import_timeout,
         memory_limit_mb=settings.dag_memory_limit_mb,

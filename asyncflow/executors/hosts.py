@@ -79,7 +79,7 @@ class HostPool:
         if settings.start_mode == "spawn":
             self._launcher = SpawnLauncher(self._host_exited)
         else:
-            self._launcher = self._zygote = ZygoteLauncher(settings.socket, self._host_exited)
+            self._launcher = self._zygote = ZygoteLauncher(settings.socket, settings.stderr_dir, self._host_exited)
         self._fleet = Fleet(settings, self._launcher)
         self._tasks: anyio.abc.TaskGroup | None = None
         self._server: Listener | None = None

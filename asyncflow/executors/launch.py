@@ -9,8 +9,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -27,7 +27,7 @@ from asyncflow.core.messages import (
     ProcessId,
 )
 from asyncflow.executors.connections import Connection
-from asyncflow.ipc import procfs
+from asyncflow.ipc import procfs, stderr
 
 log = logging.getLogger(__name__)
 
@@ -58,8 +58,9 @@ class Launcher(Protocol):
 class ZygoteLauncher:
     """Keeps one zygote alive and has it fork."""
 
-    def __init__(self, socket: Path, on_exited: OnExited) -> None:
+    def __init__(self, socket: Path, stderr_dir: Path, on_exited: OnExited) -> None:
         self._socket = socket
+        self._stderr_dir = stderr_dir
         self._on_exited = on_exited
         self._connection: Connection | None = None
         self._waiting: dict[str, HostConfig] = {}  #: asked for, not yet forked
@@ -72,17 +73,19 @@ class ZygoteLauncher:
         delay = _RESTART_DELAY
         while not self._closed():
             begun = anyio.current_time()
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-P",  # a module in the working directory must not stand in for ours
-                "-m",
-                "asyncflow.worker.zygote",
-                "--socket",
-                str(self._socket),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                start_new_session=True,  # Ctrl-C in the terminal is for the server alone
-            )
+            with _stderr(str(self._stderr_dir), "zygote") as stderr_file:
+                self._process = await asyncio.create_subprocess_exec(
+                    sys.executable,
+                    "-P",  # a module in the working directory must not stand in for ours
+                    "-m",
+                    "asyncflow.worker.zygote",
+                    "--socket",
+                    str(self._socket),
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=stderr_file,
+                    start_new_session=True,  # Ctrl-C in the terminal is for the server alone
+                )
             try:
                 if self._closed():
                     return  # `stop` came while it was starting, and has ended the one before
@@ -160,12 +163,14 @@ class SpawnLauncher:
         with tempfile.TemporaryFile() as orders:
             orders.write(msgspec.msgpack.encode(config))
             orders.seek(0)
-            process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "asyncflow.worker.host"],
-                stdin=orders,
-                stdout=subprocess.DEVNULL,
-                start_new_session=True,
-            )
+            with _stderr(config.stderr_dir, stderr.host_name(config.file, config.mode)) as stderr_file:
+                process = subprocess.Popen(
+                    [sys.executable, "-P", "-m", "asyncflow.worker.host"],
+                    stdin=orders,
+                    stdout=subprocess.DEVNULL,
+                    stderr=stderr_file,
+                    start_new_session=True,
+                )
         process.returncode = 0  # reaped below: Popen must neither wait nor warn
         descriptor = os.pidfd_open(process.pid)
         self._hosts[config.host_id] = (procfs.identity(process.pid), descriptor)
@@ -188,6 +193,20 @@ class SpawnLauncher:
         os.close(descriptor)
         _, status = os.waitpid(process.pid, 0)
         self._on_exited(host_id, os.waitstatus_to_exitcode(status))
+
+
+@contextmanager
+def _stderr(folder: str, source: str) -> Iterator[int | None]:
+    """A descriptor for stderr of a new process; None, our own, when there can be no file."""
+    try:
+        descriptor = stderr.open_file(folder, source)
+    except OSError:
+        yield None
+        return
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def _kill_group(process: ProcessId) -> None:

@@ -46,7 +46,7 @@ from asyncflow.core.messages import (
     TryFinished,
     TryStarted,
 )
-from asyncflow.ipc import procfs, spool
+from asyncflow.ipc import procfs, spool, stderr
 from asyncflow.worker import child, importer
 from asyncflow.worker.child import Job, Orders
 from asyncflow.worker.client import Client
@@ -161,6 +161,7 @@ class Host:
         try:
             wire = Wire.connect(self._config.socket)
         except OSError:
+            stderr.keep_small()
             self._retry = min(2 * self._retry, _LAST_RETRY)
             self._at(self._retry, self._reconnect)
             return
@@ -420,6 +421,7 @@ def run_forked(config: HostConfig) -> NoReturn:
     code = 1
     try:
         os.setsid()
+        stderr.take_over(config.stderr_dir, stderr.host_name(config.file, config.mode))
         with suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
             file.write("250")
         run(config)

@@ -7,6 +7,7 @@ its hosts live on without it.
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import gc
 import importlib
 import os
@@ -132,6 +133,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="asyncflow.worker.zygote")
     parser.add_argument("--socket", required=True)
     arguments = parser.parse_args(argv)
+    faulthandler.enable()  # a crash in C says where, in its own log: tasks inherit it
     preload()
     try:
         Zygote(Wire.connect(arguments.socket)).run()
