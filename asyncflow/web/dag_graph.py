@@ -15,7 +15,7 @@ from starlette.routing import Route
 from asyncflow.core.models import DagRun
 from asyncflow.core.specs import DagSpec
 from asyncflow.core.states import RunState
-from asyncflow.engine.dag_pages import CellPart, DagPages, GridWindow, NumberedRun
+from asyncflow.engine.dag_pages import CellPart, DagPages, GridWindow, NumberedRun, StoredDag
 from asyncflow.web import address, dag_tree, graph_marks, graph_view, views
 from asyncflow.web.dag_grid import LIT
 from asyncflow.web.dag_head import head
@@ -53,10 +53,12 @@ class _Shown(NamedTuple):
 
     whole: DagSpec
     spec: DagSpec  #: narrowed to the tasks around one, perhaps
+    version: str
     is_open: frozenset[str]
     lines: list[Line]
     run: NumberedRun | None
     parts: list[CellPart]
+    seq: int  #: of the last change of the parts
     window: GridWindow
     params: dict[str, str]
 
@@ -80,27 +82,15 @@ async def drawing(request: Request) -> Response:
 
 
 async def _answer(request: Request, template: str) -> Response:
-    actions = actions_of(request)
-    pages, params, dag_id = actions.dag_pages, request.query_params, request.path_params["dag_id"]
-    dag = await pages.dag(dag_id)
-    run, window = await pages.around(dag_id, params.get("run") or None, limit=_RUNS_OFFERED)
-    spec, version = dag.spec, dag.version
-    if run is not None and run.version != version:
-        spec = (await pages.specs(dag_id, [run.version])).get(run.version, spec)
-        version = run.version
-    whole, way = spec, address.choice(params, "around", dag_tree.AROUND)
-    spec = dag_tree.narrowed(whole, params.get("root", ""), way)
-    is_open = dag_tree.opened(spec, params.get("open"))
-    lines = dag_tree.lines(spec, is_open)
-    places = {task_id: place for place, line in enumerate(lines) if not line.is_open for task_id in line.task_ids}
-    parts, seq = await pages.cells_of(run, places) if run is not None and places else ([], 0)
-    have = fingerprint(dag.version, dag.paused, address.query(params), run and (run.run_id, run.state), seq)
+    pages, params = actions_of(request).dag_pages, dict(request.query_params)
+    dag = await pages.dag(request.path_params["dag_id"])
+    shown = await _shown(pages, dag, params)
+    run, spec = shown.run, shown.whole
+    have = fingerprint(dag.version, dag.paused, address.query(params), run and (run.run_id, run.state), shown.seq)
     if has(request, template, have):
         return unchanged()
-    kept = dict(params)
-    shown = _Shown(whole, spec, is_open, lines, run, parts, window, kept)
-    drawn = await _drawn(request, shown, seq, dag.spec.timezone)
-    foreseen = drawn.foreseen
+    drawn = await _drawn(request, shown, dag.spec.timezone)
+    path = [drawn.foreseen.spans[name] for name in drawn.foreseen.path]
     return page(
         request,
         template,
@@ -108,37 +98,50 @@ async def _answer(request: Request, template: str) -> Response:
         fingerprint=have,
         query=address.query(params),
         run=run,
-        runs=run_choices(window.runs, run),
+        runs=run_choices(shown.window.runs, run),
         live=shown.live,
         drawn=drawn,
         down=shown.down,
-        turn=_link(kept, dir=None if shown.down else "down"),
-        open_all=_link(kept, open=dag_tree.ALL) if spec.groups else None,
-        close_all=_link(kept, open=dag_tree.NONE) if spec.groups else None,
+        turn=_link(params, dir=None if shown.down else "down"),
+        open_all=_link(params, open=dag_tree.ALL) if spec.groups else None,
+        close_all=_link(params, open=dag_tree.NONE) if spec.groups else None,
         badge=views.badge(run.state.value) if run else None,
-        foreseen=foreseen,
+        foreseen=drawn.foreseen,
         alone=template.startswith("dags/_"),
-        path_seconds=sum(
-            (foreseen.spans[name].end - foreseen.spans[name].start).total_seconds() for name in foreseen.path
-        ),
+        path_seconds=sum((span.end - span.start).total_seconds() for span in path),
         lit=address.choice(params, "lit", LIT),
-        lights={state: _link(kept, lit=None if params.get("lit") == state else state) for state in LIT},
-        older_version=version != dag.version,
+        lights={state: _link(params, lit=None if params.get("lit") == state else state) for state in LIT},
+        older_version=shown.version != dag.version,
         root=params.get("root", ""),
-        around=way,
+        around=address.choice(params, "around", dag_tree.AROUND),
         ways=dag_tree.AROUND,
-        all_tasks=_link(kept, root=None, around=None),
+        all_tasks=_link(params, root=None, around=None),
         fields={name: params.get(name, "") for name in ("open", "dir", "lit")},
     )
 
 
-async def _drawn(request: Request, shown: _Shown, seq: int, dag_zone: str) -> Drawing:
+async def _shown(pages: DagPages, dag: StoredDag, params: dict[str, str]) -> _Shown:
+    """What the address asks for: a run, in the version that it has, and which of its tasks."""
+    dag_id, whole, version = dag.spec.dag_id, dag.spec, dag.version
+    run, window = await pages.around(dag_id, params.get("run") or None, limit=_RUNS_OFFERED)
+    if run is not None and run.version != version:
+        whole = (await pages.specs(dag_id, [run.version])).get(run.version, whole)
+        version = run.version
+    spec = dag_tree.narrowed(whole, params.get("root", ""), address.choice(params, "around", dag_tree.AROUND))
+    is_open = dag_tree.opened(spec, params.get("open"))
+    lines = dag_tree.lines(spec, is_open)
+    places = {task_id: place for place, line in enumerate(lines) if not line.is_open for task_id in line.task_ids}
+    parts, seq = await pages.cells_of(run, places) if run is not None and places else ([], 0)
+    return _Shown(whole, spec, version, is_open, lines, run, parts, seq, window, params)
+
+
+async def _drawn(request: Request, shown: _Shown, dag_zone: str) -> Drawing:
     """The drawing, as it was made before if it would be the same."""
     pages: DagPages = request.app.state.actions.dag_pages
     words, zone = language(request), preferences(request).zone_of(dag_zone)
     usual = await pages.usual(shown.window)
     number = shown.run and shown.run.id
-    key = (id(shown.whole), id(usual), number, seq, address.query(shown.params), words.code, zone.key)
+    key = (id(shown.whole), id(usual), number, shown.seq, address.query(shown.params), words.code, zone.key)
     known = None if shown.live else _kept.get(key)
     if known is not None and known.made_from[0] is shown.whole and known.made_from[1] is usual:
         return known

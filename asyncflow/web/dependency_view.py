@@ -10,7 +10,7 @@ from asyncflow.engine.dataset_pages import DatasetRow, TiedDag
 from asyncflow.web.address import dag_path, query, segment
 from asyncflow.web.dataset_view import dataset_path
 from asyncflow.web.graph_layout import Layout, Node
-from asyncflow.web.shapes import HEIGHT, STRIPE, box_width, cut, path
+from asyncflow.web.shapes import HEIGHT, STRIPE, beside, box_width, cut, path
 
 #: what a box stands for -> what the legend and its smaller line say
 KINDS = {
@@ -189,11 +189,7 @@ def small(thing: Thing, words: Mapping[str, str]) -> str:
 def shapes(drawn: Net, laid: Layout, words: Mapping[str, str], chosen: str) -> tuple[list[Shape], list[Link]]:
     """Boxes and arrows. They are named by their place: names of DAGs and datasets may hold spaces."""
     place = {name: f"n{at}" for at, name in enumerate(sorted(drawn.things))}
-    before: dict[str, list[str]] = {}
-    after: dict[str, list[str]] = {}
-    for source, target in drawn.edges:
-        after.setdefault(source, []).append(place[target])
-        before.setdefault(target, []).append(place[source])
+    before, after = beside(drawn.edges)
     found = []
     for box in laid.boxes:
         thing = drawn.things[box.id]
@@ -210,8 +206,8 @@ def shapes(drawn: Net, laid: Layout, words: Mapping[str, str], chosen: str) -> t
                 small=cut(line, box.width - STRIPE - 12, 0.82),
                 title=f"{thing.label} · {line}",
                 href=thing.href,
-                before=" ".join(before.get(box.id, ())),
-                after=" ".join(after.get(box.id, ())),
+                before=" ".join(place[name] for name in before.get(box.id, ())),
+                after=" ".join(place[name] for name in after.get(box.id, ())),
                 chosen=box.id == chosen,
             )
         )

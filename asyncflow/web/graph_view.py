@@ -15,7 +15,7 @@ from asyncflow.web.forecast import Insight
 from asyncflow.web.graph_layout import Arrow, Layout, Node, Point
 from asyncflow.web.grid_view import Part, gravest
 from asyncflow.web.i18n import ENGLISH, Language
-from asyncflow.web.shapes import HEIGHT, STRIPE, box_width, cut, middle, path
+from asyncflow.web.shapes import HEIGHT, STRIPE, beside, box_width, cut, middle, path
 
 #: a box has room for this, so that its place does not depend on how long things took
 _ANY_TIME = "3 min 20 s"
@@ -107,11 +107,7 @@ def shapes(
     by_place: dict[int, list[Part]] = {}
     for part in parts:
         by_place.setdefault(part.line, []).append(part)
-    before: dict[str, list[str]] = {}
-    after: dict[str, list[str]] = {}
-    for source, target in between:
-        after.setdefault(source, []).append(target)
-        before.setdefault(target, []).append(source)
+    before, after = beside(between)
     found = []
     for box in laid.boxes:
         place, line = by_id[box.id]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from asyncflow.web.graph_layout import Point
 
@@ -38,6 +38,16 @@ def middle(points: Sequence[Point]) -> Point:
     half = len(points) // 2
     a, b = points[half - 1], points[half]
     return Point((a.x + b.x) / 2, (a.y + b.y) / 2)
+
+
+def beside(edges: Iterable[tuple[str, str]]) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+    """Of each box the ones before it, and of each the ones after it: what stands out with it."""
+    before: dict[str, list[str]] = {}
+    after: dict[str, list[str]] = {}
+    for source, target in edges:
+        after.setdefault(source, []).append(target)
+        before.setdefault(target, []).append(source)
+    return before, after
 
 
 def _letters(text: str) -> float:
