@@ -216,7 +216,8 @@ async def _carry_out(request: Request, verb: str) -> Response:
     async def act() -> str:
         name = await actions.remember(await wish.carry_out(actions, dry_run=True) or [(wish.dag_id, wish.run_id)])
         touched = await wish.carry_out(actions, dry_run=False)
-        return done.after(wish.back, "cleared" if verb == "clear" else "marked", n=len(touched), undo=name)
+        what = "cleared" if verb == "clear" else "marked" if wish.picks else "run_marked"
+        return done.after(wish.back, what, n=len(touched), undo=name)
 
     return await once(request, form, act)
 

@@ -19,7 +19,7 @@ from asyncflow.engine.moments import moment
 from asyncflow.engine.pages import RunSearch
 from asyncflow.engine.runs import check_run_id
 from asyncflow.errors import AsyncflowError, InvalidFields, InvalidInput, NotAccepted
-from asyncflow.web import dag_list_view, params_view
+from asyncflow.web import address, dag_list_view, done, params_view
 from asyncflow.web.address import dag_path, run_path, segment
 from asyncflow.web.failures import partly_done
 from asyncflow.web.once import new_key, once
@@ -189,7 +189,8 @@ def _back(request: Request, form: FormData) -> Response:
 def _list_address(request: Request) -> str:
     """The list as it was filtered: where the browser says it came from, if that is the list."""
     came_from = local_path(request.headers.get("referer", "").partition(request.url.netloc)[2])
-    return came_from if came_from.startswith("/?") else "/"
+    path, kept = done.without(came_from)
+    return path + address.query(kept) if path == "/" else "/"
 
 
 # ---- delete ---------------------------------------------------------------------------------------------------------
@@ -218,7 +219,7 @@ async def delete(request: Request) -> Response:
 
     async def act() -> str:
         await actions_of(request).delete_dag(request.path_params["dag_id"])
-        return "/"
+        return done.after("/", "deleted", name=request.path_params["dag_id"])
 
     return await once(request, form, act)
 
@@ -226,6 +227,8 @@ async def delete(request: Request) -> Response:
 # ---- many -----------------------------------------------------------------------------------------------------------
 
 _VERBS = ("pause", "unpause", "trigger", "delete")
+#: how the list says it, see `done.COUNTED`
+_DONE = {"pause": "paused", "unpause": "unpaused", "trigger": "triggered", "delete": "dags_deleted"}
 
 
 async def selected_form(request: Request) -> Response:
@@ -236,7 +239,10 @@ async def selected_form(request: Request) -> Response:
         chosen = await actions_of(request).pages.matching_dags(dag_list_view.query(params))
     else:
         chosen = params.getlist("dag_id")
-    return dialog(request, "dialogs/selected.html", verb=verb, chosen=chosen[:_MOST], once=new_key(), section="DAGs")
+    back = _list_address(request)
+    return dialog(
+        request, "dialogs/selected.html", verb=verb, chosen=chosen[:_MOST], back=back, once=new_key(), section="DAGs"
+    )
 
 
 def _verb(text: str) -> str:
@@ -250,6 +256,8 @@ async def selected(request: Request) -> Response:
     form = await checked_form(request)
     actions, verb = actions_of(request), _verb(str(form.get("do", "")))
     failures: list[str] = []
+    back = local_path(str(form.get("back", "")))
+    back = back if back.startswith("/?") else "/"  # the list, as it was filtered
 
     async def act() -> str:
         for dag_id in form.getlist("dag_id"):
@@ -257,12 +265,11 @@ async def selected(request: Request) -> Response:
                 await _do(actions, verb, str(dag_id))
             except AsyncflowError as error:
                 failures.append(told(error))
-        return "/"
+        return done.after(back, _DONE[verb], n=len(form.getlist("dag_id")) - len(failures))
 
     answer = await once(request, form, act)
     if failures:
-        done = len(form.getlist("dag_id")) - len(failures)
-        return partly_done(request, failures, done, "/", "DAGs")
+        return partly_done(request, failures, len(form.getlist("dag_id")) - len(failures), back, "DAGs")
     return answer
 
 

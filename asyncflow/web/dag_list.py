@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from asyncflow.web import address, first_run, preferences
+from asyncflow.web import address, done, first_run, preferences
 from asyncflow.web import dag_list_view as view
 from asyncflow.web.kept import Kept
 from asyncflow.web.ports import actions_of
@@ -20,7 +20,9 @@ from asyncflow.web.templating import fingerprint, fragment, language, page, rend
 
 async def index(request: Request) -> Response:
     """The whole page."""
-    return page(request, "dags/index.html", **await _list(request))
+    return page(
+        request, "dags/index.html", said=done.said(request.query_params, language(request)), **await _list(request)
+    )
 
 
 async def table(request: Request) -> Response:
@@ -33,7 +35,7 @@ async def table(request: Request) -> Response:
 
 async def _list(request: Request) -> dict[str, Any]:
     actions = actions_of(request)
-    params, _ = address.without(request.query_params, "have", "first"), language(request)
+    params, _ = address.without(request.query_params, "have", "first", *done.FIELDS), language(request)
     asked, now = view.query(params), actions.pages.now()
     found = await actions.pages.dags(asked)
     rows = await _rows(request, view.lines(found.rows, now, _))

@@ -29,6 +29,14 @@ COUNTED = {
     "undone": ("{n} task instance is what it was.", "{n} task instances are what they were."),
     "runs_deleted": ("{n} run was deleted.", "{n} runs were deleted."),
     "deleted": ("{n} was deleted.", "{n} were deleted."),
+    "paused": ("{n} DAG was paused.", "{n} DAGs were paused."),
+    "unpaused": ("{n} DAG was unpaused.", "{n} DAGs were unpaused."),
+    "triggered": ("{n} DAG was triggered.", "{n} DAGs were triggered."),
+    "dags_deleted": ("{n} DAG was deleted.", "{n} DAGs were deleted."),
+    "run_marked": (
+        "The run was marked, and {n} task instance with it.",
+        "The run was marked, and {n} task instances with it.",
+    ),
     "imported": ("{n} Variable was imported.", "{n} Variables were imported."),
 }
 

@@ -186,7 +186,9 @@ def test_unpausing_asks_what_of_the_missed_intervals_shall_run(site: Site) -> No
     assert answer.status_code == 200
     assert "intervals have no run yet" in answer.text
     assert site.ask(site.server.actions.get_dag, "report")["paused"]
-    assert "intervals have no run yet" in site.text("/dags/report/unpause")
+    text = site.text("/dags/report/unpause")
+    assert "intervals have no run yet" in text
+    assert 'value="latest" checked' in text  # as Airflow does where there is no catchup
 
 
 @pytest.mark.parametrize(
@@ -213,13 +215,21 @@ def test_a_dag_that_missed_nothing_is_just_turned_on(empty: Site) -> None:
 
 @pytest.mark.parametrize("query", ["dag_id=etl&dag_id=report", "all=1&q=nightly"])
 def test_what_is_done_to_many_is_shown_first(site: Site, query: str) -> None:
-    page = site.get(f"/list/selected?do=pause&{query}")
+    page = site.get(f"/list/selected?do=pause&{query}", referer=f"{site.base_url}/?q=nightly&sort=name&done=paused&n=1")
     assert "This is about 2 DAGs" in page.text
+    assert 'name="back" value="/?q=nightly&amp;sort=name"' in page.text
     answer = site.post(
         "/list/selected",
-        {"form_token": token_in(page), "do": "pause", "dag_id": ["etl", "report"], "once": once_in(page)},
+        {
+            "form_token": token_in(page),
+            "do": "pause",
+            "dag_id": ["etl", "report"],
+            "once": once_in(page),
+            "back": "/?q=nightly&sort=name",
+        },
     )
-    assert answer.headers["location"] == "/"
+    assert answer.headers["location"] == "/?q=nightly&sort=name&done=paused&n=2"
+    assert "2 DAGs were paused." in site.text(answer.headers["location"])
     assert site.ask(site.server.actions.get_dag, "etl")["paused"]
 
 
@@ -236,7 +246,9 @@ def test_what_cannot_be_done_is_said_and_the_rest_is_done(site: Site) -> None:
 
 def test_deleting_asks_and_deletes(site: Site) -> None:
     assert "1 run with all its task instances" in site.text("/dags/etl/delete")
-    assert site.send("/dags/etl/delete").headers["location"] == "/"
+    assert 'href="/dags/etl/delete"' in site.text("/dags/etl/grid")
+    assert site.send("/dags/etl/delete").headers["location"] == "/?done=deleted&name=etl"
+    assert "etl was deleted." in site.text("/?done=deleted&name=etl")
     assert 'id="dag-etl"' not in site.text("/")
 
 

@@ -223,7 +223,9 @@ def test_mark(site: Site, state: str) -> None:
 def test_a_run_is_cancelled(site: Site) -> None:
     site.ask(site.server.actions.trigger_dag, "report", run_id="mine")
     assert "Cancel the run" in site.text("/dags/report/runs/mine")
-    confirm(site, "/dags/report/runs/mine/mark?state=failed")
+    assert "The run gets this state." in site.text("/dags/report/runs/mine/mark?state=failed")
+    location = confirm(site, "/dags/report/runs/mine/mark?state=failed").headers["location"]
+    assert "The run was marked, and " in site.text(location)
     assert site.run("mine", "report")["state"] == "failed"
 
 
