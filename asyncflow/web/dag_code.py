@@ -16,14 +16,15 @@ from asyncflow.engine.dag_pages import DagPages, StoredVersion, VersionLine
 from asyncflow.web import address, blame_view, code_view, grid_view, views
 from asyncflow.web.dag_head import head
 from asyncflow.web.i18n import Language
+from asyncflow.web.kept import Kept
 from asyncflow.web.ports import actions_of
 from asyncflow.web.templating import language, page
 
 _coloured = lru_cache(maxsize=16)(code_view.coloured)
 #: versions that are looked at for who changed what
 _BLAMED = 30
-_KEPT = 64
-_found: dict[tuple[str, str, str], dict[str, int]] = {}
+#: where tasks are made, of the last versions that were looked at: reading a long file as syntax takes its time
+_LINES: Kept[dict[str, int]] = Kept(64)
 
 
 async def show(request: Request) -> Response:
@@ -33,18 +34,12 @@ async def show(request: Request) -> Response:
     dag = await pages.dag(request.path_params["dag_id"])
     versions = await pages.versions(dag.spec.dag_id)
     shown = await pages.version(dag.spec.dag_id, params.get("version") or dag.version)
-    lines = await anyio.to_thread.run_sync(_task_lines, shown)
+    lines = await _task_lines(shown)
     task_id = params.get("task", "")
     if task_id in lines:
         kept = address.query(address.without(params, "task", "against"))
         return RedirectResponse(f"{address.dag_path(dag.spec.dag_id)}/code{kept}#L{lines[task_id]}", status_code=307)
     against = params.get("against")
-    context: dict[str, Any] = {"lines": [], "diff": [], "definitions": False, "compared": bool(against)}
-    if against:
-        older = await pages.version(dag.spec.dag_id, against)
-        context |= await anyio.to_thread.run_sync(_comparison, older, shown)
-    else:
-        context["lines"] = await anyio.to_thread.run_sync(_coloured, shown.source)
     origins: dict[str, Any] = {"origins": [], "tasks": [], "blame": False}
     if params.get("blame") and not against:
         origins = await _blame(pages, dag.spec.dag_id, versions, shown, lines)
@@ -68,8 +63,17 @@ async def show(request: Request) -> Response:
         )
         or "?",
         **origins,
-        **context,
+        **await _body(pages, shown, against),
     )
+
+
+async def _body(pages: DagPages, shown: StoredVersion, against: str | None) -> dict[str, Any]:
+    """The coloured lines, or what is different from another version."""
+    body: dict[str, Any] = {"lines": [], "diff": [], "definitions": False, "compared": bool(against)}
+    if not against:
+        return {**body, "lines": await anyio.to_thread.run_sync(_coloured, shown.source)}
+    older = await pages.version(shown.spec.dag_id, against)
+    return {**body, **await anyio.to_thread.run_sync(_comparison, older, shown)}
 
 
 async def _blame(
@@ -101,14 +105,12 @@ async def text(request: Request) -> Response:
     return PlainTextResponse((await actions.dag_pages.version(dag_id, version)).source)
 
 
-def _task_lines(shown: StoredVersion) -> dict[str, int]:
-    """Kept for the last few versions: reading a long file as syntax takes its time."""
+async def _task_lines(shown: StoredVersion) -> dict[str, int]:
     key = (shown.spec.dag_id, shown.version, shown.source)
-    known = _found.get(key)
+    known = _LINES.get(key)
     if known is None:
-        known = _found[key] = blame_view.task_lines(shown.source, shown.spec)
-        while len(_found) > _KEPT:
-            _found.pop(next(iter(_found)))
+        known = await anyio.to_thread.run_sync(blame_view.task_lines, shown.source, shown.spec)
+        _LINES.keep([(key, known)])
     return known
 
 
