@@ -369,7 +369,8 @@ def run_one(
     Outputs of other tasks are not there: what pulls them gets None. Raises errors.NotFound for an unknown task.
     """
     api = api or MemoryApi()
-    info = single_try(dag, task_id, logical_date, map_index, {**check_conf(dag, conf), **(task_params or {})}, run_id)
+    given = check_conf(dag, {**(conf or {}), **(task_params or {})})
+    info = single_try(dag, task_id, logical_date, map_index, given, run_id)
     api.runs[dag.dag_id, info.run.run_id] = info.run
     task = dag.get_task(task_id)
     with _poking_once(task):

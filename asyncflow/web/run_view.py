@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from shlex import quote
 from typing import Any
 
@@ -192,12 +193,13 @@ def neighbours(page: InstancePage, names: tuple[str, ...]) -> list[Neighbour]:
     ]
 
 
-def reproduce(run: DagRun, ti: TaskInstance) -> str:
-    """The command that runs a task once, in the terminal, without a server."""
+def reproduce(run: DagRun, ti: TaskInstance, folder: Path) -> str:
+    """The command that runs a task once, in the terminal, without a server; `folder`: where its DAG file is."""
     date = (run.logical_date or run.run_after).isoformat()
     copy = f" --map-index {ti.map_index}" if ti.map_index >= 0 else ""
     conf = f" --task-params {quote(msgspec.json.encode(run.conf).decode())}" if run.conf else ""
-    return f"asyncflow test {quote(ti.dag_id)} {quote(ti.task_id)} {quote(date)}{copy}{conf}"
+    what = f"{quote(ti.dag_id)} {quote(ti.task_id)} {quote(date)}"
+    return f"asyncflow test {what}{copy}{conf} --dags {quote(str(folder))}"
 
 
 def facts(task: TaskSpec | None, _: Language = ENGLISH) -> dict[str, Any]:

@@ -107,7 +107,7 @@ async def _details(request: Request) -> dict[str, Any]:
         "short_rendered": {name: text for name, text in texts.items() if len(text) <= _SHORT and "\n" not in text},
         "xcoms": instance_view.xcoms(heads, shown["path"], shown["copy"], _LONG),
         "extra_links": instance_view.links(heads),
-        "command": run_view.reproduce(found.run, found.ti),
+        "command": run_view.reproduce(found.run, found.ti, actions.pages.folder),
         "fingerprint": fingerprint(
             found.ti, found.why, waits_for, found.tries, found.states, [(row.key, row.at) for row in heads]
         ),

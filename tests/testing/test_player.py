@@ -155,6 +155,12 @@ def test_one_task_runs_by_itself_in_test_mode() -> None:
     assert result.xcoms["return_value"] == "[null, 2, true]"
 
 
+def test_params_of_the_task_stand_for_those_the_dag_has_no_value_for() -> None:
+    with make_dag(params={"who": Param(type="string")}) as dag:
+        PythonOperator(task_id="greet", python_callable=lambda params: params["who"])
+    assert run_one(dag, "greet", START, task_params={"who": "Ada"}, logs=False).xcoms["return_value"] == '"Ada"'
+
+
 def test_a_sensor_pokes_once() -> None:
     pokes: list[int] = []
     with make_dag() as dag:

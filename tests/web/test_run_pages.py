@@ -114,7 +114,7 @@ def test_tries_are_compared(site: Site) -> None:
 def test_a_task_instance_shows_its_neighbours_and_the_command(site: Site) -> None:
     text = site.text(LOAD)
     assert f'<a href="{RUN_PATH}/tasks/extract">extract</a>' in text
-    assert "asyncflow test etl load 2026-01-01T00:00:00+00:00" in text
+    assert "asyncflow test etl load 2026-01-01T00:00:00+00:00 --dags " in text
 
 
 def test_a_copy_of_a_mapped_task_keeps_its_index(empty: Site) -> None:
