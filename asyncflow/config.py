@@ -114,6 +114,7 @@ class Settings:
         'What makes virtual environments for tasks: "uv", "pip", or "auto" (uv if it is installed).',
         "standard.venv_install_method",
     )
+    audit_retention_days: int = _setting(0, "Days that lines of the audit log are kept; 0 = for ever.")
     log_level: str = _setting("INFO", "Level of the server's own log.", "logging.logging_level")
 
     @property

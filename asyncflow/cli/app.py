@@ -63,6 +63,7 @@ _COMMANDS = {
     "connections": "asyncflow.cli.connections:connections",
     "variables": "asyncflow.cli.variables:variables",
     "pools": "asyncflow.cli.pools:pools",
+    "audit": "asyncflow.cli.audit:audit",
     "plugins": "asyncflow.cli.packages:plugins",
     "providers": "asyncflow.cli.packages:providers",
     "db": "asyncflow.cli.db:db",

@@ -21,7 +21,7 @@ from asyncflow.cli.session import (
     pass_session,
     shared_options,
 )
-from asyncflow.errors import NotFound
+from asyncflow.errors import Conflict, NotFound
 
 _LIST_DEFAULT = ("dag_id", "fileloc", "owners", "is_paused", "schedule", "next_run", "last_run_state")
 _LIST_ALL = (
@@ -348,3 +348,27 @@ def delete(session: Session, dag_id: str, yes: bool) -> None:
         click.confirm(f"Delete all runs and history of {dag_id}?", abort=True, err=True)
     session.call("delete_dag", dag_id=dag_id)
     click.echo(f"Deleted {dag_id}.")
+
+
+@dags.command("delete-run")
+@dag_argument
+@click.argument("date_or_run_id")
+@click.option("--dry-run", is_flag=True, help="Only say what would be deleted, or why it cannot be.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@shared_options
+@pass_session
+def delete_run(session: Session, dag_id: str, date_or_run_id: str, dry_run: bool, yes: bool) -> None:
+    """Delete a run with its task instances, tries and XComs; its logs stay. A running one must be ended first."""
+    run_id = session.run_of(dag_id, date_or_run_id)["run_id"]
+    run = session.call("get_run", dag_id=dag_id, run_id=run_id)
+    plan = session.call("change_runs", action="delete", runs=[[dag_id, run_id]], dry_run=True)
+    if plan["refused"]:
+        raise Conflict(" ".join(plan["refused"]))
+    what = f"run {run_id} of {dag_id} ({run['state']}, {len(run['tasks'])} task instances)"
+    if dry_run:
+        click.echo(f"Would delete {what}.")
+        return
+    if not yes:
+        click.confirm(f"Delete {what}?", abort=True, err=True)
+    session.call("delete_run", dag_id=dag_id, run_id=run_id)
+    click.echo(f"Deleted {what}.")

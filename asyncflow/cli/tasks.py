@@ -18,7 +18,15 @@ _LOG_PART = 1_000_000  #: bytes asked for at once
 map_index_option = click.option("--map-index", type=int, default=-1, help="Which copy of a mapped task.")
 
 
-@click.group(cls=Group, lazy={"test": "asyncflow.cli.testing:test", "render": "asyncflow.cli.testing:tasks_render"})
+@click.group(
+    cls=Group,
+    lazy={
+        "test": "asyncflow.cli.testing:test",
+        "render": "asyncflow.cli.testing:tasks_render",
+        "list-required-actions": "asyncflow.cli.questions:list_required_actions",
+        "answer": "asyncflow.cli.questions:answer",
+    },
+)
 @shared_options
 def tasks() -> None:
     """List, test, clear and examine tasks."""

@@ -34,6 +34,7 @@ from asyncflow.engine.monitor import Monitor
 from asyncflow.engine.outbox import Outbox
 from asyncflow.engine.params import validate_conf
 from asyncflow.engine.recovery import LeftBehind, left_behind, recover
+from asyncflow.engine.retention import Retention
 from asyncflow.engine.scheduler import Scheduler
 from asyncflow.engine.server_pages import ServerPages
 from asyncflow.engine.task_api import TaskRequests
@@ -93,6 +94,9 @@ class Server:
             self.scheduler.keeper = self.outbox
         self.loader = self._loader()
         self.monitor = Monitor(self.scheduler)
+        self.retention = Retention(
+            store=store, clock=clock, changes=self.changes, audit_days=settings.audit_retention_days
+        )
         self.child_log = ChildLog(settings.stderr_dir, store)
         self.actions = Actions(
             store=store,

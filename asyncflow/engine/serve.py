@@ -98,6 +98,7 @@ async def _run(
         tasks.start_soon(server.settle, tries)
         tasks.start_soon(server.outbox.run)
         tasks.start_soon(server.child_log.run)
+        tasks.start_soon(server.retention.run)
         tasks.start_soon(_load, server)
         async for number in signals:
             log.info("Stopping on %s", signal.Signals(number).name)

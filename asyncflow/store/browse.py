@@ -375,6 +375,10 @@ def add_audit(db: sqlite3.Connection, lines: Sequence[AuditLine]) -> None:
         db.execute(SQL["add_audit"], _AUDIT.params(line))
 
 
+def trim_audit(db: sqlite3.Connection, before: datetime, limit: int) -> int:
+    return db.execute(SQL["trim_audit"], {"before": to_micros(before), "limit": limit}).rowcount
+
+
 def audit_lines(db: sqlite3.Connection, search: AuditSearch, limit: int) -> list[AuditLine]:
     where = {name: getattr(search, name) for name in ("dag_id", "run_id", "task_id", "via", "action", "text")}
     where |= {
@@ -415,6 +419,10 @@ class BrowseReads(Database):
     async def add_audit(self, lines: Sequence[AuditLine]) -> None:
         """Note what a person did; the ids are given here."""
         await self._change(add_audit, lines)
+
+    async def trim_audit(self, before: datetime, limit: int) -> int:
+        """Delete lines from before a moment, `limit` at most; how many."""
+        return await self._change(trim_audit, before, limit)
 
     async def audit_lines(self, search: AuditSearch, *, limit: int) -> list[AuditLine]:
         """Newest first."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.acceptance.server import ServeProcess, until
+from tests.acceptance.server import ServeProcess, environment, until
 
 pytestmark = pytest.mark.slow
 
@@ -25,6 +27,12 @@ with DAG("ask", start_date=datetime(2026, 1, 1), schedule=None):
 """
 
 
+def command(server: ServeProcess, *words: str) -> str:
+    """What a command prints."""
+    line = [sys.executable, "-m", "asyncflow", *words]
+    return subprocess.run(line, env=environment(server.home), capture_output=True, text=True, check=True).stdout
+
+
 def test_people_answer_and_time_runs_out(tmp_path: Path) -> None:
     with ServeProcess(tmp_path) as server:
         server.write("ask.py", DAG)
@@ -40,7 +48,8 @@ def test_people_answer_and_time_runs_out(tmp_path: Path) -> None:
         )
         assert {row["subject"].split()[0] for row in asked} == {"Load", "Which?"}
         server.call("answer_task", dag_id="ask", run_id=run_id, task_id="approve", options=["Approve"])
-        server.call("answer_task", dag_id="ask", run_id=run_id, task_id="way", options=["right"])
+        assert "Which?" in command(server, "tasks", "list-required-actions", "--output", "plain")
+        command(server, "tasks", "answer", "ask", "way", run_id, "--option", "right", "--yes")
         run = server.wait_for_run("ask", run_id)
         states = {row["task_id"]: row["state"] for row in run["tasks"]}
         assert run["state"] == "success", states
@@ -51,3 +60,6 @@ def test_people_answer_and_time_runs_out(tmp_path: Path) -> None:
         assert server.call("list_questions") == []
         events = [line["event"] for line in server.call("list_events", dag_id="ask", run_id=run_id)]
         assert events.count("task.answered") == 2
+        assert "answer_task" in command(server, "audit", "--dag-id", "ask", "--via", "cli", "--output", "plain")
+        command(server, "dags", "delete-run", "ask", run_id, "--yes")
+        assert server.call("list_runs", dag_id="ask") == []

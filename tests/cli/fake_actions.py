@@ -154,7 +154,29 @@ class FakeActions:
         self.why = ""
         self.datasets: list[Row] = [a_dataset()]
         self.events: list[Row] = [an_event()]
+        self.audit: list[Row] = []
+        self.questions: list[Row] = []
+        self.refused: list[str] = []
         self.calls: list[tuple[str, Row]] = []
+
+    async def list_audit(self, **wanted: Any) -> list[Row]:
+        self.calls.append(("list_audit", wanted))
+        return self.audit
+
+    async def list_questions(self) -> list[Row]:
+        return self.questions
+
+    async def answer_task(self, **given: Any) -> Row:
+        self.calls.append(("answer_task", given))
+        return given
+
+    async def change_runs(self, action: str, runs: list[list[str]], dry_run: bool) -> Row:
+        assert dry_run
+        return {"count": len(runs), "tasks": [], "runs": runs, "refused": self.refused}
+
+    async def delete_run(self, dag_id: str, run_id: str) -> Row:
+        self.calls.append(("delete_run", {"dag_id": dag_id, "run_id": run_id}))
+        return {"dag_id": dag_id, "run_id": run_id}
 
     async def list_datasets(self) -> list[Row]:
         return self.datasets

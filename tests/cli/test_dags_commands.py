@@ -157,3 +157,19 @@ def test_delete_asks_first_and_refuses_while_a_run_runs(run: Commands, actions: 
     actions.runs[0]["state"] = "success"
     run("dags", "delete", "etl", "-y")
     assert "etl" not in actions.dags
+
+
+def test_delete_run_says_what_it_would_delete_and_asks(run: Commands, actions: FakeActions) -> None:
+    said = run("dags", "delete-run", "etl", "2026-01-01", "--dry-run").stdout
+    assert said == f"Would delete run {RUN} of etl (success, 2 task instances).\n"
+    run("dags", "delete-run", "etl", RUN, input="n\n", code=1)
+    assert actions.calls == []
+    assert "Deleted run" in run("dags", "delete-run", "etl", RUN, "--yes").stdout
+    assert actions.calls == [("delete_run", {"dag_id": "etl", "run_id": RUN})]
+
+
+def test_delete_run_says_why_it_cannot(run: Commands, actions: FakeActions) -> None:
+    actions.refused = ["It is running."]
+    assert "It is running." in run("dags", "delete-run", "etl", RUN, "--yes", code=4).stderr
+    assert actions.calls == []
+    run("dags", "delete-run", "etl", "none", "--yes", code=3)

@@ -138,6 +138,10 @@ SELECT id, dag_id, run_id, run_after FROM dag_run WHERE id IN (SELECT value FROM
 INSERT INTO audit (at, via, who, action, dag_id, run_id, task_id, map_index, arguments, touched, error)
 VALUES (:at, :via, :who, :action, :dag_id, :run_id, :task_id, :map_index, :arguments, :touched, :error);
 
+-- name: trim_audit
+-- Lines are added in the order of time: only the first are looked at.
+DELETE FROM audit WHERE id IN (SELECT id FROM audit ORDER BY id LIMIT :limit) AND at < :before;
+
 -- name: audit_lines
 -- Newest first.
 SELECT * FROM audit
