@@ -4,7 +4,7 @@ scheduler, outbox, launcher, monitor, recovery, history, lookout, clock: the loo
 files, logs, serverlog, dag_folder, measures, paths: what lies on disk
 assembly, serve, offline: the parts put together, for a server or for one command
 actions: the one door for people. Its parts are mixins by what they are about: dags, runs, clearing, bulk, amends,
-    answers, backfills, datasets, credentials, connection_forms, variable_forms, pool_use, records. They share
+    answers, backfills, datasets, credentials, connection_forms, variable_forms, pool_use, records, favourites. They share
     lookup; audit notes what changes something
 pages, dag_list, dag_pages, instance_pages, dataset_pages, backfill_pages, server_pages, browse, search: what pages
     read, as structs, and windows only; changes tells them when to look again

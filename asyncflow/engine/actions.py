@@ -28,6 +28,7 @@ from asyncflow.engine.dag_pages import DagPages
 from asyncflow.engine.dags import DagActions
 from asyncflow.engine.dataset_pages import DatasetPages
 from asyncflow.engine.datasets import DatasetActions, dataset_fields
+from asyncflow.engine.favourites import FavouriteActions
 from asyncflow.engine.files import DagFiles
 from asyncflow.engine.instance_pages import InstancePages
 from asyncflow.engine.launcher import Launcher
@@ -59,6 +60,7 @@ class Actions(
     RecordActions,
     AmendActions,
     AnswerActions,
+    FavouriteActions,
 ):
     """Reads from the store, changes through the scheduler."""
 

@@ -80,6 +80,7 @@ class DagRow(msgspec.Struct, kw_only=True):
     last_run: BriefRun | None = None
     recent: Sequence[BriefRun] = ()  #: newest first
     task_states: Mapping[str, int] = {}  #: in the active runs, or else in the last one
+    starred: bool = False  #: a favourite
     missed: int = 0  #: of a paused DAG: intervals that are due, MOST_MISSED at most
     #: in its schedule: since when the update of each is queued for the next run; None = awaited
     datasets: Mapping[str, datetime | None] = {}
@@ -108,6 +109,7 @@ STATUSES: dict[str, Callable[[DagRow], bool]] = {
     "running": lambda row: bool(row.run_states.get("running") or row.run_states.get("queued")),
     "failed": _finished,
     "broken": lambda row: row.dag.broken,
+    "favourite": lambda row: row.starred,
 }
 
 
@@ -170,6 +172,7 @@ class DagList:
         self._looked_at: dict[str, int] = {}  #: and for a DAG
         self._named = 0  #: how many changes were about a DAG itself, or about none
         self._overview: _Overview | None = None
+        self._starred: frozenset[str] = frozenset()
         changes.listen(self._forget)
 
     def _forget(self, names: frozenset[Named]) -> None:
@@ -255,10 +258,12 @@ class DagList:
             card=self._cards[dag.dag_id],
             run_states=self._run_states.get(dag.dag_id, {}),
             last_run=self._last_runs.get(dag.dag_id),
+            starred=dag.dag_id in self._starred,
         )
 
     async def _made_anew(self, key: tuple[int, int, int]) -> _Overview:
         listed = await self._store.listed_dags()
+        self._starred = frozenset(await self._store.favourites())
         await self._learn(listed)
         rows = list(map(self._row, listed))
         rows.sort(key=SORTS["name"])
@@ -315,12 +320,13 @@ class DagList:
         looked_at = {dag_id: _at_work(runs) for dag_id, runs in recent.items()}
         states = await self._task_states([run for runs in looked_at.values() for run in runs])
         now, world = self._clock.now(), self._scheduler.world
+        missed = {row.dag.dag_id: await self._missed(row, now) for row in rows if row.dag.paused}
         return [
             msgspec.structs.replace(
                 row,
                 recent=recent[row.dag.dag_id],
                 task_states=_sum([states[run.id] for run in looked_at[row.dag.dag_id]]),
-                missed=self._missed(row, now) if row.dag.paused else 0,
+                missed=missed.get(row.dag.dag_id, 0),
                 datasets=world.dataset_queue(row.dag.dag_id) if row.card.by_datasets else {},
             )
             for row in rows
@@ -350,7 +356,7 @@ class DagList:
                     self._states[number] = read[number]
         return known
 
-    def _missed(self, row: DagRow, now: datetime) -> int:
+    async def _missed(self, row: DagRow, now: datetime) -> int:
         """How many intervals of a DAG are due, MOST_MISSED at most."""
         dag, card = row.dag, row.card
         if dag.next_run_after is None or dag.next_run_after > now or isinstance(card.timetable, CustomTimetable):
@@ -358,6 +364,7 @@ class DagList:
         ahead = self._ahead.get(dag.dag_id)
         if ahead is None or ahead.start != (dag.version, dag.next_run_after):
             ahead = self._ahead[dag.dag_id] = _Ahead(dag, card)
+            await anyio.lowlevel.checkpoint()  # a millisecond each, when a list is looked at for the first time
         return ahead.due(now)
 
 

@@ -29,6 +29,7 @@ from asyncflow.store.credentials import Connection, Variable
 from asyncflow.store.dags import StoredDag, StoredFile, StoredImportError, StoredVersion
 from asyncflow.store.dataset_pages import DatasetReads
 from asyncflow.store.datasets import StoredDataset, StoredEvent
+from asyncflow.store.favourites import FavouriteStore
 from asyncflow.store.grid import GridReads
 from asyncflow.store.instances import InstanceReads
 from asyncflow.store.migrate import copy
@@ -61,6 +62,7 @@ __all__ = [
 class Store(
     AttentionReads,
     CredentialReads,
+    FavouriteStore,
     GridReads,
     PageReads,
     PastReads,

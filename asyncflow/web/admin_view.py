@@ -33,6 +33,7 @@ PLACES = (
     Place("Variables", "/variables", "Values that DAG files and tasks read."),
     Place("Audit log", "/audit", "What people changed, and when."),
     Place("SLA misses", "/sla-misses", "Tasks and runs that were not done when they should have been."),
+    Place("Favourites and filters", "/filters", "DAGs with a star, and filters of lists that were kept under a name."),
     Place("Configuration", "/admin/config", "Every setting, its value, and where that came from."),
     Place("Plugins", "/admin/plugins", "Plugins and provider packages that were found, and what is wrong with any."),
     Place("Server log", "/admin/log", "What the server itself has to say."),

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from asyncflow.engine.browse import AuditLine
-from asyncflow.web import address, audit_view, paging
+from asyncflow.web import address, audit_view, kept_filters, paging
 from asyncflow.web.admin_view import PLACES
 from asyncflow.web.paging import Turn
 from asyncflow.web.ports import actions_of
@@ -49,6 +49,7 @@ async def _list(request: Request) -> dict[str, Any]:
         "actions": await actions.browse.audit_actions(),
         "vias": audit_view.VIAS,
         "params": params,
+        "kept": await kept_filters.of_list(actions, "/audit", params),
         "query": address.query(params),
         "columns": audit_view.COLUMNS.heads(params),
         "pager": paging.pager(params, found.turn, found.more, edges),

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from asyncflow.engine.browse import TaskSearch
-from asyncflow.web import address, browse_view, done, paging
+from asyncflow.web import address, browse_view, done, kept_filters, paging
 from asyncflow.web.ports import Actions, actions_of
 from asyncflow.web.templating import fingerprint, fragment, language, page
 
@@ -49,6 +49,7 @@ async def _list(request: Request) -> dict[str, Any]:
         "all_words": browse_view.all_words(found.matching, _),
         "pools": await actions.browse.pools(),
         "params": params,
+        "kept": await kept_filters.of_list(actions, "/tasks", params),
         "filters": filters,
         "more": any(filters.get(name) for name in _MORE),
         "query": address.query(params),

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from asyncflow.web import address, done, first_run, preferences
+from asyncflow.web import address, done, first_run, kept_filters, preferences
 from asyncflow.web import dag_list_view as view
 from asyncflow.web.kept import Kept
 from asyncflow.web.ports import actions_of
@@ -57,6 +57,7 @@ async def _list(request: Request) -> dict[str, Any]:
         "asked": asked,
         "query": address.query(params).removeprefix("?"),
         "params": params,
+        "kept": await kept_filters.of_list(actions, "/", params),
         "first": first,
         "fingerprint": fingerprint(*map(hash, rows), found.errors, found.statuses, found.matching, first),
     }

@@ -25,7 +25,10 @@ TABS = {
     "running": "Running",
     "failed": "Failed",
     "broken": "Broken",
+    "favourite": "Favourites",
 }
+#: those that are not shown while they would be empty
+_RARE = ("broken", "favourite")
 COLUMNS = Columns(
     Column("On", "paused"),
     Column("DAG", "name"),
@@ -59,6 +62,7 @@ class Line:
     tags: tuple[str, ...]
     paused: bool
     broken: bool
+    starred: bool
     schedule: str
     schedule_words: str
     next_run: datetime | None
@@ -124,6 +128,7 @@ def _line(row: DagRow, now: datetime, _: Language) -> Line:
         tags=card.tags,
         paused=dag.paused,
         broken=dag.broken,
+        starred=row.starred,
         schedule=card.schedule,
         schedule_words=_.said(card.schedule_words),
         next_run=dag.next_run_after,
@@ -219,7 +224,7 @@ def idle(row: DagRow, now: datetime, _: Language) -> str:
 
 
 def tabs(page: DagPage, params: Mapping[str, str]) -> list[Choice]:
-    """The tabs above the list; "Broken" only when something is."""
+    """The tabs above the list; some only when something is in them."""
     current = params.get("status") or "all"
     return [
         Choice(
@@ -230,7 +235,7 @@ def tabs(page: DagPage, params: Mapping[str, str]) -> list[Choice]:
             count=page.statuses[name],
         )
         for name, label in TABS.items()
-        if name != "broken" or page.statuses[name]
+        if name not in _RARE or page.statuses[name] or name == current
     ]
 
 

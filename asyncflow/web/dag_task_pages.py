@@ -9,6 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from asyncflow.core.models import TaskKey
+from asyncflow.core.sentence import Sentence
 from asyncflow.engine.dag_pages import StoredDag
 from asyncflow.errors import NotFound
 from asyncflow.web import address, chart_view, dag_task_view, grid_view, paging, run_view
@@ -82,7 +83,9 @@ async def _subject(actions: Actions, dag: StoredDag, versions: list[str], name: 
         older = await actions.dag_pages.specs(dag.spec.dag_id, versions)
         found = dag_task_view.subject(dag.spec, older.values(), name)
     if found is None:
-        raise NotFound(f"task of DAG {dag.spec.dag_id!r} named", name, [*dag.spec.tasks, *dag.spec.groups])
+        raise NotFound(
+            Sentence("task of DAG {dag!r} named", dag=dag.spec.dag_id), name, [*dag.spec.tasks, *dag.spec.groups]
+        )
     return found
 
 

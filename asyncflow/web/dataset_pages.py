@@ -12,7 +12,7 @@ from starlette.routing import Route
 from asyncflow.core.sentence import Sentence, told
 from asyncflow.engine.dataset_pages import DatasetPages, DatasetRow, Event, EventSearch, TiedDag
 from asyncflow.errors import InvalidInput
-from asyncflow.web import address, dataset_view, paging, params_view
+from asyncflow.web import address, dataset_view, kept_filters, paging, params_view
 from asyncflow.web.dag_head import head
 from asyncflow.web.dataset_view import EVENTS, dataset_path
 from asyncflow.web.once import new_key, once
@@ -55,6 +55,7 @@ async def _list(request: Request) -> dict[str, Any]:
         "columns": dataset_view.COLUMNS.heads(params),
         "pager": paging.numbered(params, offset, _LIMIT, len(lines), len(rows), language(request)),
         "params": params,
+        "kept": await kept_filters.of_list(actions_of(request), "/datasets", params),
         "query": address.query(params),
         "fingerprint": fingerprint([(msgspec.structs.astuple(row), waiting) for row, waiting in lines], len(rows)),
     }

@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from asyncflow.core.states import RunState, RunType
 from asyncflow.engine.pages import RunSearch
-from asyncflow.web import address, browse_view, done, paging, views
+from asyncflow.web import address, browse_view, done, kept_filters, paging, views
 from asyncflow.web.ports import Actions, actions_of
 from asyncflow.web.sorting import Column, Columns
 from asyncflow.web.templating import fingerprint, fragment, language, page
@@ -56,6 +56,7 @@ async def _list(request: Request) -> dict[str, Any]:
         "columns": COLUMNS.heads(params),
         "pager": pager,
         "params": params,
+        "kept": await kept_filters.of_list(actions, "/runs", params),
         "states": _STATES,
         "types": _TYPES,
         "query": address.query(params),

@@ -37,7 +37,7 @@ PARTS = {
     *("run_instances", "admin_health_now", "admin_log_more", "sla_misses_table", "search_results"),
 }
 #: plain text, values as they are, JSON, the stream of what changes
-NOT_PAGES = {"code_text", "log_text", "admin_log_text", "xcom", "health", "events"}
+NOT_PAGES = {"filters_export", "code_text", "log_text", "admin_log_text", "xcom", "health", "events"}
 
 
 def _answering(address: str) -> str:

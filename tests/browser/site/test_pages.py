@@ -17,7 +17,12 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 ADDRESSES = (
     *("/", "/?status=failed", "/runs", "/search?q=e", "/nowhere", "/answers", "/keys"),
     "/list/selected?do=pause&dag_id=etl",
-    *("/admin", *(f"/admin/{name}" for name in ("health", "config", "plugins", "log", "about")), "/sla-misses"),
+    *(
+        "/admin",
+        *(f"/admin/{name}" for name in ("health", "config", "plugins", "log", "about")),
+        "/sla-misses",
+        "/filters",
+    ),
     *("/pools", "/pools/default_pool", "/pools/{evil}", "/add/pool", "/edit/pool?name={evil}"),
     *("/connections", "/connections?q=none", "/add/connection?conn_type=aws", "/connections/" + "c" * 200),
     *("/connections/db", "/variables", "/variables/{evil}", "/variables/settings", "/add/variable"),
