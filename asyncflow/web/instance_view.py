@@ -67,7 +67,8 @@ def _xcom(row: XComHead, path: str, copy: str, most: int) -> XCom:
 
 
 def _text(head: str, value: Any, cut: bool) -> str:
-    """A string as it is, a tagged value as what it holds, anything else as JSON with indents; of a long one, a part."""
+    """A string as it is, anything else as JSON with indents, tagged values in it as what they hold; of a long one, a
+    part."""
     if cut and head.startswith('"'):
         try:
             return msgspec.json.decode(head.rstrip("\\") + '"', type=str)
@@ -75,9 +76,22 @@ def _text(head: str, value: Any, cut: bool) -> str:
             return head
     if cut or value is None:
         return head
-    if isinstance(value, dict) and _TAGGED.match(head) and isinstance(value.get("__data__"), str | int | float):
-        value = str(value["__data__"])
-    return value if isinstance(value, str) else msgspec.json.format(head.encode()).decode()
+    if '"__classname__"' not in head:
+        return value if isinstance(value, str) else msgspec.json.format(head.encode()).decode()
+    held = _held(value)
+    return held if isinstance(held, str) else msgspec.json.format(msgspec.json.encode(held)).decode()
+
+
+def _held(value: Any) -> Any:
+    """A value without the tags of `authoring.xcom`: a tuple as a list, a datetime as its text."""
+    if isinstance(value, list):
+        return [_held(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    if "__classname__" not in value or "__data__" not in value:
+        return {name: _held(one) for name, one in value.items()}
+    data = value["__data__"]
+    return data["text"] if isinstance(data, dict) and data.keys() == {"text", "tz"} else _held(data)
 
 
 def links(heads: Sequence[XComHead]) -> list[Link]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from decimal import Decimal
 
 import pytest
 
+from asyncflow.authoring.xcom import encode
 from asyncflow.core.blockers import Blockers
 from asyncflow.core.models import TaskKey
 from asyncflow.engine.instance_pages import XComHead
@@ -45,6 +47,21 @@ def test_a_long_value_is_cut_and_linked() -> None:
 def test_what_is_cut_in_an_escape_is_shown_as_it_was_cut() -> None:
     assert xcoms([XComHead("k", '"a\\u00', 50, AT)], "/t", "", 5)[0].text == '"a\\u00'
     assert xcoms([XComHead("k", '"a\\', 50, AT)], "/t", "", 3)[0].text == "a"
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "text"),
+    [
+        ((1, 2), "tuple", "[\n  1,\n  2\n]"),
+        (datetime(2026, 1, 1, tzinfo=UTC), "datetime", "2026-01-01T00:00:00+00:00"),
+        ({"a": (date(2026, 1, 1),)}, "dict, 1", '{\n  "a": [\n    "2026-01-01"\n  ]\n}'),
+        (Decimal("1.5"), "Decimal", "1.5"),
+    ],
+)
+def test_values_that_json_has_no_type_for_are_shown_without_their_tags(value: object, kind: str, text: str) -> None:
+    head = encode(value)
+    (row,) = xcoms([XComHead("k", head, len(head), AT)], "/t", "", 1000)
+    assert (row.kind, row.text) == (kind, text)
 
 
 def test_extra_links_are_links_and_no_xcoms() -> None:
