@@ -33,11 +33,15 @@
   setInterval(tick, 10000);
 
   // ---- where one is, in bars that are wider than the window ------------------------------------------------------------
-  document.querySelectorAll(".tabs [aria-current], .sections [aria-current]").forEach((it) => {
-    const bar = it.parentElement;
-    const over = it.offsetLeft + it.offsetWidth - bar.offsetLeft - bar.clientWidth;
-    if (over > 0) bar.scrollLeft = over + it.offsetWidth;
-  });
+  function inSight() {
+    document.querySelectorAll(".tabs [aria-current], .sections [aria-current]").forEach((it) => {
+      const bar = it.parentElement;
+      const over = it.offsetLeft + it.offsetWidth - bar.offsetLeft - bar.clientWidth;
+      if (over > 0) bar.scrollLeft = over + it.offsetWidth;
+    });
+  }
+  inSight();
+  addEventListener("resize", inSight);
 
   // how long what goes on has taken so far
   const sizes = [86400, 3600, 60, 1], words = clock ? clock.dataset.units.split("|") : [];
