@@ -12,6 +12,7 @@ from asyncflow.core.asking import question_of
 from asyncflow.core.sentence import told
 from asyncflow.errors import AsyncflowError, Conflict, InvalidFields
 from asyncflow.web import address, params_view, views
+from asyncflow.web.marked import marked
 from asyncflow.web.once import new_key, once
 from asyncflow.web.ports import actions_of
 from asyncflow.web.security import checked_form
@@ -63,6 +64,7 @@ async def _form(request: Request, entered: dict[str, Any], error: str, status: i
         status_code=status,
         name=views.instance_name(key.task_id, key.map_index, found.ti.rendered_map_index),
         question=question,
+        body=await marked(question.body),
         pressed=not question.multiple and len(question.options) <= BUTTONS,
         fieldsets=params_view.sections(question.params, {}, entered.get("sent"), entered.get("wrong")),
         chosen=entered.get("options", question.defaults or ()),

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-from inspect import cleandoc
 from typing import Any
 
-import anyio.to_thread
-from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -17,6 +14,7 @@ from asyncflow.engine.dag_pages import StoredDag, StoredFile
 from asyncflow.web import address, dag_task_view, dag_tree
 from asyncflow.web.dag_head import head
 from asyncflow.web.i18n import Language
+from asyncflow.web.marked import marked
 from asyncflow.web.ports import actions_of
 from asyncflow.web.templating import language, page
 
@@ -40,7 +38,7 @@ async def show(request: Request) -> Response:
         request,
         "dags/details.html",
         head=head(actions.dag_pages, dag, "details"),
-        doc=await anyio.to_thread.run_sync(markdown, spec.doc_md) if spec.doc_md else "",
+        doc=await marked(spec.doc_md),
         facts=_facts(dag, len(versions), words),
         file_facts=_file_facts(dag, file, words),
         params=[_param(name, value, words) for name, value in spec.params.items()],
@@ -51,13 +49,6 @@ async def show(request: Request) -> Response:
         below=address.query(params, **{"from": first + _TASKS_SHOWN}) if first + len(shown) < len(order) else None,
         warnings=file.warnings if file else (),
     )
-
-
-def markdown(text: str) -> Markup:
-    """Markdown as HTML, without the indent of a docstring. HTML in it is shown as text, links lead to http and mail."""
-    from markdown_it import MarkdownIt
-
-    return Markup(MarkdownIt("js-default", {"html": False, "linkify": False}).render(cleandoc(text)))
 
 
 def _facts(dag: StoredDag, versions: int, _: Language) -> list[tuple[str, str]]:

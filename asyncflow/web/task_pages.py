@@ -15,6 +15,7 @@ from asyncflow.core.states import TaskState
 from asyncflow.engine.pages import InstancePage
 from asyncflow.errors import NotFound
 from asyncflow.web import address, copies_view, done, instance_view, paging, run_view, views
+from asyncflow.web.marked import marked
 from asyncflow.web.ports import actions_of
 from asyncflow.web.templating import fingerprint, fragment, language, page
 
@@ -99,7 +100,8 @@ async def _details(request: Request) -> dict[str, Any]:
         "seconds": views.lasted(found.ti.started_at, ended_at, now),
         "tries": run_view.tries(found, now),
         "facts": run_view.facts(task, language(request)),
-        "doc": task.doc_md or task.doc if task else None,
+        "doc": task.doc if task and not task.doc_md else None,
+        "marked_doc": await marked(task.doc_md if task else None),
         "upstream": run_view.neighbours(found, task.upstream if task else ()),
         "downstream": run_view.neighbours(found, task.downstream if task else ()),
         "rendered": texts,

@@ -12,7 +12,7 @@ from tests.web.conftest import Site, a_run, a_ti, once_in, token_in
 
 ASKED = {
     "subject": "Load <b>all</b>?",
-    "body": "There are 7 files.",
+    "body": "There are *7* files.",
     "options": ["Approve", "Reject"],
     "defaults": ["Reject"],
     "params": {"n": {"value": 3, "schema": {"type": "integer", "maximum": 10}}},
@@ -55,6 +55,7 @@ def test_an_answer_lets_the_task_go_on_once(site: Site) -> None:
     path = ask(site)
     page = site.get(f"{path}/answer")
     assert "Without an answer by then, Reject counts:" in page.text
+    assert "There are <em>7</em> files." in page.text
     assert '<button class="go" name="option" value="Approve">' in page.text
     data = {"form_token": token_in(page), "once": once_in(page), "option": "Approve", "param.n": "5"}
     for _ in range(2):

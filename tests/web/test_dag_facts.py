@@ -9,7 +9,7 @@ import pytest
 
 from asyncflow.core.specs import ParamSpec, TaskSpec
 from asyncflow.core.states import RunState, RunType
-from asyncflow.web.dag_details import markdown
+from asyncflow.web.marked import markdown
 from tests.web.dag_home import DAY, DAY0, SOURCE, DagHome, a_run, a_spec
 
 pytestmark = pytest.mark.anyio

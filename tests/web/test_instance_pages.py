@@ -100,3 +100,9 @@ def test_the_same_task_of_the_runs_beside_is_a_key_away(site: Site) -> None:
     for page in ("", "/log"):
         assert f'href="{there}{page}" data-key="]"' in site.text(f"{RUN_PATH}/tasks/load{page}")
         assert f'href="{RUN_PATH}/tasks/load{page}" data-key="["' in site.text(f"{there}{page}")
+
+
+def test_documentation_of_a_task_is_markdown(empty: Site) -> None:
+    empty.add(a_dag(tasks={"load": TaskSpec(task_id="load", operator="BashOperator", doc_md="Loads *all* <b>")}))
+    empty.store(a_run(), a_ti(a_run(), "load"))
+    assert "Loads <em>all</em> &lt;b&gt;" in empty.text(f"{RUN_PATH}/tasks/load")
