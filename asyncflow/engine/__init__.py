@@ -1,8 +1,8 @@
 """What happens: the scheduler's loop, the files, what people do, and what pages and commands ask for.
 
-scheduler, outbox, launcher, monitor, recovery, history, lookout, clock: the loop: decide (`core`), commit, act
-files, logs, serverlog, dag_folder, measures, paths: what lies on disk
-assembly, serve, offline: the parts put together, for a server or for one command
+scheduler, outbox, launcher, monitor, recovery, history, lookout, retention, clock: the loop: decide (`core`), commit, act
+files, logs, serverlog, childlog, dag_folder, measures, paths: what lies on disk
+assembly, serve, listener, offline: the parts put together, for a server or for one command
 actions: the one door for people. Its parts are mixins by what they are about: dags, runs, clearing, bulk, amends,
     answers, backfills, datasets, credentials, connection_forms, variable_forms, pool_use, records, favourites. They share
     lookup; audit notes what changes something

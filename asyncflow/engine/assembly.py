@@ -67,14 +67,7 @@ class Server:
         self.clock = clock
         self.changes = Changes()
         self.pool = HostPool(settings, on_message=self._on_message, on_request=self._on_request)
-        self.launcher = Launcher(
-            executor=self.pool,
-            logs=settings.logs,
-            clock=clock,
-            hostname=socket.gethostname(),
-            grace=settings.killed_task_cleanup_time,
-            spawn=spawn,
-        )
+        self.launcher = self._launcher(spawn)
         world = _world(settings)
         self.scheduler = Scheduler(
             world=world,
@@ -98,21 +91,7 @@ class Server:
             store=store, clock=clock, changes=self.changes, audit_days=settings.audit_retention_days
         )
         self.child_log = ChildLog(settings.stderr_dir, store)
-        self.actions = Actions(
-            store=store,
-            scheduler=self.scheduler,
-            files=self.files,
-            launcher=self.launcher,
-            clock=clock,
-            monitor=self.monitor,
-            logs=settings.logs,
-            validate_conf=validate_conf,
-            variable_changed=self.loader.variable_changed,
-            connection_changed=self.loader.connection_changed,
-            ask_child=partial(ask_connection_child, settings),
-            changes=self.changes,
-            folder=settings.dags,
-        )
+        self.actions = self._actions()
         self.actions.server = self._server_pages()
         self.requests = TaskRequests(
             store=store,
@@ -120,6 +99,33 @@ class Server:
             actions=self.actions,
             variable_changed=self.loader.variable_changed,
             changes=self.changes,
+        )
+
+    def _launcher(self, spawn: Callable[..., None]) -> Launcher:
+        return Launcher(
+            executor=self.pool,
+            logs=self.settings.logs,
+            clock=self.clock,
+            hostname=socket.gethostname(),
+            grace=self.settings.killed_task_cleanup_time,
+            spawn=spawn,
+        )
+
+    def _actions(self) -> Actions:
+        return Actions(
+            store=self.store,
+            scheduler=self.scheduler,
+            files=self.files,
+            launcher=self.launcher,
+            clock=self.clock,
+            monitor=self.monitor,
+            logs=self.settings.logs,
+            validate_conf=validate_conf,
+            variable_changed=self.loader.variable_changed,
+            connection_changed=self.loader.connection_changed,
+            ask_child=partial(ask_connection_child, self.settings),
+            changes=self.changes,
+            folder=self.settings.dags,
         )
 
     def _loader(self) -> Loader:
