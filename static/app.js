@@ -60,10 +60,33 @@
   // ---- the live stream: a dot that turns red when it is silent ---------------------------------------------------------
   const live = $("#live"), pulse = $("#pulse");
   const mark = (bad) => pulse && pulse.classList.toggle("bad", bad);
+  // The server says something each 15 s at least. A stream that is silent for longer is no stream any more: a laptop has
+  // slept, a network is gone. It is opened anew; htmx waits between two attempts, up to five seconds, each tab another time.
+  const lost = $("#lost"), SILENT = 40000, CALM = 2000;
+  let stream = null, heard = Date.now(), telling = 0;
+  function tellLost() {
+    const at = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit", timeZone: clock.dataset.zone }).format(heard);
+    lost.textContent = lost.dataset.words.replace("{time}", at);
+    lost.hidden = false;
+  }
+  function hear() { heard = Date.now(); clearTimeout(telling); telling = 0; lost.hidden = true; mark(false); }
+  function hurry() { if (stream && stream.delayCanceller) stream.delayCanceller(); }
   if (live) {
-    live.addEventListener("htmx:sse:error", () => mark(true));
-    live.addEventListener("htmx:sse:after:connection", () => mark(false));
+    live.addEventListener("htmx:sse:error", () => {
+      mark(true);
+      if (!telling) telling = setTimeout(tellLost, CALM); // a server that starts anew is back in a moment
+    });
+    live.addEventListener("htmx:sse:before:connection", (event) => { stream = event.detail.connection; });
+    live.addEventListener("htmx:sse:after:connection", (event) => { stream = event.detail.connection; hear(); });
+    live.addEventListener("htmx:sse:before:message", () => { heard = Date.now(); });
     live.addEventListener("health", (event) => mark(event.detail.data === "bad"));
+    setInterval(() => {
+      if (document.hidden || telling || Date.now() - heard < SILENT) return;
+      heard = Date.now();
+      if (stream && stream.reader) stream.reader.cancel();
+    }, 5000);
+    addEventListener("online", hurry);
+    addEventListener("focus", hurry);
   }
 
   addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); }); // back to a page that was asleep
@@ -79,7 +102,8 @@
   const dialog = $("#dialog");
   let opener = null;
   async function show(address, from, form) {
-    const answer = await fetch(address, { headers: { "HX-Request": "true" }, credentials: "same-origin" });
+    const answer = await fetch(address, { headers: { "HX-Request": "true" }, credentials: "same-origin" }).catch(() => null);
+    if (!answer) { tellLost(); return; }
     if (!answer.ok && !(answer.headers.get("content-type") || "").includes("html")) { location.href = address; return; }
     const text = await answer.text();
     if (form && (!form.isConnected || get(form) !== address)) return; // more was written meanwhile; its own preview follows

@@ -165,7 +165,7 @@ class Live:
                 yield f"event: health\ndata: {'good' if well else 'bad'}\n\n"
             if now >= beat:
                 beat = now + HEARTBEAT
-                yield ":\n\n"
+                yield "event: beat\n\n"
             due = min([beat, *(self._due(tab, topic, now) for topic in tab.pending)])
             with anyio.move_on_after(max(0.0, due - monotonic())):
                 await tab.woken.wait()

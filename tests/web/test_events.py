@@ -212,7 +212,7 @@ async def test_a_silent_stream_gives_signs_of_life(
     monkeypatch.setattr(events, "HEARTBEAT", 0.02)
     tab = Listener(live, str(changes.mark), dag="etl")
     await tab.next()
-    assert await tab.next() == ":\n\n"
+    assert await tab.next() == "event: beat\n\n", "an event: the page's script does not hear of comments"
 
 
 async def test_trouble_and_its_end_are_told(changes: Changes) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.acceptance.server import ServeProcess, until
+from tests.browser.windows import window
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
@@ -90,6 +92,24 @@ def test_an_idle_tab_makes_no_requests(tab: Page, server: ServeProcess) -> None:
     tab.on("request", lambda request: asked.append(request.url))
     tab.wait_for_timeout(2500)
     assert asked == []
+
+
+def test_pages_outlive_their_server(chromium: Browser, tmp_path: Path) -> None:
+    with ServeProcess(tmp_path) as first:
+        first.write("some.py", 'from asyncflow import DAG\n\nwith DAG("bare", schedule=None):\n    pass\n')
+        first.wait_for_dag("bare")
+        with window(chromium, first.address) as opened:
+            tab, form = opened.new_page(), opened.new_page()
+            tab.goto("/")
+            form.goto("/dags/bare/trigger")
+            first.stop(kill=True)
+            expect(tab.locator("#lost")).to_contain_text("The server has not answered since")
+            with ServeProcess(tmp_path, "--port", first.address.rpartition(":")[2]) as second:
+                expect(tab.locator("#lost")).to_be_hidden()
+                second.wait_for_dag("bare")
+                form.locator("form[method=post]").get_by_role("button", name="Trigger").click()
+                expect(form).to_have_url(re.compile("/dags/bare/runs/manual"))
+                expect(tab.locator('[id="dag-bare"] .circles').first).to_contain_text("1")
 
 
 def test_keys(tab: Page, server: ServeProcess) -> None:
