@@ -11,7 +11,7 @@ from asyncflow.core.specs import TaskGroupSpec, TaskSpec
 from asyncflow.core.states import RunState, TaskState
 from asyncflow.web import dag_task_view
 from asyncflow.web.i18n import Language
-from tests.web.conftest import DAY0, RUN, RUN_PATH, Site, a_dag, a_run, a_ti
+from tests.web.conftest import RUN, RUN_PATH, Site, a_dag, a_run, a_ti
 
 ENGLISH = Language("en")
 
@@ -144,6 +144,6 @@ def test_what_is_as_usual_is_left_out() -> None:
 def test_one_that_runs_takes_as_long_as_until_now(empty: Site) -> None:
     empty.add(a_dag())
     run = a_run(state=RunState.RUNNING, ended_at=None)
-    empty.store(run, a_ti(run, "load", state=TaskState.RUNNING, token="t", ended_at=None, started_at=DAY0))
+    empty.store(run, a_ti(run, "load", state=TaskState.RUNNING, token="t", ended_at=None, started_at=run.run_after))
     text = empty.text("/dags/etl/tasks/load")
     assert " d " in re.findall(r'data-label="Duration">([^<]*)<', text)[0]
