@@ -36,8 +36,9 @@
   function inSight() {
     document.querySelectorAll(".tabs [aria-current], .sections [aria-current]").forEach((it) => {
       const bar = it.parentElement;
-      const over = it.offsetLeft + it.offsetWidth - bar.offsetLeft - bar.clientWidth;
-      if (over > 0) bar.scrollLeft = over + it.offsetWidth;
+      const [own, all] = [it.getBoundingClientRect(), bar.getBoundingClientRect()];
+      if (own.right > all.right) bar.scrollLeft += own.right - all.right + own.width;
+      else if (own.left < all.left) bar.scrollLeft -= all.left - own.left + own.width;
     });
   }
   inSight();
