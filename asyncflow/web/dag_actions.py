@@ -17,6 +17,7 @@ from asyncflow.core.specs import DagSpec
 from asyncflow.core.states import RunType
 from asyncflow.engine.moments import moment
 from asyncflow.engine.pages import RunSearch
+from asyncflow.engine.params import validate_conf
 from asyncflow.engine.runs import check_run_id
 from asyncflow.errors import AsyncflowError, InvalidFields, InvalidInput, NotAccepted
 from asyncflow.web import address, dag_list_view, done, params_view
@@ -90,19 +91,18 @@ def _conf(text: str) -> dict[str, Any]:
 
 def _entered(spec: DagSpec, form: FormData, sent: dict[str, list[str]]) -> dict[str, Any]:
     """The conf that a form describes: its fields, then the JSON below them. Raises InvalidFields, which names all."""
-    wrong: dict[str, str] = {}
-    conf: dict[str, Any] = {}
+    conf, wrong = params_view.read(spec.params, dict(form), sent)
     checks: dict[str, Callable[[], object]] = {
-        "params": lambda: conf.update(params_view.values(spec.params, dict(form), sent)),
         "conf": lambda: conf.update(_conf(str(form.get("conf", "")))),
         "logical_date": lambda: moment(str(form.get("logical_date", "")).strip() or None, "logical_date"),
         "run_id": lambda: check_run_id(str(form.get("run_id", "")).strip()),
+        "params": lambda: validate_conf(spec, conf),
     }
     for field, check in checks.items():
         try:
             check()
         except InvalidFields as error:
-            wrong |= error.problems
+            wrong = error.problems | wrong
         except InvalidInput as error:
             wrong[field] = told(error)
     if wrong:

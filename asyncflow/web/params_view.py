@@ -151,6 +151,17 @@ def values(
 
     `several`: all values of the fields with more than one.
     """
+    found, wrong = read(params, form, several)
+    if wrong:
+        name = next(iter(wrong))
+        raise InvalidFields(Sentence("Param {name!r}: {message}", name=name, message=wrong[name]), wrong)
+    return found
+
+
+def read(
+    params: Mapping[str, ParamSpec], form: Mapping[str, Any], several: Mapping[str, Sequence[str]]
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """As `values`, and of the fields that hold no value, what is wrong."""
     found: dict[str, Any] = {}
     wrong: dict[str, str] = {}
     for name, param in params.items():
@@ -168,10 +179,7 @@ def values(
             continue
         if value != param.value if param.has_value else value not in ("", None) or _nullable(param):
             found[name] = value
-    if wrong:
-        name = next(iter(wrong))
-        raise InvalidFields(Sentence("Param {name!r}: {message}", name=name, message=wrong[name]), wrong)
-    return found
+    return found, wrong
 
 
 def _value(param: ParamSpec, kind: str, text: str, several: Sequence[str]) -> Any:

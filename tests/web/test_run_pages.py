@@ -308,17 +308,19 @@ def test_each_mistake_is_said_at_its_field_and_nothing_entered_is_lost(empty: Si
         "colour": ParamSpec(value="red", schema={"type": "string", "enum": ["red", "blue"]}),
         "more": ParamSpec(value={"a": 1}, schema={"type": "object"}),
         "who": ParamSpec(schema={"type": "string", "minLength": 2}, has_value=False),
+        "many": ParamSpec(value=1, schema={"type": "integer", "maximum": 2}),
     }
     empty.add(a_dag(params=params))
     sent = {
         "param.n": "x",
         "param.colour": "blue",
         "param.more": "{bad",
+        "param.many": "3",
         "param.who": "ab",
         "logical_date": "yesterday",
     }
     text = confirm(empty, "/dags/etl/trigger", **sent, run_id="a b").text
-    assert "4 values are not right" in text
+    assert "5 values are not right" in text
     assert 'id="wrong-param.n">&#39;x&#39; is not a number.' in text
     assert 'id="wrong-param.more">' in text
     assert 'id="wrong-logical_date">' in text
