@@ -23,7 +23,7 @@ COMMANDS = re.findall(r"^asyncflow (.+?)(?:  .*)?$", "".join(block for _, block 
 def test_two_lines_set_everything_up() -> None:
     serve, tests = SET_UPS
     assert serve.endswith("asyncflow serve ./dags")
-    assert tests.endswith("pytest -q")
+    assert tests.endswith("pytest -q -n 4")
 
 
 def test_example_plays(tmp_path: Path) -> None:
