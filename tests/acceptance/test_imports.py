@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.server import ServeProcess, until
+from tests.acceptance.server import SOON, ServeProcess, until
 
 pytestmark = pytest.mark.slow
 
@@ -108,7 +108,7 @@ for name in yaml.safe_load((Path(__file__).parent / "conf" / "dags.yaml").read_t
 )
 
 
-def test_edit_of_the_yaml_a_factory_reads_changes_its_dags_within_a_second(tmp_path: Path) -> None:
+def test_edit_of_the_yaml_a_factory_reads_changes_its_dags_soon(tmp_path: Path) -> None:
     with ServeProcess(tmp_path) as server:
         server.write("conf/dags.yaml", "[one]")
         server.write("factory.py", FACTORY)
@@ -116,6 +116,6 @@ def test_edit_of_the_yaml_a_factory_reads_changes_its_dags_within_a_second(tmp_p
         before = time.monotonic()
         server.write("conf/dags.yaml", "[one, two]")
         server.wait_for_dag("made_two")
-        assert time.monotonic() - before < 1.0
+        assert time.monotonic() - before < SOON
         server.write("conf/dags.yaml", "[two]")
         until(lambda: server.dag("made_one") is None, "the first DAG goes")

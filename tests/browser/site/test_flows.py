@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.acceptance.server import ServeProcess, until
+from tests.acceptance.server import SOON, ServeProcess, until
 from tests.browser.windows import window
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
@@ -59,8 +59,8 @@ def test_a_state_is_on_the_screen_at_once(tab: Page, server: ServeProcess) -> No
         server.call("pause_dag" if paused else "unpause_dag", dag_id="daily", **({} if paused else {"missed": "none"}))
         before = time.perf_counter()
         switch = tab.locator(f'[id="dag-daily"] .switch[aria-checked="{str(not paused).lower()}"]')
-        expect(switch).to_be_visible(timeout=3000)
-        assert time.perf_counter() - before < 2.5
+        expect(switch).to_be_visible(timeout=SOON * 1000)
+        assert time.perf_counter() - before < SOON
     server.call("pause_dag", dag_id="daily")
 
 

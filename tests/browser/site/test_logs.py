@@ -11,7 +11,7 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.acceptance.server import ServeProcess, until
+from tests.acceptance.server import SOON, ServeProcess, until
 from tests.browser.scan import scan
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
@@ -163,7 +163,7 @@ def test_lines_come_soon_whole_and_once(tab: Page, talk: Talk) -> None:
     before = time.perf_counter()
     talk.say("f a line\n")
     expect(log.locator(".line").filter(has_text=re.compile("^half a line"))).to_have_count(1)
-    assert time.perf_counter() - before < 2
+    assert time.perf_counter() - before < SOON
     tab.reload()
     talk.say("unfinished")
 
