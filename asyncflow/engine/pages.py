@@ -17,13 +17,12 @@ from asyncflow.core.specs import DagSpec
 from asyncflow.core.states import FINISHED, TaskState
 from asyncflow.engine.changes import Changes
 from asyncflow.engine.clock import Clock
-from asyncflow.engine.dag_list import (
-    BARS,
+from asyncflow.engine.dag_list import BARS, DagList
+from asyncflow.engine.dag_rows import (
     MOST_MISSED,
     SORTS,
     STATUSES,
     DagCard,
-    DagList,
     DagPage,
     DagQuery,
     DagRow,

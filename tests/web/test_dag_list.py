@@ -10,7 +10,7 @@ import pytest
 
 from asyncflow.core.states import RunState
 from asyncflow.core.timetable import NullTimetable
-from asyncflow.engine.dag_list import DagPage, DagQuery
+from asyncflow.engine.dag_rows import DagPage, DagQuery
 from tests.web.conftest import DAY0, RUN, RUN_PATH, Site, a_dag, a_run, a_ti, once_in, token_in
 
 
