@@ -14,6 +14,7 @@ from asyncflow.web import address, chart_view, dag_tree, grid_view
 from asyncflow.web.dag_head import head
 from asyncflow.web.dag_tree import Line
 from asyncflow.web.i18n import Language
+from asyncflow.web.later import beside
 from asyncflow.web.ports import actions_of
 from asyncflow.web.templating import language, page
 
@@ -46,7 +47,8 @@ async def _answer(request: Request, name: str) -> Response:
     read = lines if ranked else lines[first : first + _TASKS_SHOWN]
     places = {line.id: place for place, line in enumerate(read)}
     cells = await pages.cells(window, places) if places else {}
-    found = chart_view.task_charts(kind, read, window.runs, [cells.get(run.id, []) for run in window.runs], words)
+    parts = [cells.get(run.id, []) for run in window.runs]
+    found = await beside(request, chart_view.task_charts, kind, read, window.runs, parts, words)
     if ranked:
         found = sorted(found, key=lambda chart: -chart.rank)[first : first + _TASKS_SHOWN]
     numbers = grid_view.version_numbers([row.version for row in await pages.versions(spec.dag_id)])

@@ -11,6 +11,7 @@ from asyncflow.web import address, dag_tree, gantt_view
 from asyncflow.web.dag_graph import expected, run_choices
 from asyncflow.web.dag_grid import LIT
 from asyncflow.web.dag_head import head
+from asyncflow.web.later import beside
 from asyncflow.web.ports import actions_of
 from asyncflow.web.templating import fingerprint, has, language, page, unchanged
 
@@ -38,11 +39,11 @@ async def _answer(request: Request, template: str) -> Response:
     if run is not None:
         places = {task_id: place for place, task_id in enumerate(dag_tree.order_of(dag.spec))}
         tries = await pages.tries(dag_id, run.run_id)
-        coming = (await expected(pages, dag.spec, await pages.usual(window), run)).spans if live else {}
+        coming = (await expected(request, dag.spec, await pages.usual(window), run)).spans if live else {}
         shown = (address.number(params, "line", 0), _LINES_SHOWN)
         instances = await pages.instances(run)
         words = language(request, dag.spec.timezone)
-        chart = gantt_view.gantt(run, instances, tries, places, window.now, coming, words, shown)
+        chart = await beside(request, gantt_view.gantt, run, instances, tries, places, window.now, coming, words, shown)
     # while something runs the line of now moves on, so there is always something new
     have = fingerprint(dag.version, dag.paused, address.query(params), chart and (chart.rows, chart.end))
     if has(request, template, have):

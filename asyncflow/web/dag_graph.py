@@ -24,7 +24,7 @@ from asyncflow.web.forecast import Forecast, Insight, forecast, insight
 from asyncflow.web.graph_layout import Layout
 from asyncflow.web.i18n import Language
 from asyncflow.web.kept import Kept
-from asyncflow.web.later import Making
+from asyncflow.web.later import beside
 from asyncflow.web.laying import laid_out
 from asyncflow.web.ports import actions_of
 from asyncflow.web.preferences import moment_text, preferences
@@ -154,12 +154,10 @@ async def _drawn(request: Request, shown: _Shown, dag_zone: str) -> Drawing:
 async def _draw(
     request: Request, shown: _Shown, usual: dict[str, float], words: Language, moment: Callable[[datetime], str]
 ) -> Drawing:
-    making: Making = request.app.state.making
-    foreseen = await expected(request.app.state.actions.dag_pages, shown.whole, usual, shown.run)
-    known, between = await making.result(request.scope, partial(_foreseen, shown, usual, foreseen))
+    foreseen = await expected(request, shown.whole, usual, shown.run)
+    known, between = await beside(request, _foreseen, shown, usual, foreseen)
     laid = await laid_out(tuple(graph_view.nodes(shown.lines)), tuple(between), shown.down)
-    draw = partial(_drawing, shown, usual, foreseen, known, between, laid, words, moment)
-    return await making.result(request.scope, draw)
+    return await beside(request, _drawing, shown, usual, foreseen, known, between, laid, words, moment)
 
 
 def _foreseen(shown: _Shown, usual: dict[str, float], foreseen: Forecast) -> tuple[Insight, list[tuple[str, str]]]:
@@ -197,17 +195,18 @@ def _drawing(
     )
 
 
-async def expected(pages: DagPages, spec: DagSpec, usual: dict[str, float], run: NumberedRun | None) -> Forecast:
+async def expected(request: Request, spec: DagSpec, usual: dict[str, float], run: NumberedRun | None) -> Forecast:
     """What is to be expected of a run, or of one that would start now."""
+    pages: DagPages = request.app.state.actions.dag_pages
     if run is None:
-        return forecast(spec, usual, None, {}, pages.now())
+        return await beside(request, forecast, spec, usual, None, {}, pages.now())
     places = {task_id: place for place, task_id in enumerate(spec.tasks)}
     parts, _ = await pages.cells_of(run, places) if places else ([], 0)
     by_task: dict[str, list[CellPart]] = {}
     names = list(places)
     for part in parts:
         by_task.setdefault(names[part.line], []).append(part)
-    return forecast(spec, usual, run, by_task, pages.now())
+    return await beside(request, forecast, spec, usual, run, by_task, pages.now())
 
 
 def _link(params: dict[str, str], **changed: object) -> str:

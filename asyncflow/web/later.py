@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from time import monotonic, thread_time
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import anyio
 import anyio.to_thread
+from starlette.requests import Request
 from starlette.responses import HTMLResponse
 from starlette.types import Receive, Scope, Send
 
@@ -57,6 +59,12 @@ class Making:
 def _timed(work: Callable[[], T]) -> tuple[T, float]:
     begun = thread_time()
     return work(), thread_time() - begun
+
+
+async def beside(request: Request, work: Callable[..., T], *args: Any) -> T:
+    """What `work` comes to, in the thread in which pages are made: for what takes more than some milliseconds."""
+    making: Making = request.app.state.making
+    return await making.result(request.scope, partial(work, *args))
 
 
 class Later(HTMLResponse):
