@@ -1,6 +1,4 @@
 """What people keep for themselves: favourite DAGs, filters of lists under names. A part of `engine.actions.Actions`.
-
-None of it is in the audit log: it changes nothing for anybody else.
 """
 
 from __future__ import annotations
@@ -35,7 +33,7 @@ class FavouriteActions(Lookup):
 
     _changes: Changes
 
-    async def star_dag(self, dag_id: str, on: bool = True) -> None:
+    async def mark_favourite(self, dag_id: str, on: bool = True) -> None:
         """Make a DAG a favourite, or no more."""
         await self._stored(dag_id)
         await self._store.star([dag_id], on)
@@ -45,7 +43,7 @@ class FavouriteActions(Lookup):
         """Those of one list, by name."""
         return [one for one in await self._store.kept_filters() if one.list == path]
 
-    async def keep_filter(self, path: str, name: str, query: str) -> KeptFilter:
+    async def save_filter(self, path: str, name: str, query: str) -> KeptFilter:
         """Keep the filters of a list; one of the same name is replaced."""
         one = _checked(KeptFilter(list=path, name=name.strip(), query=query))
         others = [kept for kept in await self.kept_filters(path) if kept.name != one.name]
@@ -55,7 +53,7 @@ class FavouriteActions(Lookup):
         self._changes.noted()
         return one
 
-    async def drop_filter(self, path: str, name: str) -> None:
+    async def forget_filter(self, path: str, name: str) -> None:
         """Forget one. Raises NotFound."""
         known = [one.name for one in await self.kept_filters(path)]
         if name not in known:
@@ -68,7 +66,7 @@ class FavouriteActions(Lookup):
         found = _Kept(await self._store.favourites(), await self._store.kept_filters())
         return {"favourites": found.favourites, "filters": [msgspec.structs.asdict(one) for one in found.filters]}
 
-    async def take_kept(self, kept: Mapping[str, Any]) -> int:
+    async def import_kept(self, kept: Mapping[str, Any]) -> int:
         """Take over what `kept` gave, beside what there is; how much that was. Raises InvalidInput."""
         try:
             found = msgspec.convert(dict(kept), _Kept)

@@ -26,7 +26,7 @@ _LARGEST = 1024 * 1024
 async def star(request: Request) -> Response:
     """Make a DAG a favourite, or no more; back to where the form was."""
     form, dag_id = await checked_form(request), request.path_params["dag_id"]
-    await actions_of(request).star_dag(dag_id, form.get("on") == "1")
+    await actions_of(request).mark_favourite(dag_id, form.get("on") == "1")
     back = "/" + address.query(dict(parse_qsl(str(form.get("query", ""))))) if form.get("from") == "list" else ""
     return RedirectResponse(back or address.dag_path(dag_id), status_code=303)
 
@@ -35,14 +35,14 @@ async def keep(request: Request) -> Response:
     """Keep the filters of a list under a name."""
     form = await checked_form(request)
     path, query = str(form.get("list", "")), kept_filters.state(str(form.get("query", "")))
-    one = await actions_of(request).keep_filter(path, str(form.get("name", "")), query)
+    one = await actions_of(request).save_filter(path, str(form.get("name", "")), query)
     return RedirectResponse(f"{one.list}?{one.query}", status_code=303)
 
 
 async def drop(request: Request) -> Response:
     """Forget one."""
     form = await checked_form(request)
-    await actions_of(request).drop_filter(str(form.get("list", "")), str(form.get("name", "")))
+    await actions_of(request).forget_filter(str(form.get("list", "")), str(form.get("name", "")))
     return RedirectResponse("/filters", status_code=303)
 
 
@@ -77,7 +77,7 @@ async def take(request: Request) -> Response:
     finally:
         await form.close()
     return RedirectResponse(
-        f"/filters{address.query({}, n=await actions_of(request).take_kept(named))}", status_code=303
+        f"/filters{address.query({}, n=await actions_of(request).import_kept(named))}", status_code=303
     )
 
 

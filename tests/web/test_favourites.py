@@ -35,6 +35,14 @@ def test_a_star_makes_a_dag_a_favourite_and_takes_it_back(site: Site) -> None:
     assert listed(site) == ["etl", "report"]
 
 
+def test_what_was_kept_is_in_the_audit_log(site: Site) -> None:
+    site.send("/dags/etl/star", {"on": "1"})
+    keep(site, "mine", "state=failed")
+    text = site.text("/audit")
+    assert "mark_favourite" in text
+    assert "save_filter" in text
+
+
 def test_a_star_needs_a_dag_and_a_token(site: Site) -> None:
     assert site.send("/dags/nothing/star", {"on": "1"}).status_code == 404
     assert site.post("/dags/etl/star", {"on": "1"}).status_code == 403
@@ -89,7 +97,7 @@ def test_what_cannot_be_kept_gets_a_sentence(site: Site, wrong: dict[str, Any]) 
 
 def test_a_list_keeps_a_limited_number(site: Site) -> None:
     for number in range(50):
-        site.ask(site.server.actions.keep_filter, "/runs", f"f{number}", "state=failed")
+        site.ask(site.server.actions.save_filter, "/runs", f"f{number}", "state=failed")
     assert "50 filters at most" in unescape(keep(site, "one more", "state=failed").text)
     assert keep(site, "f7", "state=success").status_code == 303
 
