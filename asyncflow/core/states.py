@@ -30,6 +30,10 @@ class TaskState(StrEnum):
     REMOVED = "removed"  #: leaves when the task comes back into the DAG
 
 
+#: what a deferred task instance is shown as that waits for a person (`core.asking`): Airflow's word since 3.4
+AWAITING_INPUT = "awaiting_input"
+
+
 class RunState(StrEnum):
     """State of a dag run."""
 

@@ -18,7 +18,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from asyncflow.core.models import TaskInstance, TaskKey
-from asyncflow.core.states import FINISHED, TaskState
+from asyncflow.core.states import AWAITING_INPUT, FINISHED, TaskState
 from asyncflow.store.queries import SQL
 from asyncflow.store.rows import RowCodec, from_micros, names_json, to_micros
 from asyncflow.store.runs import LoadedRun, load_run
@@ -32,7 +32,7 @@ PAGE_SECONDS, COUNT_SECONDS = 0.02, 0.006
 _FIRST, _LAST = -(2**62), 2**62
 _BROKEN = frozenset({TaskState.FAILED, TaskState.UPSTREAM_FAILED})
 #: a finished run has none of these
-_OPEN = frozenset(TaskState) - FINISHED - {TaskState.NONE}
+_OPEN: frozenset[str] = frozenset(TaskState) - FINISHED - {TaskState.NONE} | {AWAITING_INPUT}
 _AFTER_ALL = "\U0010ffff"
 #: (only what failed, from the last task of a run to the first) -> query
 _TASKS = {
@@ -70,7 +70,7 @@ class TaskSearch(msgspec.Struct, frozen=True, kw_only=True):
     active: bool = False  #: only of queued and running runs
     task_id: str | None = None
     text: str | None = None  #: a part of the task id
-    states: Sequence[TaskState] | None = None
+    states: Sequence[str] | None = None  #: of `TaskState`, or AWAITING_INPUT, which are not among the deferred then
     pool: str | None = None
     operator: str | None = None  #: a part of its name
     retried: bool = False  #: only those with more than one try

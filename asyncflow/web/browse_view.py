@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any
 
 from asyncflow.core.models import DagRun, TaskInstance
-from asyncflow.core.states import TaskState
 from asyncflow.engine.browse import COUNTED, Matching, Place, TaskSearch, TasksPage
 from asyncflow.errors import InvalidInput
 from asyncflow.web import address, paging, run_view
@@ -59,13 +58,13 @@ def fields(params: Any) -> dict[str, str]:
     return found
 
 
-def states(params: Mapping[str, str]) -> list[TaskState]:
+def states(params: Mapping[str, str]) -> list[str]:
     """The states that are wanted. Raises InvalidInput for one there is not."""
     names = [one for one in params.get("state", "").split(",") if one]
     for name in names:
         if name not in run_view.ORDER:
             raise address.not_accepted("state", name, run_view.ORDER)
-    return [TaskState(name) for name in names]
+    return names
 
 
 def search(params: Mapping[str, str], dag_ids: Sequence[str] | None) -> TaskSearch:
@@ -128,7 +127,7 @@ def _row(ti: TaskInstance, due: datetime, why: str, now: datetime) -> Row:
 
 def chips(params: Mapping[str, str]) -> list[Chip]:
     """A chip for each state: it adds the state to the address, or takes it away."""
-    on = [state.value for state in states(params)]
+    on = states(params)
     return [
         Chip(
             state=state,
@@ -145,7 +144,8 @@ def _toggled(on: Sequence[str], state: str) -> list[str]:
 
 def pager(page: TasksPage, params: Mapping[str, str]) -> Pager:
     """The ways to the other pages. One that was not filled in its time is followed by one that may take longer."""
-    window, edges = page.window, page.window.edges
+    window = page.window
+    edges: tuple[object, object] | None = window.edges
     if window.next is not None:  # the way goes on where the walk has stopped, perhaps beyond the last row
         beside = edges or (page.place, page.place)
         edges = (window.next, beside[1]) if page.back else (beside[0], window.next)

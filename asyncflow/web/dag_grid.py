@@ -41,7 +41,7 @@ _FIELDS = ("task", "until", "state", "type", "by", "at", "open", "select", "lit"
 #: states that the legend can make stand out
 LIT = (
     *("success", "failed", "running", "queued", "scheduled", "up_for_retry", "up_for_reschedule", "deferred"),
-    *("upstream_failed", "skipped", "removed", "none"),
+    *("awaiting_input", "upstream_failed", "skipped", "removed", "none"),
 )
 
 

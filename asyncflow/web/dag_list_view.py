@@ -45,7 +45,7 @@ _RUN_STATES = ("queued", "running", "success", "failed")
 #: states of task instances in the order of Airflow's list
 _TASK_STATES = (
     *("success", "running", "failed", "upstream_failed", "skipped", "up_for_retry", "up_for_reschedule", "queued"),
-    *("none", "scheduled", "deferred", "removed", "restarting"),
+    *("none", "scheduled", "deferred", "awaiting_input", "removed", "restarting"),
 )
 LIMITS = (25, 50, 100)
 

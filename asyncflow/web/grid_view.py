@@ -17,8 +17,8 @@ from asyncflow.web.i18n import ENGLISH, Language
 
 #: which state a cell for several instances takes, first that is there: Airflow's order of gravity
 _GRAVITY = (
-    *("failed", "upstream_failed", "up_for_retry", "up_for_reschedule", "queued", "scheduled", "deferred", "running"),
-    *("restarting", "none", "success", "skipped", "removed"),
+    *("failed", "upstream_failed", "up_for_retry", "up_for_reschedule", "awaiting_input", "queued", "scheduled"),
+    *("deferred", "running", "restarting", "none", "success", "skipped", "removed"),
 )
 _RANK = {state: rank for rank, state in enumerate(_GRAVITY)}
 #: steps in which the height of a bar is drawn (classes h0 to h50)

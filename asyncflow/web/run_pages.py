@@ -9,7 +9,6 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from asyncflow.core.models import DagRun
-from asyncflow.core.states import TaskState
 from asyncflow.engine.pages import RunPage
 from asyncflow.web import address, done, paging, params_view, run_view, views
 from asyncflow.web.ports import actions_of
@@ -36,7 +35,7 @@ async def instances(request: Request) -> Response:
 
 async def _run(request: Request) -> dict[str, Any]:
     actions, params, _ = actions_of(request), address.fields(request.query_params), language(request)
-    state = address.choice(params, "state", tuple(state.value for state in TaskState)) or ""
+    state = address.choice(params, "state", run_view.ORDER) or ""
     offset = paging.offset(params, _LIMIT)
     text, task_id = params.get("task", "").strip(), params.get("task_id", "")
     found = await actions.pages.run(

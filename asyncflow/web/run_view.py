@@ -14,6 +14,7 @@ import msgspec
 from asyncflow.core.asking import question_of
 from asyncflow.core.models import DagRun, TaskInstance, TaskKey
 from asyncflow.core.specs import DagSpec, TaskSpec
+from asyncflow.core.states import AWAITING_INPUT
 from asyncflow.engine.pages import InstancePage, RunPage, StoredTry
 from asyncflow.web import address
 from asyncflow.web.i18n import ENGLISH, Language
@@ -21,8 +22,8 @@ from asyncflow.web.views import instance_name, lasted
 
 #: the order in which counts of states are shown: what needs somebody first
 ORDER = (
-    *("failed", "upstream_failed", "up_for_retry", "running", "restarting", "deferred", "up_for_reschedule"),
-    *("queued", "scheduled", "none", "skipped", "removed", "success"),
+    *("failed", "upstream_failed", "up_for_retry", "awaiting_input", "running", "restarting"),
+    *("deferred", "up_for_reschedule", "queued", "scheduled", "none", "skipped", "removed", "success"),
 )
 
 
@@ -117,7 +118,7 @@ def line(ti: TaskInstance, why: str, now: datetime) -> Line:
 
 def shown_state(ti: TaskInstance) -> str:
     """Its state; that it waits for a person is said in its place."""
-    return "awaiting_input" if question_of(ti) is not None else ti.state.value
+    return AWAITING_INPUT if question_of(ti) is not None else ti.state.value
 
 
 def pick(task_id: str, map_index: int) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from asyncflow.core.asking import CLASSPATH
 from asyncflow.store import queries
 from asyncflow.store.queries import SQL, parse
 
@@ -48,6 +49,12 @@ def test_every_query_is_asked_by_some_code() -> None:
     words = set(re.findall(r"\w+", texts))
     # the code adds the direction of a list to its name
     assert [name for name in SQL if not {name, re.sub("_(newest|oldest)$", "", name)} & words] == []
+
+
+def test_queries_know_the_trigger_of_tasks_that_ask() -> None:
+    asking = [text for text in SQL.values() if "'awaiting_input'" in text]
+    assert len(asking) > 3
+    assert all(f"'classpath' = '{CLASSPATH}'" in text for text in asking)
 
 
 @pytest.mark.parametrize("name", SQL)

@@ -42,6 +42,19 @@ def test_what_waits_for_an_answer_says_so_and_links_the_form(site: Site) -> None
         assert '/tasks/extract/answer" data-dialog' in text
 
 
+def test_it_is_shown_and_filtered_as_awaiting_input(site: Site) -> None:
+    run = ask(site).partition("/tasks/")[0]
+    assert 'class="c state-awaiting_input"' in site.text("/dags/etl/grid")
+    assert 'state-awaiting_input"' in site.text(f"/dags/etl/graph?run={run.rpartition('/')[2].replace('+', '%2B')}")
+    assert 'state=awaiting_input"' in site.text("/")
+    for page in (run, "/tasks"):
+        text = site.text(f"{page}?state=awaiting_input")
+        assert text.count("<tr id=") == 1
+        assert '<span class="badge state-awaiting_input">' in text
+        assert "<tr id=" not in site.text(f"{page}?state=deferred")
+    assert "awaiting input" in site.text("/dags/etl/grid?lit=awaiting_input")
+
+
 def test_questions_are_listed(site: Site) -> None:
     assert "No task waits for an answer." in site.text("/answers")
     ask(site)

@@ -1,7 +1,8 @@
 -- part: wanted_tasks
 (:task_id IS NULL OR t.task_id = :task_id)
   AND (:text IS NULL OR instr(t.task_id, :text) > 0)
-  AND (:states IS NULL OR t.state IN (SELECT value FROM json_each(:states)))
+  AND (:states IS NULL OR CASE WHEN t.state = 'deferred' AND t."trigger" ->> 'classpath' = 'asyncflow.triggers.hitl.HITLTrigger'
+    THEN 'awaiting_input' ELSE t.state END IN (SELECT value FROM json_each(:states)))
   AND (:pool IS NULL OR t.pool = :pool)
   AND (:operator IS NULL OR instr(t.operator, :operator) > 0)
   AND t.try_number > :tries_over

@@ -1,5 +1,9 @@
 -- Reads of the pages of one DAG. Each is for a window: a few dozen runs, never the whole history.
 
+-- part: shown_state
+CASE WHEN t.state = 'deferred' AND t."trigger" ->> 'classpath' = 'asyncflow.triggers.hitl.HITLTrigger'
+  THEN 'awaiting_input' ELSE t.state END
+
 -- name: grid_runs
 -- Runs of a DAG, newest first, with their numbers.
 SELECT * FROM dag_run
@@ -20,7 +24,7 @@ FROM json_each(:run_ids) r;
 -- name: run_cells
 -- What the task instances of some runs came to. `lines` gives each task the line that it counts for: many tasks of a
 -- collapsed group count for one line, as do the copies of a mapped task.
-SELECT t.run, w.value, t.state, count(*), max(t.try_number), min(t.started_at), max(t.ended_at), min(t.queued_at),
+SELECT t.run, w.value, {shown_state}, count(*), max(t.try_number), min(t.started_at), max(t.ended_at), min(t.queued_at),
   max(t.map_index) >= 0
 FROM json_each(:runs) r CROSS JOIN json_each(:lines) w CROSS JOIN task_instance t
   ON t.run = r.value AND t.task_id = w.key

@@ -1,3 +1,7 @@
+-- part: shown_state
+CASE WHEN t.state = 'deferred' AND t."trigger" ->> 'classpath' = 'asyncflow.triggers.hitl.HITLTrigger'
+  THEN 'awaiting_input' ELSE t.state END
+
 -- part: wanted_runs
 (:states IS NULL OR state IN (SELECT value FROM json_each(:states)))
   AND (:run_types IS NULL OR run_type IN (SELECT value FROM json_each(:run_types)))
@@ -38,8 +42,8 @@ ORDER BY r.dag_id, r.run_after DESC, r.id DESC;
 
 -- name: page_task_states
 -- How many task instances of some runs are in each state.
-SELECT t.run, t.state, count(*) FROM json_each(:runs) r JOIN task_instance t ON t.run = r.value
-GROUP BY t.run, t.state;
+SELECT t.run, {shown_state}, count(*) FROM json_each(:runs) r JOIN task_instance t ON t.run = r.value
+GROUP BY 1, 2;
 
 -- name: page_find_runs
 -- The list of runs over all DAGs. The first two conditions are on the index that orders it.
@@ -179,7 +183,7 @@ SELECT dag_id, run_id, state FROM dag_run WHERE run_id = :run_id ORDER BY dag_id
 
 -- name: page_run_tasks
 -- Names and states alone: what a page of them is chosen from.
-SELECT t.task_id, t.map_index, t.state FROM dag_run r JOIN task_instance t ON t.run = r.id
+SELECT t.task_id, t.map_index, {shown_state} FROM dag_run r JOIN task_instance t ON t.run = r.id
 WHERE r.dag_id = :dag_id AND r.run_id = :run_id;
 
 -- name: page_tasks
