@@ -15,7 +15,7 @@ from asyncflow.web.ports import Actions
 class Shown(NamedTuple):
     """For `macros.kept_filters`."""
 
-    list: str  #: address of the list
+    path: str  #: address of the list
     links: list[tuple[str, str, bool]]  #: name, address, whether the list shows it now
     query: str  #: what would be kept; "" while there are no filters
 
