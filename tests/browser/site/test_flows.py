@@ -192,4 +192,4 @@ def test_pause_trigger_mark_and_delete_without_scripts(plain: Page, server: Serv
     assert run["state"] == "failed"
     plain.goto("/dags/daily/delete")
     plain.get_by_role("button", name="Delete").click()
-    expect(plain).to_have_url(re.compile("/$"))
+    expect(plain).to_have_url(re.compile("/[?]done=deleted&name=daily$"))
