@@ -13,14 +13,14 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 
-from asyncflow.core.models import DagRun, TaskInstance
+from asyncflow.core.models import DagRun
 from asyncflow.core.sentence import Sentence
 from asyncflow.core.specs import DagSpec
 from asyncflow.core.states import FINISHED_RUN, RunState
 from asyncflow.engine.clock import Clock
 from asyncflow.errors import NotFound
 from asyncflow.store.database import Store, StoredDag, StoredFile, StoredVersion
-from asyncflow.store.grid import CellPart, NumberedRun, TryBar, VersionLine
+from asyncflow.store.grid import CellPart, NumberedRun, Readiness, TryBar, VersionLine
 from asyncflow.store.past import PastRun
 from asyncflow.store.rows import EPOCH
 
@@ -247,9 +247,9 @@ class DagPages:
         window = GridWindow(runs=[run], seqs=seqs, older=None, now=self._clock.now())
         return (await self.cells(window, lines))[run.id], seqs[run.run_id]
 
-    async def instances(self, run: DagRun) -> list[TaskInstance]:
-        """All task instances of a run."""
-        return await self._store.list_tasks(run.dag_id, run.run_id)
+    async def readiness(self, run: DagRun) -> list[Readiness]:
+        """Since when the task instances of a run could have begun."""
+        return await self._store.run_readiness(run.dag_id, run.run_id)
 
     async def tries(self, dag_id: str, run_id: str) -> list[TryBar]:
         """Every try of a run."""

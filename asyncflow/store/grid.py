@@ -52,6 +52,15 @@ class TryBar(msgspec.Struct, frozen=True, kw_only=True):
     ended_at: datetime | None
 
 
+class Readiness(msgspec.Struct, frozen=True, kw_only=True):
+    """Since when a task instance could have begun."""
+
+    task_id: str
+    map_index: int
+    rendered_map_index: str | None
+    scheduled_at: datetime | None
+
+
 class VersionLine(msgspec.Struct, frozen=True, kw_only=True):
     """One version of a DAG in the list of them. Equal `source_hash` = the same text of the file."""
 
@@ -63,6 +72,7 @@ class VersionLine(msgspec.Struct, frozen=True, kw_only=True):
 
 _RUNS = RowCodec(NumberedRun)
 _TRIES = RowCodec(TryBar)
+_READINESS = RowCodec(Readiness)
 _VERSIONS = RowCodec(VersionLine)
 _FILES = RowCodec(StoredFile)
 
@@ -108,6 +118,10 @@ def run_cells(db: sqlite3.Connection, runs: Sequence[int], lines: Mapping[str, i
 
 def run_tries(db: sqlite3.Connection, dag_id: str, run_id: str) -> list[TryBar]:
     return _TRIES.load(db.execute(SQL["run_tries"], {"dag_id": dag_id, "run_id": run_id}))
+
+
+def run_readiness(db: sqlite3.Connection, dag_id: str, run_id: str) -> list[Readiness]:
+    return _READINESS.load(db.execute(SQL["run_readiness"], {"dag_id": dag_id, "run_id": run_id}))
 
 
 def run_days(db: sqlite3.Connection, dag_id: str, start: datetime, end: datetime) -> dict[int, dict[str, int]]:
@@ -158,6 +172,10 @@ class GridReads(Database):
     async def run_tries(self, dag_id: str, run_id: str) -> list[TryBar]:
         """Every try of a run."""
         return await self._read(run_tries, dag_id, run_id)
+
+    async def run_readiness(self, dag_id: str, run_id: str) -> list[Readiness]:
+        """Since when the task instances of a run could have begun."""
+        return await self._read(run_readiness, dag_id, run_id)
 
     async def run_days(self, dag_id: str, start: datetime, end: datetime) -> dict[int, dict[str, int]]:
         """Runs per day (days since 1970, UTC) and state, of logical dates from `start` up to `end`."""

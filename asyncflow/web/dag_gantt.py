@@ -41,7 +41,7 @@ async def _answer(request: Request, template: str) -> Response:
         tries = await pages.tries(dag_id, run.run_id)
         coming = (await expected(request, dag.spec, await pages.usual(window), run)).spans if live else {}
         shown = (address.number(params, "line", 0), _LINES_SHOWN)
-        instances = await pages.instances(run)
+        instances = await pages.readiness(run)
         words = language(request, dag.spec.timezone)
         chart = await beside(request, gantt_view.gantt, run, instances, tries, places, window.now, coming, words, shown)
     # while something runs the line of now moves on, so there is always something new

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Protocol
 
-from asyncflow.core.models import DagRun, TaskInstance
+from asyncflow.core.models import DagRun
 from asyncflow.core.states import TaskState
 from asyncflow.web import views
 from asyncflow.web.address import run_path, segment
@@ -19,6 +19,19 @@ from asyncflow.web.i18n import ENGLISH, Language
 WIDTH, LINE = 900, 22
 _STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400)
 _TICKS = 8
+
+
+class Instance(Protocol):
+    """Since when a task instance could have begun (`store.grid.Readiness`)."""
+
+    @property
+    def task_id(self) -> str: ...
+    @property
+    def map_index(self) -> int: ...
+    @property
+    def rendered_map_index(self) -> str | None: ...
+    @property
+    def scheduled_at(self) -> datetime | None: ...
 
 
 class Try(Protocol):
@@ -92,7 +105,7 @@ class _Scale:
 
 def gantt(
     run: DagRun,
-    instances: Sequence[TaskInstance],
+    instances: Sequence[Instance],
     tries: Sequence[Try],
     places: Mapping[str, int],
     now: datetime,
@@ -115,17 +128,12 @@ def gantt(
         bool(foreseen) or any(bar.started_at is not None and bar.ended_at is None for bar in tries)
     )
     coming = {name: span for name, span in foreseen.items() if span.predicted} if live else {}
-    start = min([*moments, *([run.started_at] if run.started_at else [])])
-    last = max([*moments, *([now] if live else [])])
-    # room for what goes on longer than foreseen, so that the page need not be drawn anew each second
-    room = (last - start) / 10 if live else timedelta()
-    end = max([last + room, *(span.end for span in coming.values())])
-    scale = _Scale(start, end)
+    scale = _axis(run, moments, coming.values(), now if live else None)
     known = {(ti.task_id, ti.map_index): ti for ti in instances}
 
     def began(key: tuple[str, int]) -> tuple[datetime, int, int]:
         first = by_instance[key][0]
-        return first.queued_at or first.started_at or end, places.get(key[0], len(places)), key[1]
+        return first.queued_at or first.started_at or scale.end, places.get(key[0], len(places)), key[1]
 
     keys = sorted(by_instance, key=began)
     begun = {task_id for task_id, _ in by_instance}
@@ -134,7 +142,9 @@ def gantt(
     count, many = len(keys) + len(later), page[1]
     first = min(page[0], max(count - 1, 0)) // many * many
     rows = [
-        _row(run, key, known.get(key), by_instance[key], scale, now if live else last, coming.get(key[0]), words)
+        _row(
+            run, key, known.get(key), by_instance[key], scale, now if live else max(moments), coming.get(key[0]), words
+        )
         for key in keys[first : first + many]
     ]
     rest = later[max(first - len(keys), 0) : max(first + many - len(keys), 0)]
@@ -144,15 +154,24 @@ def gantt(
         first=first,
         count=count,
         ticks=_ticks(scale, words),
-        start=start,
-        end=end,
+        start=scale.start,
+        end=scale.end,
         seconds=scale.seconds,
         now=now,
         now_x=scale.x(now) if live else None,
     )
 
 
-def _moments(instances: Sequence[TaskInstance], tries: Sequence[Try]) -> list[datetime]:
+def _axis(run: DagRun, moments: Sequence[datetime], coming: Iterable[Span], now: datetime | None) -> _Scale:
+    """From the first to the last moment; of a run that goes on (`now`) as far as it is expected to go, and further."""
+    start = min([*moments, *([run.started_at] if run.started_at else [])])
+    last = max([*moments, *([now] if now else [])])
+    # room for what goes on longer than foreseen, so that the page need not be drawn anew each second
+    room = (last - start) / 10 if now else timedelta()
+    return _Scale(start, max([last + room, *(span.end for span in coming)]))
+
+
+def _moments(instances: Sequence[Instance], tries: Sequence[Try]) -> list[datetime]:
     """All that the axis must reach."""
     begun = {(bar.task_id, bar.map_index) for bar in tries}
     found = [m for bar in tries for m in (bar.queued_at, bar.started_at, bar.ended_at) if m is not None]
@@ -183,7 +202,7 @@ def _rest(scale: _Scale, span: Span, href: str, _: Language) -> Bar:
 def _row(
     run: DagRun,
     key: tuple[str, int],
-    ti: TaskInstance | None,
+    ti: Instance | None,
     tries: Sequence[Try],
     scale: _Scale,
     end: datetime,

@@ -37,6 +37,12 @@ FROM dag_run r JOIN task_try t ON t.run = r.id
 WHERE r.dag_id = :dag_id AND r.run_id = :run_id
 ORDER BY coalesce(t.queued_at, t.started_at), t.task_id, t.map_index, t.try_number;
 
+-- name: run_readiness
+-- When the task instances of a run could have begun.
+SELECT t.task_id, t.map_index, t.rendered_map_index, t.scheduled_at
+FROM dag_run r JOIN task_instance t ON t.run = r.id
+WHERE r.dag_id = :dag_id AND r.run_id = :run_id;
+
 -- name: run_days
 -- How many runs of each state fall on each day (UTC, days since 1970) of a span.
 SELECT logical_date / 86400000000 AS day, state, count(*) FROM dag_run
