@@ -96,7 +96,7 @@ class _Scale:
     """Moments as pixels."""
 
     def __init__(self, start: datetime, end: datetime) -> None:
-        self.start = start
+        self.start, self.end = start, end
         self.seconds = max((end - start).total_seconds(), 1.0)
 
     def x(self, moment: datetime) -> float:
@@ -129,6 +129,7 @@ def gantt(
     )
     coming = {name: span for name, span in foreseen.items() if span.predicted} if live else {}
     scale = _axis(run, moments, coming.values(), now if live else None)
+    until = now if live else max(moments)
     known = {(ti.task_id, ti.map_index): ti for ti in instances}
 
     def began(key: tuple[str, int]) -> tuple[datetime, int, int]:
@@ -142,9 +143,7 @@ def gantt(
     count, many = len(keys) + len(later), page[1]
     first = min(page[0], max(count - 1, 0)) // many * many
     rows = [
-        _row(
-            run, key, known.get(key), by_instance[key], scale, now if live else max(moments), coming.get(key[0]), words
-        )
+        _row(run, key, known.get(key), by_instance[key], scale, until, coming.get(key[0]), words)
         for key in keys[first : first + many]
     ]
     rest = later[max(first - len(keys), 0) : max(first + many - len(keys), 0)]
