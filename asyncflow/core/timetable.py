@@ -463,4 +463,4 @@ def _events_words(spec: EventsTimetable) -> str:
     if not spec.dates:
         return Sentence("No events")
     first, last = spec.dates[0], spec.dates[-1]
-    return Sentence("{n} events between {first} and {last}", n=len(spec.dates), first=first, last=last)
+    return Sentence("{n} events between {first} and {last}", n=len(spec.dates), first=str(first), last=str(last))
