@@ -42,7 +42,7 @@
     });
   }
   inSight();
-  addEventListener("resize", inSight);
+  addEventListener("resize", () => requestAnimationFrame(inSight));
 
   // how long what goes on has taken so far
   const sizes = [86400, 3600, 60, 1], words = clock ? clock.dataset.units.split("|") : [];
