@@ -13,7 +13,7 @@ from asyncflow.core.states import RunState, TaskState
 from tests.web.conftest import Site, a_run, a_ti
 from tests.web.hostile import ask, complaint, questions
 
-ROUNDS = int(os.environ.get("ASYNCFLOW_HOSTILE", "8"))
+ROUNDS = int(os.environ.get("ASYNCFLOW_HOSTILE", "3"))
 
 
 def test_each_route_answers_hostile_requests_with_a_page_or_a_sentence(
