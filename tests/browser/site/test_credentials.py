@@ -73,9 +73,16 @@ def test_a_connection_is_filled_by_its_type_tested_in_place_and_saved(tab: Page,
     assert json.loads(tab.get_by_label("Extra").input_value()) == {"path": "/", "token": "***"}
     tab.get_by_label("Extra").fill('{"path": "/tmp", "token": "***"}')
     tab.get_by_role("button", name="Save").last.click()
+    expect(tab.get_by_role("alert")).to_contain_text("this changes extra: type token again")
+    tab.get_by_label("Extra").fill('{"path": "/tmp", "token": "another"}')
+    tab.get_by_role("button", name="Save").last.click()
     expect(tab.get_by_role("status").filter(has_text="files was changed.")).to_be_visible()
+    tab.get_by_label("Description").fill("a folder")
+    tab.get_by_role("button", name="Save").last.click()
+    expect(tab.get_by_role("status").filter(has_text="files was changed.")).to_be_visible()
+    expect(tab.get_by_label("Description")).to_have_value("a folder")
     stored = server.call("get_connection", conn_id="files", reveal=True)
-    assert json.loads(stored["extra"]) == {"path": "/tmp", "token": "sesame"}
+    assert json.loads(stored["extra"]) == {"path": "/tmp", "token": "another"}
     tab.get_by_role("link", name="Delete").click()
     tab.get_by_role("dialog").get_by_role("button", name="Delete").click()
     expect(tab.get_by_role("status").filter(has_text="files was deleted.")).to_be_visible()
@@ -107,8 +114,10 @@ def test_variables_are_imported_exported_and_deleted_together(tab: Page, server:
     expect(tab.get_by_text("exists, and is left alone")).to_be_visible()
     tab.get_by_role("button", name="Import 2 Variables").click()
     expect(tab.get_by_role("status").filter(has_text="2 Variables were imported.")).to_be_visible()
+    tab.get_by_role("link", name="Export").click()
     with tab.expect_download() as download:
-        tab.get_by_role("button", name="Export").click()
+        tab.get_by_role("dialog").get_by_role("button", name="Download").click()
+    tab.get_by_role("dialog").get_by_role("link", name="Close").click()
     named = json.loads(Path(download.value.path()).read_text())
     assert {name: named[name] for name in ("colour", "sizes", "my_token")} == {
         "colour": "red",
