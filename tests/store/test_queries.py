@@ -66,7 +66,8 @@ def test_every_query_can_be_prepared(name: str, schema: sqlite3.Connection) -> N
 @pytest.mark.parametrize("name", HOT)
 def test_hot_queries_read_no_whole_table(name: str, schema: sqlite3.Connection) -> None:
     plan = [row[3] for row in schema.execute(f"EXPLAIN QUERY PLAN {SQL[name]}", _nothing(SQL[name]))]
-    scans = [step for step in plan if step.startswith("SCAN") and "json_each" not in step and "INDEX" not in step]
+    harmless = ("json_each", "INDEX", "subquery")  # what a subquery gives was searched for by its own step
+    scans = [step for step in plan if step.startswith("SCAN") and not any(word in step for word in harmless)]
     assert scans == [], plan
     assert not [step for step in plan if "AUTOMATIC" in step], plan
 

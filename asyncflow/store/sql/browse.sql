@@ -101,17 +101,32 @@ WHERE started_at IS NOT NULL AND started_at >= :started_from AND started_at <= :
 ORDER BY started_at, run, task_id, map_index LIMIT :limit;
 
 -- name: browse_duration_longest
--- The next instances in the order of how long they took; what has not ended has no place in it.
-SELECT ended_at - started_at, run, task_id, map_index FROM task_instance INDEXED BY task_instance_duration
-WHERE ended_at IS NOT NULL AND started_at IS NOT NULL
-  AND ended_at - started_at <= :at AND (ended_at - started_at, run, task_id, map_index) < (:at, :run, :after_task, :after_index)
-ORDER BY ended_at - started_at DESC, run DESC, task_id DESC, map_index DESC LIMIT :limit;
+-- The next instances in the order of how long they took; what has not ended has no place in it. Those that took as long as
+-- the one at the place come first, by themselves: they may be many.
+SELECT * FROM (
+  SELECT ended_at - started_at AS took, run, task_id, map_index FROM task_instance INDEXED BY task_instance_duration
+  WHERE ended_at IS NOT NULL AND started_at IS NOT NULL AND ended_at - started_at = :at
+    AND run <= :run AND (run, task_id, map_index) < (:run, :after_task, :after_index)
+  ORDER BY run DESC, task_id DESC, map_index DESC LIMIT :limit)
+UNION ALL
+SELECT * FROM (
+  SELECT ended_at - started_at AS took, run, task_id, map_index FROM task_instance INDEXED BY task_instance_duration
+  WHERE ended_at IS NOT NULL AND started_at IS NOT NULL AND ended_at - started_at < :at
+  ORDER BY ended_at - started_at DESC, run DESC, task_id DESC, map_index DESC LIMIT :limit)
+LIMIT :limit;
 
 -- name: browse_duration_shortest
-SELECT ended_at - started_at, run, task_id, map_index FROM task_instance INDEXED BY task_instance_duration
-WHERE ended_at IS NOT NULL AND started_at IS NOT NULL
-  AND ended_at - started_at >= :at AND (ended_at - started_at, run, task_id, map_index) > (:at, :run, :after_task, :after_index)
-ORDER BY ended_at - started_at, run, task_id, map_index LIMIT :limit;
+SELECT * FROM (
+  SELECT ended_at - started_at AS took, run, task_id, map_index FROM task_instance INDEXED BY task_instance_duration
+  WHERE ended_at IS NOT NULL AND started_at IS NOT NULL AND ended_at - started_at = :at
+    AND run >= :run AND (run, task_id, map_index) > (:run, :after_task, :after_index)
+  ORDER BY run, task_id, map_index LIMIT :limit)
+UNION ALL
+SELECT * FROM (
+  SELECT ended_at - started_at AS took, run, task_id, map_index FROM task_instance INDEXED BY task_instance_duration
+  WHERE ended_at IS NOT NULL AND started_at IS NOT NULL AND ended_at - started_at > :at
+  ORDER BY ended_at - started_at, run, task_id, map_index LIMIT :limit)
+LIMIT :limit;
 
 -- name: browse_chosen
 -- Which of some instances are wanted, in the order given.
