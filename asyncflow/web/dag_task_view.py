@@ -16,6 +16,9 @@ from asyncflow.web.grid_view import Part
 from asyncflow.web.i18n import Language
 from asyncflow.web.run_view import ORDER, Count
 
+#: what is in one of these takes as long as until now
+_AT_WORK = ("running", "restarting", "deferred")
+
 
 class Subject(NamedTuple):
     """What the page is about."""
@@ -86,9 +89,8 @@ def _row(found: Subject, run: DagRun, parts: Sequence[Part], now: datetime) -> R
     else:
         href = address.task_path(run.dag_id, run.run_id, name, page="" if alone else "/copies")
     start = min((part.started_at for part in parts if part.started_at), default=None)
-    ends = [part.ended_at for part in parts]
-    over = all(views.has_ended(part.state) or (alone and part.ended_at) for part in parts)
-    end = max((moment for moment in ends if moment), default=None) if over else None
+    ends = [part.ended_at for part in parts if part.ended_at]
+    end = None if any(part.state in _AT_WORK for part in parts) else max(ends, default=start)
     ranked = sorted(parts, key=lambda part: ORDER.index(part.state))
     return Row(
         run=run,
