@@ -25,8 +25,8 @@ from asyncflow.store.runs import LoadedRun, load_run
 from asyncflow.store.sqlite import Database
 from asyncflow.store.writes import TASKS
 
-#: runs that are looked at in one step, growing; far more where the index holds the broken ones alone
-_STEPS, _BROKEN_STEPS, _STARTED_STEPS = (4, 16, 64), (64, 256, 512), (100, 400, 800)
+#: runs that are looked at in one step, growing; far more where an index holds what is wanted and little else
+_STEPS, _CHOSEN_STEPS, _STARTED_STEPS = (4, 16, 64), (64, 256, 512), (100, 400, 800)
 #: seconds that a page of the list, and the count beside it, may take
 PAGE_SECONDS, COUNT_SECONDS = 0.02, 0.006
 _FIRST, _LAST = -(2**62), 2**62
@@ -34,12 +34,14 @@ _BROKEN = frozenset({TaskState.FAILED, TaskState.UPSTREAM_FAILED})
 #: a finished run has none of these
 _OPEN: frozenset[str] = frozenset(TaskState) - FINISHED - {TaskState.NONE} | {AWAITING_INPUT}
 _AFTER_ALL = "\U0010ffff"
-#: (only what failed, from the last task of a run to the first) -> query
+#: (what an index holds of the instances, from the last task of a run to the first) -> query
 _TASKS = {
-    (False, False): "browse_tasks",
-    (False, True): "browse_tasks_back",
-    (True, False): "browse_broken",
-    (True, True): "browse_broken_back",
+    ("all", False): "browse_tasks",
+    ("all", True): "browse_tasks_back",
+    ("broken", False): "browse_broken",
+    ("broken", True): "browse_broken_back",
+    ("retried", False): "browse_retried",
+    ("retried", True): "browse_retried_back",
 }
 #: (of one DAG, newest first) -> query
 _RUNS = {
@@ -208,11 +210,14 @@ def _road(search: TaskSearch) -> tuple[Step, tuple[int, ...]]:
         return _by_index, _STARTED_STEPS
     if search.active or (search.states and set(search.states) <= _OPEN):
         return _active, (1,)
-    return _by_run, _BROKEN_STEPS if _is_broken(search) else _STEPS
+    return _by_run, _STEPS if _index(search) == "all" else _CHOSEN_STEPS
 
 
-def _is_broken(search: TaskSearch) -> bool:
-    return bool(search.states) and set(search.states or ()) <= _BROKEN
+def _index(search: TaskSearch) -> str:
+    """Which instances are enough to look at: see `_TASKS`."""
+    if search.states and set(search.states) <= _BROKEN:
+        return "broken"
+    return "retried" if search.retried else "all"
 
 
 def _filters(search: TaskSearch, limit: int) -> dict[str, Any]:
@@ -281,7 +286,7 @@ def _of_runs(db: sqlite3.Connection, search: TaskSearch, runs: dict[int, int], p
         "after_task": place.task_id,
         "after_index": place.map_index,
     }
-    keys: list[Key] = db.execute(SQL[_TASKS[_is_broken(search), search.back]], where).fetchall()
+    keys: list[Key] = db.execute(SQL[_TASKS[_index(search), search.back]], where).fetchall()
     if len(keys) == most:
         run, task_id, map_index = keys[-1]
         return _Found(keys, Place(runs[run], run, task_id, map_index), False)

@@ -28,6 +28,7 @@ HOT = [
     *("browse_runs_newest", "browse_runs_oldest", "browse_runs_of_dag_newest", "browse_runs_of_dag_oldest"),
     *("browse_active_runs", "browse_tasks", "browse_broken", "browse_started_newest", "browse_started_oldest"),
     *("browse_duration_longest", "browse_duration_shortest", "browse_tasks_back", "browse_broken_back"),
+    *("browse_retried", "browse_retried_back"),
     *("page_find_runs_oldest", "page_runs_by_start_newest", "page_runs_by_start_oldest"),
     *("page_runs_by_duration_longest", "page_runs_by_duration_shortest"),
     *("page_runs_by_state_falling", "page_runs_by_state_rising"),

@@ -87,6 +87,24 @@ WHERE t.state IN ('failed', 'upstream_failed')
   AND (t.run <> :run OR (t.task_id, t.map_index) < (:after_task, :after_index))
 ORDER BY j.key, t.task_id DESC, t.map_index DESC LIMIT :limit;
 
+-- name: browse_retried
+-- And for what was tried again.
+SELECT t.run, t.task_id, t.map_index
+FROM json_each(:runs) j CROSS JOIN task_instance t INDEXED BY task_instance_retried ON t.run = j.value
+WHERE t.try_number > 1
+  AND {wanted_tasks}
+  AND (t.run <> :run OR (t.task_id, t.map_index) > (:after_task, :after_index))
+ORDER BY j.key, t.task_id, t.map_index LIMIT :limit;
+
+-- name: browse_retried_back
+-- The same from the last task of a run to the first.
+SELECT t.run, t.task_id, t.map_index
+FROM json_each(:runs) j CROSS JOIN task_instance t INDEXED BY task_instance_retried ON t.run = j.value
+WHERE t.try_number > 1
+  AND {wanted_tasks}
+  AND (t.run <> :run OR (t.task_id, t.map_index) < (:after_task, :after_index))
+ORDER BY j.key, t.task_id DESC, t.map_index DESC LIMIT :limit;
+
 -- name: browse_started_newest
 -- The next instances in the order of their start, from the index alone.
 SELECT started_at, run, task_id, map_index FROM task_instance INDEXED BY task_instance_started
