@@ -8,9 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-import anyio.to_thread
-
-from asyncflow.core.ranking import EXACT, PREFIX, best
+from asyncflow.core.ranking import EXACT, PREFIX, best, best_of_many
 from asyncflow.engine.dag_rows import DagCard
 from asyncflow.engine.dataset_pages import DatasetPages
 from asyncflow.engine.pages import Pages
@@ -39,6 +37,14 @@ class Found(NamedTuple):
     variables: list[Hit]
 
 
+class _Tasks(NamedTuple):
+    """The tasks of all DAGs."""
+
+    cards: list[DagCard]  #: that they were made from
+    names: list[tuple[str, str]]  #: (dag_id, task_id)
+    folded: list[str]  #: their ids, case-folded
+
+
 class SearchPages:
     """Reads for `/search`."""
 
@@ -46,8 +52,7 @@ class SearchPages:
         self._store = store
         self._pages = pages
         self._datasets = datasets
-        #: the tasks of all DAGs as (case-folded id, dag_id, id), made from these cards
-        self._tasks: tuple[list[DagCard], list[tuple[str, str, str]]] = ([], [])
+        self._tasks = _Tasks([], [], [])
 
     async def find(self, text: str, *, limit: int = 20) -> Found:
         """What answers to a text, at most `limit` of each kind."""
@@ -57,13 +62,13 @@ class SearchPages:
             return Found([], [], [], [], [], [], [])
         cards = await self._pages.cards()
         dags = best(cards, lambda card: (card.dag_id.casefold(), card.name.casefold()), wanted, limit)
-        # in a thread: with 1,000 DAGs there are so many that the event loop would stand still for 8 ms
-        tasks = await anyio.to_thread.run_sync(best, self._tasks_of(cards), _folded, wanted, limit)
+        known = self._tasks_of(cards)
+        tasks = best_of_many(known.folded, wanted, limit)
         rows = await self._datasets.datasets()
         datasets = best(rows, lambda row: (row.uri.casefold(), row.name.casefold()), wanted, limit)
         return Found(
             dags=[Hit(rank, (card.dag_id, card.name, card.schedule)) for rank, card in dags],
-            tasks=[Hit(rank, task[1:]) for rank, task in tasks],
+            tasks=[Hit(rank, known.names[place]) for rank, place in tasks],
             runs=await self._runs(text, limit),
             datasets=[Hit(rank, (row.uri, row.name)) for rank, row in datasets],
             pools=_named([pool.name for pool in await self._store.list_pools()], wanted, limit),
@@ -71,12 +76,12 @@ class SearchPages:
             variables=_named(await self._store.variable_names(), wanted, limit),
         )
 
-    def _tasks_of(self, cards: list[DagCard]) -> list[tuple[str, str, str]]:
-        known, tasks = self._tasks
+    def _tasks_of(self, cards: list[DagCard]) -> _Tasks:
+        known = self._tasks.cards
         if len(known) != len(cards) or any(a is not b for a, b in zip(known, cards, strict=True)):
-            tasks = [(task_id.casefold(), card.dag_id, task_id) for card in cards for task_id in card.task_ids]
-            self._tasks = (cards, tasks)
-        return tasks
+            names = [(card.dag_id, task_id) for card in cards for task_id in card.task_ids]
+            self._tasks = _Tasks(cards, names, [task_id.casefold() for _, task_id in names])
+        return self._tasks
 
     async def _runs(self, text: str, limit: int) -> list[Hit]:
         rows = await self._store.runs_called(text, limit)
@@ -86,10 +91,6 @@ class SearchPages:
     async def _connections(self) -> list[str]:
         rows, _count, _types = await self._store.find_connections()
         return [row["conn_id"] for row in rows]
-
-
-def _folded(task: tuple[str, str, str]) -> tuple[str]:
-    return (task[0],)
 
 
 def _named(names: Iterable[str], wanted: str, limit: int) -> list[Hit]:

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asyncflow.core.ranking import EXACT, PART, PREFIX, best, rank
+from asyncflow.core.ranking import EXACT, PART, PREFIX, best, best_of_many, rank
 
 NAMES = st.text("ab", max_size=4)
 
@@ -28,3 +28,4 @@ def test_no_better_answer_is_left_out(names: list[str], wanted: str, most: int) 
     ranks = sorted(one for name in names if (one := rank(name, wanted)) is not None)
     assert [one for one, _ in found] == ranks[:most]
     assert all(rank(name, wanted) == one for one, name in found)
+    assert [(one, names[place]) for one, place in best_of_many(names, wanted, most)] == found
