@@ -70,20 +70,21 @@
     lost.textContent = lost.dataset.words.replace("{time}", at);
     lost.hidden = false;
   }
+  function lose() {
+    mark(true);
+    if (!telling) telling = setTimeout(tellLost, CALM); // a server that starts anew is back in a moment
+  }
   function hear() { heard = Date.now(); clearTimeout(telling); telling = 0; lost.hidden = true; mark(false); }
   function hurry() { if (stream && stream.delayCanceller) stream.delayCanceller(); }
   if (live) {
-    live.addEventListener("htmx:sse:error", () => {
-      mark(true);
-      if (!telling) telling = setTimeout(tellLost, CALM); // a server that starts anew is back in a moment
-    });
+    live.addEventListener("htmx:sse:error", lose);
     live.addEventListener("htmx:sse:before:connection", (event) => { stream = event.detail.connection; });
     live.addEventListener("htmx:sse:after:connection", (event) => { stream = event.detail.connection; hear(); });
     live.addEventListener("htmx:sse:before:message", () => { heard = Date.now(); });
     live.addEventListener("health", (event) => mark(event.detail.data === "bad"));
     setInterval(() => {
       if (document.hidden || telling || Date.now() - heard < SILENT) return;
-      heard = Date.now();
+      lose();
       if (stream && stream.reader) stream.reader.cancel();
     }, 5000);
     addEventListener("online", hurry);
