@@ -187,8 +187,9 @@ def complaint(answer: Answer) -> str:
         return "a traceback"
     if answer.status >= 400 and len(answer.text.strip()) < 10:
         return "no sentence"
-    if not answer.headers.get("location", "/").startswith("/") or answer.headers.get("location", "/").startswith("//"):
-        return f"it leads to {answer.headers['location']}"
+    goes_to = answer.headers.get("location", "/").removeprefix("http://localhost")
+    if not goes_to.startswith("/") or goes_to.startswith("//"):
+        return f"it leads to {goes_to}"
     missing = [name for name in HEADERS if name not in answer.headers]
     return f"without {', '.join(missing)}" if missing else ""
 
