@@ -267,6 +267,7 @@ def test_the_graph_names_its_critical_path(page: Page) -> None:
 def test_grid_and_graph_are_narrowed_to_what_is_around_a_task_without_scripts(plain: Page) -> None:
     plain.goto("/dags/etl/grid")
     plain.get_by_role("link", name="users").click()
+    plain.get_by_role("link", name="Grid around it").click()
     expect(plain.get_by_role("rowheader", name="orders")).to_have_count(0)
     plain.get_by_label("with").select_option("upstream")
     plain.get_by_role("button", name="Show").click()
