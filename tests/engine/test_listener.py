@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 from uvicorn import Config
 from uvicorn.server import ServerState
@@ -65,7 +66,7 @@ async def test_one_connection_too_many_is_closed_and_the_others_go_on() -> None:
             one[1].close()
         with anyio.fail_after(20):
             while connections:
-                await anyio.sleep(0)
+                await anyio.lowlevel.checkpoint()
         again = await asyncio.open_connection("127.0.0.1", port)
         assert "200 OK" in await answer(*again)
         again[1].close()
