@@ -1,5 +1,4 @@
-"""What people keep for themselves: favourite DAGs, filters of lists under names. A part of `engine.actions.Actions`.
-"""
+"""What people keep for themselves: favourite DAGs, filters of lists under names. A part of `engine.actions.Actions`."""
 
 from __future__ import annotations
 

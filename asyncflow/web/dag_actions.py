@@ -144,7 +144,7 @@ async def pause(request: Request) -> Response:
     """Pause, then back to where the form was."""
     form = await checked_form(request)
     await actions_of(request).pause_dag(request.path_params["dag_id"])
-    return _back(request, form)
+    return to_the_form(request, form)
 
 
 async def unpause(request: Request) -> Response:
@@ -157,7 +157,7 @@ async def unpause(request: Request) -> Response:
     start, end = (str(form.get(name, "")).strip() or None for name in ("start", "end"))
     bounds = {"start": start, "end": end} if choice == "range" else {}
     await actions.unpause_dag(dag_id, missed=choice, **bounds)
-    return _back(request, form)
+    return to_the_form(request, form)
 
 
 async def unpause_form(request: Request) -> Response:
@@ -178,7 +178,7 @@ async def unpause_form(request: Request) -> Response:
     )
 
 
-def _back(request: Request, form: FormData) -> Response:
+def to_the_form(request: Request, form: FormData) -> Response:
     """To the list or to the DAG's page: the form names which, and nothing else is followed."""
     dag_id = request.path_params["dag_id"]
     if form.get("from") == "list":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import parse_qsl
 
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
@@ -15,6 +14,7 @@ from asyncflow.engine.named import parse_named
 from asyncflow.errors import InvalidInput
 from asyncflow.web import address, kept_filters
 from asyncflow.web.admin_view import PLACES
+from asyncflow.web.dag_actions import to_the_form
 from asyncflow.web.ports import actions_of
 from asyncflow.web.security import checked_form
 from asyncflow.web.templating import page
@@ -25,10 +25,9 @@ _LARGEST = 1024 * 1024
 
 async def star(request: Request) -> Response:
     """Make a DAG a favourite, or no more; back to where the form was."""
-    form, dag_id = await checked_form(request), request.path_params["dag_id"]
-    await actions_of(request).mark_favourite(dag_id, form.get("on") == "1")
-    back = "/" + address.query(dict(parse_qsl(str(form.get("query", ""))))) if form.get("from") == "list" else ""
-    return RedirectResponse(back or address.dag_path(dag_id), status_code=303)
+    form = await checked_form(request)
+    await actions_of(request).mark_favourite(request.path_params["dag_id"], form.get("on") == "1")
+    return to_the_form(request, form)
 
 
 async def keep(request: Request) -> Response:

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.anyio
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 #: verbs of actions that change nothing
 READS = {"can", "connection", "find", "get", "health", "list", "missed", "next", "pool", "preview", "read", "remember"}
-READS |= {"test", "variable", "version", "delay"}
+READS |= {"test", "variable", "version", "delay", "kept"}
 
 
 @recorded

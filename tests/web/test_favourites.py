@@ -24,8 +24,9 @@ def keep(site: Site, name: str, query: str, path: str = "/runs") -> httpx.Respon
 
 def test_a_star_makes_a_dag_a_favourite_and_takes_it_back(site: Site) -> None:
     assert "Favourites" not in site.text("/").split("</nav>")[2]
-    answer = site.send("/dags/report/star", {"on": "1", "from": "list", "query": "status=paused"})
-    assert (answer.status_code, answer.headers["location"]) == (303, "/?status=paused")
+    form = {"on": "1", "from": "list", "form_token": token_in(site.get("/"))}
+    answer = site.post("/dags/report/star", form, referer=f"{site.base_url}/?status=paused")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/?status=paused#dag-report")
     assert listed(site, "?status=favourite") == ["report"]
     text = site.text("/")
     assert 'name="on" value="0" aria-pressed="true" aria-label="report is a favourite"' in text
