@@ -1,4 +1,7 @@
-"""The system's Chromium, and axe-core."""
+"""The system's Chromium, and axe-core.
+
+Its headless shell is the same Chromium without what draws a window, and needs half the time of the machine.
+"""
 
 from __future__ import annotations
 
@@ -20,10 +23,10 @@ FLAGS = [
 def chromium() -> Iterator[Browser]:
     """The system's Chromium. Ends with this package: while it lives, this thread has a running event loop, and no test
     that wants one of its own could start it."""
-    path = shutil.which("chromium")
+    path = shutil.which("chromium-headless-shell") or shutil.which("chromium")
     if path is None and not os.environ.get("CI"):  # where it is promised, its absence is a failure
-        pytest.skip("Chromium is not installed: apt-get install chromium")
-    assert path, "apt-get install chromium"
+        pytest.skip("Chromium is not installed: apt-get install chromium-headless-shell")
+    assert path, "apt-get install chromium-headless-shell"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield browser

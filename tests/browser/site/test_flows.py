@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.acceptance.server import SOON, ServeProcess, until
 from tests.browser.windows import window
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 
 def failed_run(server: ServeProcess) -> str:

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from tests.acceptance.server import ServeProcess, until
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 _FOCUSED = (
     "() => { const at = document.activeElement; return (at.getAttribute('aria-label') || at.textContent).trim(); }"

@@ -12,7 +12,7 @@ from tests.acceptance.server import ServeProcess
 from tests.browser.scan import violations
 from tests.browser.windows import window
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 HELLO = """
 from datetime import datetime
