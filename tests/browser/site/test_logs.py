@@ -31,6 +31,8 @@ with DAG("talker", start_date=datetime(2026, 1, 1), schedule=None):
             for name in sorted(os.listdir(folder)):
                 if name == "end":
                     return
+                if name.startswith("."):  # is being written
+                    continue
                 with open(f"{folder}/{name}", "rb") as file:
                     data = file.read()
                 os.unlink(f"{folder}/{name}")
